@@ -1,0 +1,31 @@
+//! Every limit that is nobody's setting, each with its reason.
+
+/// A manifest on the wire: 10 000 items of 300 bytes fit; a hostile cloud fills no memory.
+pub const MANIFEST_WIRE_BYTES: usize = 4 << 20;
+/// A manifest after decompression.
+pub const MANIFEST_DECODED_BYTES: usize = 16 << 20;
+/// Items over all playlists of a manifest.
+pub const ITEMS: usize = 10_000;
+/// Any text in a manifest: labels fit on a screen.
+pub const STRING_BYTES: usize = 4_096;
+/// Zones of a layout. More is a mistake, and each may cost a video decoder.
+pub const ZONES: usize = 32;
+/// Longest side of a still: what its decoder may be asked to hold.
+pub const IMAGE_SIDE_PX: u32 = 16_384;
+/// Pixels of a still: 64 Mpx are 256 MiB decoded, the most that a 1 GB board can spare for a moment.
+pub const IMAGE_PIXELS: u64 = 64 << 20;
+/// Longest side of a texture: V3D (Pi 4, Pi 5) has no larger ones.
+pub const TEXTURE_SIDE_PX: u32 = 4_096;
+/// Longest item: beyond a week it is a schedule entry.
+pub const ITEM_DURATION_MS: u64 = 7 * 24 * 3_600 * 1_000;
+/// Shortest item: two changes a second is the most that people can look at.
+pub const ITEM_DURATION_MIN_MS: u64 = 500;
+/// One message between agent and stage: a scene with every zone and long paths stays far below.
+pub const LINK_JSON_BYTES: usize = 1 << 20;
+/// What may follow a message: a 4K screenshot as PNG.
+pub const LINK_BLOB_BYTES: usize = 64 << 20;
+/// Generations kept besides the live one, for instant return.
+pub const GENERATIONS_KEPT: usize = 2;
+/// Records kept while the cloud is away; beyond it the oldest proofs of play go first, and a fault
+/// says how many. A busy screen makes 10 000 a day: three weeks.
+pub const OUTBOX_RECORDS: usize = 200_000;

@@ -1,0 +1,164 @@
+//! The settings, checked.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Settings that hold. If you have one, every range below is true.
+///
+/// *Live* settings take effect when the file is saved, *restart* ones at the next start of the
+/// process named.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// `[cloud]`
+    pub cloud: Cloud,
+    /// `[device]`
+    pub device: Device,
+    /// `[paths]`
+    pub paths: Paths,
+    /// `[cache]`
+    pub cache: Cache,
+    /// `[screen]`
+    pub screen: Screen,
+    /// `[audio]`
+    pub audio: Audio,
+    /// `[playback]`
+    pub playback: Playback,
+    /// `[log]`
+    pub log: Log,
+}
+
+/// `[cloud]`: where wishes come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cloud {
+    /// `url`: base URL, `https://…`, or `http://` to a loopback address. Absent: play what is in
+    /// the store, sync with nobody. Restart of the agent.
+    pub url: Option<String>,
+    /// `ca_file`: PEM file with a private certificate authority, trusted besides the system's.
+    /// Restart of the agent.
+    pub ca_file: Option<PathBuf>,
+    /// `poll_s`: pause between two polls when the push channel is down, 5..=3600 s, default 60.
+    /// Live.
+    pub poll: Duration,
+    /// `heartbeat_s`: pause between two heartbeats, 10..=86400 s, default 300. Live.
+    pub heartbeat: Duration,
+    /// `first_contact_spread_s`: the first contact after start is put off by a random share of
+    /// this, 0..=600 s, default 60, so that a fleet does not knock together after an outage; a
+    /// device that is not yet paired never waits. Restart of the agent.
+    pub first_contact_spread: Duration,
+}
+
+/// `[device]`: what it is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// `name`: shown at pairing and by *identify*. Absent: the host name. Live.
+    pub name: Option<String>,
+    /// `time_zone`: IANA name such as `Europe/Berlin`. Absent: the system's. Live.
+    pub time_zone: Option<String>,
+}
+
+/// `[paths]`: where things lie. Restart of the agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths {
+    /// `state_dir`: key, store and cache; the one writable directory. Default `/var/lib/vitrine`.
+    pub state_dir: PathBuf,
+    /// `runtime_dir`: sockets. Default `/run/vitrine`.
+    pub runtime_dir: PathBuf,
+}
+
+/// `[cache]`: room and pace of downloads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cache {
+    /// `size_mb`: room for assets, 64..=1 000 000 MB (10^6 bytes), default 8000. Live.
+    pub size_bytes: u64,
+    /// `reserve_mb`: left free on the file system whatever happens, 16..=100 000 MB, default 500.
+    /// Live.
+    pub reserve_bytes: u64,
+    /// `downloads`: at a time, 1..=8, default 2. Live.
+    pub downloads: usize,
+    /// `patience_s`: a new generation goes live without the assets that it does not need at once
+    /// after this, 0..=604800 s, default 3600. Live.
+    pub patience: Duration,
+}
+
+/// `[screen]`: where light comes out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Screen {
+    /// `output`: default `fullscreen`. Restart of the stage.
+    pub output: Output,
+    /// `background`: `#rrggbb` behind everything, default `#000000`. Live.
+    pub background: [u8; 3],
+}
+
+/// `screen.output`: what the stage draws on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// `"fullscreen"`: the display that `WAYLAND_DISPLAY` or `DISPLAY` names.
+    Fullscreen,
+    /// `"windowed 1280x720"`: a window in it; sizes 16..=16384.
+    Windowed {
+        /// Width.
+        width_px: u32,
+        /// Height.
+        height_px: u32,
+    },
+    /// `"offscreen 1280x720"`: no display; pictures by screenshot.
+    Offscreen {
+        /// Width.
+        width_px: u32,
+        /// Height.
+        height_px: u32,
+    },
+    /// `"external"`: somebody else starts the stage (the kiosk unit).
+    External,
+    /// `"none"`: sync only.
+    None,
+}
+
+/// `[audio]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Audio {
+    /// `device`: `"auto"` (default), `"none"`, or an ALSA device name. Live: next item.
+    pub device: AudioDevice,
+    /// `volume_percent`: 0..=100, default 100; multiplies the item's own. Live.
+    pub volume: f32,
+}
+
+/// `audio.device`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AudioDevice {
+    /// The first sink that works; silence if none does.
+    Auto,
+    /// Silence; the sound track is not decoded.
+    None,
+    /// As `aplay -L` names it.
+    Alsa(String),
+}
+
+/// `[playback]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Playback {
+    /// `image_duration_ms`: for items that say nothing themselves, 500..=604 800 000 ms, default
+    /// 10 000. Live.
+    pub image_duration: Duration,
+    /// `prepare_ms`: an item that is not ready this long after it was asked for is skipped,
+    /// 500..=60 000 ms, default 5000. Live.
+    pub prepare: Duration,
+}
+
+/// `[log]`. Restart of the process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// `level`: a `tracing` filter such as `info` or `vitrine_sync=debug,info`, default `info`.
+    pub filter: String,
+    /// `format`: `"text"` (default: journald when there, else stderr), `"json"`.
+    pub format: LogFormat,
+}
+
+/// `log.format`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people: the journal when the process runs under systemd, else standard error.
+    Text,
+    /// For machines: one JSON object a line on standard error.
+    Json,
+}

@@ -1,0 +1,127 @@
+//! Everything that can make the director act, and everything it can ask for.
+//!
+//! The lists are closed on purpose: reading them is reading every cause and every effect.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use vitrine_config::Config;
+use vitrine_render::report::{Hello, Report};
+use vitrine_render::scene::Wish;
+use vitrine_sync::wire::record::Fault;
+
+use crate::status::Status;
+
+/// A cause.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// From sync.
+    Sync(vitrine_sync::Event),
+    /// From the stage's host.
+    Stage(StageEvent),
+    /// From a person at the local API; answered with [`Effect::Answer`] of the same number.
+    Command {
+        /// Number of the question.
+        ask: u64,
+        /// The question.
+        command: Command,
+    },
+    /// The settings have changed.
+    Settings(Arc<Config>),
+    /// How the machine is, measured now and then.
+    Host(HostFacts),
+    /// The deadline has come.
+    Tick,
+}
+
+/// What the stage's host says.
+#[derive(Debug, Clone)]
+pub enum StageEvent {
+    /// A stage has connected: everything it should show must be said again.
+    Up(Hello),
+    /// The stage said.
+    Report(Report),
+    /// The answer to [`Effect::Snapshot`].
+    Snapshot {
+        /// Number of the ask.
+        id: u64,
+        /// PNG, or why not.
+        png: Result<Arc<Vec<u8>>, String>,
+    },
+    /// The stage is gone; the host is already bringing it back.
+    Down {
+        /// How it ended.
+        why: String,
+    },
+}
+
+/// How the machine is.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct HostFacts {
+    /// Free space where assets lie.
+    pub disk_free_bytes: u64,
+    /// Free memory.
+    pub memory_free_bytes: u64,
+    /// Hottest sensor.
+    pub temperature_c: Option<f32>,
+}
+
+/// What a person may ask at the local API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// How are you?
+    Status,
+    /// Skip to the next item.
+    Next,
+    /// Back to the previous item.
+    Previous,
+    /// A picture of what the display was handed.
+    Screenshot,
+    /// Show the name on the screen for a while.
+    Identify,
+    /// Ask the cloud now.
+    SyncNow,
+}
+
+/// The answer to a [`Command`].
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// Done.
+    Done,
+    /// To [`Command::Status`].
+    Status(Box<Status>),
+    /// To [`Command::Screenshot`]: PNG.
+    Screenshot(Arc<Vec<u8>>),
+    /// Not done, and why.
+    Refused(String),
+}
+
+/// An effect, carried out by the shell in order.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Fill the slot to the stage.
+    Wish(Box<Wish>),
+    /// Ask the stage for a picture; the answer is [`StageEvent::Snapshot`].
+    Snapshot {
+        /// Number of the ask.
+        id: u64,
+    },
+    /// Tell sync.
+    Sync(vitrine_sync::Request),
+    /// Keep as a fault record and log.
+    Fault(Fault),
+    /// Answer a person.
+    Answer {
+        /// Number of the question.
+        ask: u64,
+        /// The answer.
+        answer: Answer,
+    },
+    /// The first frame is on the display: tell the service manager, once.
+    Ready,
+    /// The screen is proved alive: feed the watchdog.
+    Alive,
+    /// Everything was played once, as asked: end.
+    Finished,
+}

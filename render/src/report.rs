@@ -1,0 +1,80 @@
+//! What the stage says: what the display was handed, and what went wrong.
+
+use serde::{Deserialize, Serialize};
+use vitrine_config::time::Mono;
+
+use crate::scene::{Size, Turn};
+
+/// One word from the stage, in the order in which things happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Report {
+    /// First word of a stage to an agent, on every connection.
+    Hello(Hello),
+    /// The first frame with this turn was handed to the display.
+    Shown {
+        /// Which showing.
+        turn: Turn,
+        /// When.
+        at: Mono,
+    },
+    /// This turn is off the screen.
+    Gone {
+        /// Which showing.
+        turn: Turn,
+        /// When the first frame without it was handed to the display.
+        at: Mono,
+        /// Frames of it that the display was handed.
+        frames_presented: u64,
+        /// Frames of it that came too late to be shown.
+        frames_dropped: u64,
+    },
+    /// Everything this turn needs is ready: it can be shown at any moment.
+    Prepared {
+        /// Which showing.
+        turn: Turn,
+    },
+    /// This turn cannot be shown, or not any more; what it last showed stays on the screen until
+    /// the next wish.
+    Failed {
+        /// Which showing.
+        turn: Turn,
+        /// What, wanted, found.
+        error: String,
+    },
+    /// Evidence of life, once a second while a wish stands.
+    Beat(Beat),
+    /// The answer to [`crate::link::Ask::Snapshot`]; the PNG travels behind it.
+    Snapshot {
+        /// Which ask.
+        id: u64,
+        /// Why there is no picture.
+        error: Option<String>,
+    },
+}
+
+/// Who the stage is and where it stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Process id.
+    pub pid: u32,
+    /// Highest turn that it has been asked for: the agent numbers on from there.
+    pub newest_turn: Turn,
+    /// Turns on the screen right now.
+    pub showing: Vec<Turn>,
+    /// The display or target.
+    pub size: Size,
+    /// Adapter, driver and whether it is a software one, for people.
+    pub gpu: String,
+}
+
+/// Evidence that the screen is alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beat {
+    /// When it was written.
+    pub at: Mono,
+    /// Frames handed to the display since start.
+    pub frames_presented: u64,
+    /// Whether something on the screen should be moving: then `frames_presented` must rise.
+    pub moving: bool,
+}

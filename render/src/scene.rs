@@ -1,0 +1,207 @@
+//! What is wanted on screen, in this crate's own words.
+//!
+//! The director says what state it wants, not which steps lead there: a [`Wish`] replaces the one
+//! before, whatever became of that.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use vitrine_config::time::Mono;
+
+/// Number of one showing of one source. Rises with each showing the director thinks of; every
+/// report carries it, so a late report is known to be late.
+pub type Turn = u64;
+
+/// What the director wants now, and what it will want next.
+///
+/// The stage converges: layers whose turn is already on screen go on undisturbed, new turns are
+/// prepared in full before the swap. When `next` comes due and is prepared, the stage swaps to it
+/// by itself, on the frame boundary, and reports [`crate::report::Report::Shown`].
+///
+/// A wish whose `wanted` is older (smaller highest turn) than what the stage has since moved on to
+/// was sent before that was known: its `wanted` is passed over, its `next` is taken.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Wish {
+    /// On screen as soon as it is prepared.
+    pub wanted: Scene,
+    /// Prepared at once, shown when its start comes.
+    pub next: Option<Next>,
+}
+
+/// The scene after the wanted one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Next {
+    /// The whole picture, with the layers that stay.
+    pub scene: Scene,
+    /// When it takes over.
+    pub start: Start,
+}
+
+/// When a next scene takes over. If it is not prepared by then, the old one stays until it is, or
+/// until it fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// On the first frame at or after this moment.
+    At(Mono),
+    /// This long after the first frame of `turn` was handed to the display.
+    After {
+        /// Whose first frame.
+        turn: Turn,
+        /// How long it lasts.
+        lasts: Duration,
+    },
+    /// When `turn` has shown its last frame for that frame's full time.
+    AtEnd {
+        /// Whose last frame.
+        turn: Turn,
+    },
+}
+
+/// One whole picture.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Scene {
+    /// Behind all layers and around the canvas.
+    pub background: Rgb,
+    /// The page that layers are placed on, scaled uniformly and centred. None: the screen itself,
+    /// one canvas pixel per screen pixel.
+    pub canvas: Option<Size>,
+    /// Back to front.
+    pub layers: Vec<Layer>,
+}
+
+/// One rectangle with one source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Layer {
+    /// Which showing this is. The same turn in two scenes is the same showing.
+    pub turn: Turn,
+    /// Where its pixels come from.
+    pub source: Source,
+    /// Where on the canvas. None: all of it.
+    pub place: Option<Rect>,
+    /// How the picture is placed in there.
+    pub fit: Fit,
+    /// Behind the picture, inside the rectangle. None: see-through.
+    pub background: Option<Rgb>,
+    /// 0.0 to 1.0.
+    pub opacity: f32,
+}
+
+/// Where pixels come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A still file: JPEG, PNG, WebP, GIF (first frame), BMP or SVG, told apart by its bytes.
+    Image {
+        /// To be opened for reading.
+        path: PathBuf,
+    },
+    /// A file with moving pictures.
+    Video {
+        /// To be opened for reading.
+        path: PathBuf,
+        /// 0.0 (silent) to 1.0 (as recorded).
+        volume: f32,
+        /// Starts over at the end, without a gap, for as long as it is wanted.
+        looped: bool,
+        /// Where sound goes.
+        audio: AudioOut,
+    },
+    /// One colour.
+    Colour(Rgb),
+    /// A built-in picture.
+    Card(Card),
+}
+
+/// Where sound goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AudioOut {
+    /// The first sink that works, silence if none does.
+    #[default]
+    Auto,
+    /// Silence; the sound track is not decoded.
+    None,
+    /// An ALSA device by name; silence if it does not open.
+    Alsa(String),
+}
+
+/// A built-in picture: there when there is nothing better. Needs no font, file or network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Card {
+    /// The device waits for an operator.
+    Pairing {
+        /// As a person types it, `XXXX-XXXX`.
+        user_code: String,
+        /// Where, in words.
+        verification_uri: String,
+        /// The same with the code, for the QR code.
+        verification_uri_complete: String,
+        /// Fingerprint of the device key, in groups.
+        fingerprint: String,
+    },
+    /// Nothing to play, and why.
+    NoContent {
+        /// One short headline, such as "No content yet".
+        headline: String,
+        /// One or two sentences: what is missing and what helps.
+        detail: String,
+    },
+    /// Which device this is; drawn as a band over the running picture.
+    Identify {
+        /// Name of the device.
+        name: String,
+        /// More lines: address, release.
+        detail: String,
+    },
+}
+
+/// How a picture is placed in its rectangle.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fit {
+    /// Whole picture, bars where it does not fill.
+    #[default]
+    Contain,
+    /// Fills, cut where it does not fit.
+    Cover,
+    /// Fills, bent.
+    Stretch,
+    /// One picture pixel per canvas pixel, centred.
+    None,
+}
+
+/// A rectangle on the canvas, in canvas pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Rect {
+    /// Left edge.
+    pub x_px: f32,
+    /// Top edge.
+    pub y_px: f32,
+    /// Width.
+    pub width_px: f32,
+    /// Height.
+    pub height_px: f32,
+}
+
+/// A size in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Size {
+    /// Width.
+    pub width_px: u32,
+    /// Height.
+    pub height_px: u32,
+}
+
+/// A colour: red, green, blue, sRGB-encoded, 0 to 255.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rgb(pub [u8; 3]);
+
+impl Scene {
+    /// The highest turn in it; 0 for an empty scene.
+    pub fn newest_turn(&self) -> Turn {
+        self.layers.iter().map(|layer| layer.turn).max().unwrap_or(0)
+    }
+}

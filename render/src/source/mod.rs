@@ -1,0 +1,119 @@
+//! Where a layer's pixels come from. One trait, so that the stage does not care.
+//!
+//! Every source lives on the stage's thread but works elsewhere: still pictures on a decode thread,
+//! video in a worker process. It calls the [`Waker`] when there is something new to ask for.
+
+use std::sync::Arc;
+
+use vitrine_config::time::Mono;
+
+use crate::scene::Size;
+
+/// Wakes the stage's loop, from any thread. Cheap, never blocks; many calls may be one wake-up.
+pub type Waker = Arc<dyn Fn() + Send + Sync>;
+
+/// One layer's pixels.
+pub trait Source {
+    /// Takes in what has happened elsewhere and says where the source stands. Never blocks.
+    fn poll(&mut self, now: Mono) -> State;
+
+    /// The layer is on screen from `at` on: moving pictures begin there.
+    fn start(&mut self, at: Mono);
+
+    /// The newest picture due at `now`, if it is another one than at the call before. Older ones
+    /// that were never returned count as dropped. Before [`Source::start`]: the first picture.
+    fn take(&mut self, now: Mono) -> Option<Picture<'_>>;
+
+    /// When [`Source::take`] will have another picture; None if that is not known or never.
+    fn next_at(&self) -> Option<Mono>;
+
+    /// When the last picture has been shown for its full time; None while that is not known.
+    fn ends_at(&self) -> Option<Mono> {
+        None
+    }
+
+    /// Pictures that came too late to be returned, since the start.
+    fn dropped(&self) -> u64 {
+        0
+    }
+
+    /// The layer now covers this many screen pixels: a still is made again at that size.
+    fn resize(&mut self, _covers: Size) {}
+}
+
+/// Where a source stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum State {
+    /// Not yet ready for its first picture.
+    Preparing,
+    /// The first picture can be taken; its size.
+    Ready(Size),
+    /// Broken for good.
+    Failed(SourceError),
+}
+
+/// Why a source has no (more) pixels. The text names the file, wanted and found.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SourceError(pub String);
+
+/// Pixels in main memory, to be uploaded before the next call to the source.
+#[derive(Debug, Clone, Copy)]
+pub enum Picture<'a> {
+    /// 8 bit sRGB-encoded, premultiplied alpha, four bytes a pixel, rows without gaps.
+    Rgba {
+        /// Pixels.
+        size: Size,
+        /// `height * width * 4` bytes.
+        data: &'a [u8],
+    },
+    /// 8 bit luma and two chroma signals at half size in both directions.
+    Yuv {
+        /// Luma pixels; chroma planes are half of it, rounded up.
+        size: Size,
+        /// How chroma lies in memory.
+        chroma: Chroma<'a>,
+        /// Luma rows.
+        luma: Plane<'a>,
+        /// What the numbers mean.
+        colour: Colour,
+        /// Width of one pixel in heights of one pixel (anamorphic video); 1.0 mostly.
+        pixel_aspect: f32,
+    },
+}
+
+/// How chroma lies in memory.
+#[derive(Debug, Clone, Copy)]
+pub enum Chroma<'a> {
+    /// I420: Cb and Cr in planes of their own.
+    Planar {
+        /// Blue difference.
+        cb: Plane<'a>,
+        /// Red difference.
+        cr: Plane<'a>,
+    },
+    /// NV12: Cb and Cr taking turns in one plane.
+    Interleaved(Plane<'a>),
+}
+
+/// Rows of samples.
+#[derive(Debug, Clone, Copy)]
+pub struct Plane<'a> {
+    /// At least `stride_bytes * (rows - 1)` and the last row's bytes.
+    pub data: &'a [u8],
+    /// From one row to the next.
+    pub stride_bytes: u32,
+}
+
+/// What luma and chroma numbers mean.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Colour {
+    /// Weight of red in luma: 0.299 (BT.601), 0.2126 (BT.709), 0.2627 (BT.2020).
+    pub kr: f32,
+    /// Weight of blue in luma: 0.114 (BT.601), 0.0722 (BT.709), 0.0593 (BT.2020).
+    pub kb: f32,
+    /// Luma 0..=255 instead of 16..=235.
+    pub full_range: bool,
+    /// Chroma sits on the left luma sample instead of between two.
+    pub chroma_left: bool,
+}

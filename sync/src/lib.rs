@@ -1,0 +1,165 @@
+//! The cloud's wishes, made local.
+//!
+//! In:  [`Options`], [`Tuning`], [`Request`]s.
+//! Out: [`Event`]s: which generation is live, what a pairing screen must show, how the connection is.
+//!
+//! Start at [`model`] (what content is), then `shell` (the one loop), `session` (who we are to the
+//! cloud), `plan` (what to fetch), `cache` and `store` (what is kept and how it survives).
+//!
+//! Sees no window, no pixel, no schedule. The sync thread alone writes the cache, the store thread
+//! alone holds the database, the device key never leaves this crate.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub mod model;
+
+pub use vitrine_wire as wire;
+
+use jiff::Timestamp;
+use model::Live;
+use vitrine_wire::record::Record;
+
+/// What is fixed while the agent runs.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Key, account, store, cache: `<state_dir>/{device.key,account.json,store.db,assets,generations}`.
+    pub state_dir: PathBuf,
+    /// Base URL. None: play what is in the store, sync with nobody.
+    pub cloud_url: Option<String>,
+    /// Private certificate authority, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// What the device calls itself at pairing.
+    pub name: String,
+    /// Board or machine model.
+    pub model: String,
+    /// Version of the player.
+    pub release: String,
+    /// First contact after start is put off by a random share of this, once paired.
+    pub first_contact_spread: Duration,
+}
+
+/// What may change while the agent runs; same ranges as in `vitrine_config`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tuning {
+    /// Pause between polls.
+    pub poll: Duration,
+    /// Downloads at a time.
+    pub downloads: usize,
+    /// How long a pending generation waits for what it does not need at once.
+    pub patience: Duration,
+    /// Room for assets.
+    pub cache_bytes: u64,
+    /// Left free on the file system.
+    pub reserve_bytes: u64,
+}
+
+/// What sync says. The list is closed: reading it is reading all that can come from this crate.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// Said once after start, before anything else: what the store remembers.
+    Started {
+        /// The live generation, if there is one.
+        live: Option<Arc<Live>>,
+        /// Whether this device belongs to a tenant.
+        paired: Option<Paired>,
+        /// Latest wall time the store has seen: no guess may be before it.
+        latest_time: Option<Timestamp>,
+    },
+    /// Another generation (or more files of the same one) is in force from now on.
+    Live(Arc<Live>),
+    /// A person must approve this device.
+    Pairing(Pairing),
+    /// A person has.
+    Paired(Paired),
+    /// The cloud does not know this device any more; content stays until a new tenant sends some.
+    Unpaired,
+    /// How the connection is.
+    Connection(Connection),
+    /// How downloads are.
+    Progress(Progress),
+    /// Something was refused, passed over or went wrong; also kept as a fault record already.
+    Trouble {
+        /// Machine-readable, as in [`wire::record::Fault::code`].
+        code: String,
+        /// For a person.
+        detail: String,
+    },
+    /// An order that is new, still valid and durably noted as begun: to be done once.
+    Order(model::Order),
+}
+
+/// Whose device this is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paired {
+    /// Tenant id.
+    pub tenant: String,
+    /// Device id.
+    pub device: String,
+}
+
+/// What a pairing screen must show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pairing {
+    /// `XXXX-XXXX`.
+    pub user_code: String,
+    /// Where a person enters it.
+    pub verification_uri: String,
+    /// The same with the code.
+    pub verification_uri_complete: String,
+    /// Of the device key.
+    pub fingerprint: String,
+}
+
+/// How the connection to the cloud is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Connection {
+    /// No cloud is configured.
+    Off,
+    /// Not tried yet, or being tried.
+    Connecting,
+    /// The last exchange succeeded.
+    Online {
+        /// Whether the push channel is up.
+        push: bool,
+    },
+    /// The last exchange failed.
+    Offline {
+        /// What, wanted, found.
+        why: String,
+    },
+}
+
+/// How downloads are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Version being prepared; 0 for none.
+    pub version: u64,
+    /// Assets it needs.
+    pub assets: usize,
+    /// Of these, here.
+    pub assets_here: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Of these, here.
+    pub bytes_here: u64,
+}
+
+/// What sync is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Request {
+    /// Keep it durably and tell the cloud.
+    Record(Record),
+    /// Ask the cloud now.
+    SyncNow,
+    /// New tuning.
+    Tune(Tuning),
+    /// A screenshot that an order asked for; its result record follows by itself.
+    Screenshot {
+        /// Id of the order.
+        order: String,
+        /// The picture.
+        png: Arc<Vec<u8>>,
+    },
+}

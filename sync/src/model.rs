@@ -1,0 +1,209 @@
+//! The content model: what a manifest means once it has been proved and checked.
+//!
+//! Feeds (`feed::cloud`, `feed::folder`) map into it; the player reads it and knows no feed. If you
+//! have a [`Manifest`] in hand, every reference in it resolves and every number is in range.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+pub use vitrine_wire::Digest;
+pub use vitrine_wire::manifest::{Action, Asset, Day, EntryKind, Fit, Order, Window};
+
+/// Everything the cloud wants this device to know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    /// Rises with every change.
+    pub version: u64,
+    /// Tenant it was made for.
+    pub tenant: String,
+    /// Device it was made for.
+    pub device: String,
+    /// Report when it is later than this, and play on.
+    pub not_after: Option<Timestamp>,
+    /// Every file that an item names.
+    pub assets: BTreeMap<Digest, Asset>,
+    /// By id.
+    pub playlists: BTreeMap<String, Playlist>,
+    /// By id.
+    pub layouts: BTreeMap<String, Layout>,
+    /// In the order of the manifest.
+    pub schedule: Vec<Entry>,
+    /// In the order of the manifest.
+    pub orders: Vec<Order>,
+}
+
+/// An ordered list of items; may be empty.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Playlist {
+    /// Its key in [`Manifest::playlists`].
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// Played in this order, for ever.
+    pub items: Vec<Item>,
+}
+
+/// One entry of a playlist.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// Unique in its playlist.
+    pub id: String,
+    /// What it shows.
+    pub content: Content,
+    /// None: a video's own length, else the configured duration.
+    pub duration: Option<Duration>,
+    /// How the picture is placed.
+    pub fit: Fit,
+    /// Red, green, blue behind the picture.
+    pub background: Option<[u8; 3]>,
+    /// 0.0 to 1.0.
+    pub volume: f32,
+    /// When it may be shown.
+    pub valid: Validity,
+}
+
+/// What an item shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// A still picture.
+    Image(Digest),
+    /// Moving pictures.
+    Video(Digest),
+    /// Red, green, blue.
+    Colour([u8; 3]),
+}
+
+impl Content {
+    /// The file that it needs, if any.
+    pub fn asset(&self) -> Option<Digest> {
+        match self {
+            Content::Image(asset) | Content::Video(asset) => Some(*asset),
+            Content::Colour(_) => None,
+        }
+    }
+}
+
+/// A span of time, half-open, open-ended where there is no bound.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Validity {
+    /// Inside.
+    pub from: Option<Timestamp>,
+    /// Outside.
+    pub until: Option<Timestamp>,
+}
+
+impl Validity {
+    /// Whether `at` lies in it.
+    pub fn holds(&self, at: Timestamp) -> bool {
+        self.from.is_none_or(|from| from <= at) && self.until.is_none_or(|until| at < until)
+    }
+}
+
+/// A page of zones.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layout {
+    /// Its key in [`Manifest::layouts`].
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// Design width, 1 to 16 384.
+    pub width_px: u32,
+    /// Design height, 1 to 16 384.
+    pub height_px: u32,
+    /// Red, green, blue behind all zones.
+    pub background: Option<[u8; 3]>,
+    /// Back to front: sorted by `z`, then by place in the manifest.
+    pub zones: Vec<Zone>,
+}
+
+/// One rectangle of a layout.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Zone {
+    /// Unique in its layout.
+    pub id: String,
+    /// Left edge in design pixels; may be outside the page.
+    pub x_px: i32,
+    /// Top edge in design pixels; may be outside the page.
+    pub y_px: i32,
+    /// At least 1.
+    pub width_px: u32,
+    /// At least 1.
+    pub height_px: u32,
+    /// 0.0 to 1.0.
+    pub opacity: f32,
+    /// A key of [`Manifest::playlists`].
+    pub playlist: String,
+}
+
+/// One line of the schedule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Unique in the manifest.
+    pub id: String,
+    /// Which rank it plays in.
+    pub kind: EntryKind,
+    /// Highest wins within a kind.
+    pub priority: i32,
+    /// What plays.
+    pub target: Target,
+    /// None: always.
+    pub windows: Vec<Window>,
+    /// Outside of it the entry does not exist.
+    pub valid: Validity,
+}
+
+/// What a schedule entry plays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A key of [`Manifest::playlists`], over the whole screen.
+    Playlist(String),
+    /// A key of [`Manifest::layouts`].
+    Layout(String),
+}
+
+/// Part of an input that was passed over, and why. The rest of the input is in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaint {
+    /// Where, such as `playlists[2].items[7].kind`.
+    pub place: String,
+    /// What, wanted, found.
+    pub text: String,
+}
+
+/// A generation that is in force, with its files.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Live {
+    /// What to play.
+    pub manifest: Manifest,
+    /// Where the bytes are.
+    pub files: Files,
+    /// Assets that are not here (yet): their items are passed over.
+    pub missing: BTreeSet<Digest>,
+}
+
+/// Where assets lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Files {
+    /// In a cache: `<root>/<first two hex>/<sha256 hex>`.
+    Cache {
+        /// Directory.
+        root: PathBuf,
+    },
+    /// Wherever they were found; the digest is that of the path's text.
+    Named(BTreeMap<Digest, PathBuf>),
+}
+
+impl Files {
+    /// Path of an asset; None if there is no such asset.
+    pub fn path(&self, asset: &Digest) -> Option<PathBuf> {
+        match self {
+            Files::Cache { root } => {
+                let name = asset.to_string();
+                Some(root.join(&name[..2]).join(name))
+            }
+            Files::Named(paths) => paths.get(asset).cloned(),
+        }
+    }
+}

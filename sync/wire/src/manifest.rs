@@ -1,0 +1,277 @@
+//! The manifest: everything the cloud wants one device to know.
+//!
+//! Unknown fields are passed over, so that an older player takes what a newer cloud sends; unknown
+//! *kinds* are the reader's business (`vitrine_sync::feed::cloud` keeps the rest and complains).
+
+use jiff::Timestamp;
+use jiff::civil::Time;
+use serde::{Deserialize, Serialize};
+
+use crate::Digest;
+
+/// What an envelope's payload holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Rises with every change; a device never goes back.
+    pub version: u64,
+    /// Id of the tenant it was made for.
+    pub tenant: String,
+    /// Id of the device it was made for.
+    pub device: String,
+    /// When the cloud made it.
+    pub issued_at: Timestamp,
+    /// When the cloud would like to have replaced it. Later a device reports and plays on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<Timestamp>,
+    /// Every file that an item names.
+    #[serde(default)]
+    pub assets: Vec<Asset>,
+    /// Ordered lists of items.
+    #[serde(default)]
+    pub playlists: Vec<Playlist>,
+    /// Pages of zones.
+    #[serde(default)]
+    pub layouts: Vec<Layout>,
+    /// When what plays.
+    #[serde(default)]
+    pub schedule: Vec<Entry>,
+    /// Things to be done once.
+    #[serde(default)]
+    pub orders: Vec<Order>,
+}
+
+/// One file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asset {
+    /// Its name and its proof.
+    pub sha256: Digest,
+    /// Exact length.
+    pub size_bytes: u64,
+    /// Media type as uploaded, such as `image/jpeg`. A hint: decoders look at the bytes.
+    pub media_type: String,
+    /// What people call it. A label, never a path.
+    pub name: String,
+}
+
+/// An ordered list of items.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Playlist {
+    /// Unique in the manifest.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// Played in this order, for ever.
+    pub items: Vec<Item>,
+}
+
+/// One entry of a playlist.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// Unique in the playlist.
+    pub id: String,
+    /// What it shows.
+    #[serde(flatten)]
+    pub content: Content,
+    /// How long it is shown. Absent: a video runs to its end, anything else for the device's
+    /// default. A video that is shorter than this is repeated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+    /// How the picture is placed.
+    #[serde(default)]
+    pub fit: Fit,
+    /// Behind the picture, `#rrggbb`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub background: Option<String>,
+    /// Loudness, 0.0 (silent) to 1.0 (as recorded).
+    #[serde(default = "full")]
+    pub volume: f32,
+    /// Not shown before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_from: Option<Timestamp>,
+    /// Not shown from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<Timestamp>,
+}
+
+fn full() -> f32 {
+    1.0
+}
+
+/// What an item shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Content {
+    /// A still picture.
+    Image {
+        /// The file.
+        asset: Digest,
+    },
+    /// Moving pictures with or without sound.
+    Video {
+        /// The file.
+        asset: Digest,
+    },
+    /// One colour.
+    Colour {
+        /// `#rrggbb`.
+        colour: String,
+    },
+}
+
+/// How a picture is placed in its rectangle.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fit {
+    /// Whole picture, bars where it does not fill.
+    #[default]
+    Contain,
+    /// Fills, cut where it does not fit.
+    Cover,
+    /// Fills, bent.
+    Stretch,
+    /// One picture pixel per design pixel, centred.
+    None,
+}
+
+/// A page of zones at a design size, scaled uniformly to the screen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Layout {
+    /// Unique in the manifest.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// Design width.
+    pub width_px: u32,
+    /// Design height.
+    pub height_px: u32,
+    /// Behind all zones, `#rrggbb`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub background: Option<String>,
+    /// In any order; `z` decides.
+    pub zones: Vec<Zone>,
+}
+
+/// One rectangle of a layout with its own playlist.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Zone {
+    /// Unique in the layout.
+    pub id: String,
+    /// Left edge in design pixels.
+    pub x_px: i32,
+    /// Top edge in design pixels.
+    pub y_px: i32,
+    /// Width in design pixels.
+    pub width_px: u32,
+    /// Height in design pixels.
+    pub height_px: u32,
+    /// Higher is in front; equals in order of the list.
+    #[serde(default)]
+    pub z: i32,
+    /// 0.0 (invisible) to 1.0.
+    #[serde(default = "full")]
+    pub opacity: f32,
+    /// What plays in it.
+    pub playlist: String,
+}
+
+/// One line of the schedule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Unique in the manifest.
+    pub id: String,
+    /// Which rank it plays in.
+    #[serde(default)]
+    pub kind: EntryKind,
+    /// Highest wins within a kind; equals take turns.
+    #[serde(default)]
+    pub priority: i32,
+    /// What plays.
+    pub target: Target,
+    /// When, in the device's local time. None: always.
+    #[serde(default)]
+    pub windows: Vec<Window>,
+    /// Not before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_from: Option<Timestamp>,
+    /// Not from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<Timestamp>,
+}
+
+/// Rank of a schedule entry.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryKind {
+    /// Beats every normal entry while its window is open.
+    Interrupt,
+    /// The usual.
+    #[default]
+    Normal,
+    /// Plays when nothing else is due.
+    Fallback,
+}
+
+/// What a schedule entry plays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// A playlist over the whole screen.
+    Playlist(String),
+    /// A layout.
+    Layout(String),
+}
+
+/// A weekly window, half-open: `from` is inside, `until` is not. `until` at or before `from` is on
+/// the next day; `days` names the day on which the window opens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// None: every day.
+    #[serde(default)]
+    pub days: Vec<Day>,
+    /// `HH:MM` or `HH:MM:SS`, local time.
+    pub from: Time,
+    /// `HH:MM` or `HH:MM:SS`, local time.
+    pub until: Time,
+}
+
+/// A day of the week.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Day {
+    /// Monday.
+    Mon,
+    /// Tuesday.
+    Tue,
+    /// Wednesday.
+    Wed,
+    /// Thursday.
+    Thu,
+    /// Friday.
+    Fri,
+    /// Saturday.
+    Sat,
+    /// Sunday.
+    Sun,
+}
+
+/// Something to be done once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// Unique for the device, for ever.
+    pub id: String,
+    /// What to do.
+    #[serde(flatten)]
+    pub action: Action,
+    /// Not to be started from then on.
+    pub expires_at: Timestamp,
+}
+
+/// What an order asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Action {
+    /// Send a picture of what the display was handed.
+    Screenshot,
+    /// Show name and address on the screen for a while.
+    Identify,
+}

@@ -1,0 +1,73 @@
+//! The operator's side of the API: what people and their tools ask of the cloud.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::manifest::Action;
+use crate::record::Heartbeat;
+
+/// `POST /api/v3/operator/tenants`, asked with the admin token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewTenant {
+    /// 1 to 63 of `a-z 0-9 -`, as in a host name.
+    pub tenant: String,
+}
+
+/// `POST /api/v3/operator/tenants`, answered. The token is shown this once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantMade {
+    /// Its id.
+    pub tenant: String,
+    /// Operator token, good for this tenant alone.
+    pub operator_token: String,
+}
+
+/// `POST /api/v3/operator/pairings/{user_code}`: the operator's yes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// What the device will be called.
+    pub name: String,
+}
+
+/// `POST /api/v3/operator/publish`, answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// Version of each device's manifest.
+    pub versions: std::collections::BTreeMap<String, u64>,
+}
+
+/// `POST /api/v3/operator/devices/{device}/orders`, asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewOrder {
+    /// What to do.
+    #[serde(flatten)]
+    pub action: Action,
+    /// Given up after that.
+    pub expires_in_s: u64,
+}
+
+/// `POST /api/v3/operator/devices/{device}/orders`, answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderMade {
+    /// Its id; the result record names it.
+    pub order: String,
+}
+
+/// One line of `GET /api/v3/operator/devices`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeviceState {
+    /// Its id.
+    pub device: String,
+    /// What the operator calls it.
+    pub name: String,
+    /// Board or machine.
+    pub model: String,
+    /// See [`crate::auth::fingerprint`].
+    pub fingerprint: String,
+    /// When it was last heard of.
+    pub seen_at: Option<Timestamp>,
+    /// Version of the manifest that the cloud has for it.
+    pub manifest_version: u64,
+    /// Its last word about itself.
+    pub heartbeat: Option<Heartbeat>,
+}

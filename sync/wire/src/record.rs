@@ -1,0 +1,130 @@
+//! Records: what a device tells the cloud, kept until acknowledged.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::Digest;
+
+/// Most records in one `POST /api/v3/records`.
+pub const BATCH_MAX: usize = 200;
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// 32 hexadecimal digits, random. The cloud keeps one record per id, however often it comes.
+    pub id: String,
+    /// When, by the device's clock.
+    pub at: Timestamp,
+    /// How far that clock deserved belief.
+    pub trust: Trust,
+    /// What.
+    #[serde(flatten)]
+    pub body: Body,
+}
+
+/// How far a device's clock deserved belief.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trust {
+    /// Set by the network.
+    Synced,
+    /// Not before the last time known; maybe long after.
+    Guess,
+}
+
+/// What a record says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Body {
+    /// I am here, and this is how I am.
+    Heartbeat(Heartbeat),
+    /// This was on the screen.
+    ProofOfPlay(ProofOfPlay),
+    /// What became of an order.
+    OrderResult(OrderResult),
+    /// Something went wrong.
+    Fault(Fault),
+}
+
+/// State of a device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// Version of the player.
+    pub release: String,
+    /// Since the agent started.
+    pub uptime_s: u64,
+    /// Version of the live manifest, 0 for none.
+    pub manifest_version: u64,
+    /// Label of what is on the screen.
+    pub showing: String,
+    /// Whether a display was handed a frame since the last heartbeat or a still one stands.
+    pub screen_ok: bool,
+    /// Free space where assets lie.
+    pub disk_free_bytes: u64,
+    /// Free memory.
+    pub memory_free_bytes: u64,
+    /// Hottest sensor, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature_c: Option<f32>,
+    /// Records waiting to be sent.
+    pub outbox: u64,
+}
+
+/// One showing that reached the display.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProofOfPlay {
+    /// Number of the showing on this device.
+    pub turn: u64,
+    /// Version of the manifest it came from.
+    pub manifest_version: u64,
+    /// Playlist id.
+    pub playlist: String,
+    /// Item id.
+    pub item: String,
+    /// Zone id, if the item played in a layout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// The file, if the item has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asset: Option<Digest>,
+    /// From the first frame that the display was handed to the first of the next showing.
+    pub shown_ms: u64,
+    /// Frames that the display was handed.
+    pub frames_presented: u64,
+    /// Frames that came too late to be shown.
+    pub frames_dropped: u64,
+}
+
+/// What became of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderResult {
+    /// Id of the order.
+    pub order: String,
+    /// Whether it was done.
+    pub done: bool,
+    /// What happened, for a person.
+    pub detail: String,
+}
+
+/// Something that went wrong and what was done about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// Machine-readable, such as `manifest_refused`, `item_failed`, `stage_died`.
+    pub code: String,
+    /// What, wanted, found, done.
+    pub detail: String,
+}
+
+/// `POST /api/v3/records`, asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    /// At most [`BATCH_MAX`].
+    pub records: Vec<Record>,
+}
+
+/// `POST /api/v3/records`, answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledged {
+    /// Ids that the cloud now keeps: the device may forget these.
+    pub ids: Vec<String>,
+}
