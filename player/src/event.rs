@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use vitrine_config::Config;
 use vitrine_render::report::{Hello, Report};
@@ -30,6 +31,11 @@ pub enum Event {
     Settings(Arc<Config>),
     /// How the machine is, measured now and then.
     Host(HostFacts),
+    /// The zone that the schedule is read in: another one was set, here or in the system.
+    TimeZone(TimeZone),
+    /// Something went wrong outside of sync and the stage, such as a settings file that cannot be
+    /// read; becomes a fault.
+    Trouble(Fault),
     /// The deadline has come.
     Tick,
 }
@@ -109,7 +115,7 @@ pub enum Effect {
     },
     /// Tell sync.
     Sync(vitrine_sync::Request),
-    /// Keep as a fault record and log.
+    /// Keep as a fault record (`telemetry::Records::record`) and log.
     Fault(Fault),
     /// Answer a person.
     Answer {

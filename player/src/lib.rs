@@ -5,5 +5,7 @@
 //!
 //! Does no pixel, socket or SQL work in its core; the shell around it is thin.
 
+pub mod director;
 pub mod event;
 pub mod status;
+pub mod telemetry;

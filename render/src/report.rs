@@ -29,6 +29,14 @@ pub enum Report {
         /// Frames of it that came too late to be shown.
         frames_dropped: u64,
     },
+    /// This turn has shown its last frame for that frame's full time and nothing stood ready to
+    /// take over: the last frame stays. Said once, and only of turns that end by themselves.
+    Ended {
+        /// Which showing.
+        turn: Turn,
+        /// When its time was over.
+        at: Mono,
+    },
     /// Everything this turn needs is ready: it can be shown at any moment.
     Prepared {
         /// Which showing.
