@@ -3,6 +3,8 @@
 //! Every source lives on the stage's thread but works elsewhere: still pictures on a decode thread,
 //! video in a worker process. It calls the [`Waker`] when there is something new to ask for.
 
+pub mod worker;
+
 use std::sync::Arc;
 
 use vitrine_config::time::Mono;
