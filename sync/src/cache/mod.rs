@@ -1,0 +1,152 @@
+//! Files named by their SHA-256: `<root>/<first two hex>/<sha256 hex>`, mode 0444.
+//!
+//! In:  finished downloads, names to remove.
+//! Out: what is here, where, how long.
+//!
+//! Promises: a file under its final name is whole and has the digest that it is named after
+//! ([`admit`], crash test); nothing is removed but what the caller names, what has the wrong length,
+//! and partial downloads that nobody wants.
+//!
+//! Start at [`Cache::open`], then `download` (how bytes come in), `evict` (which go).
+//! Not here: what to fetch and what to drop (`plan`), the network. The sync thread is the one writer.
+
+mod admit;
+mod download;
+mod error;
+pub(crate) mod evict;
+mod scan;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use vitrine_wire::Digest;
+
+use crate::durable;
+use crate::model::Files;
+
+pub(crate) use download::Download;
+pub(crate) use error::{CacheError, FetchError, Remedy};
+
+/// A file of the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Held {
+    /// Its length.
+    pub(crate) bytes: u64,
+    /// When it came, by the file's own time.
+    pub(crate) since: Timestamp,
+}
+
+/// The cache. Clones are the same cache.
+#[derive(Debug, Clone)]
+pub(crate) struct Cache {
+    root: Arc<Path>,
+    held: Arc<Mutex<BTreeMap<Digest, Held>>>,
+}
+
+impl Cache {
+    /// Looks at what is in `root` (making it if need be) and tidies: files of a length other than
+    /// `wanted` says go, partial downloads of what is not in `wanted` go, foreign names stay and are
+    /// not counted. Also says what was found amiss, one text each. Blocks; reads no file's bytes.
+    pub(crate) fn open(
+        root: PathBuf,
+        wanted: &BTreeMap<Digest, u64>,
+    ) -> Result<(Cache, Vec<String>), CacheError> {
+        let parts = root.join("parts");
+        durable::make_dir(&parts, 0o755).map_err(failed("make the directory", &parts))?;
+        let mut amiss = Vec::new();
+        let held = scan::files(&root, wanted, &mut amiss)?;
+        let cache = Cache { root: root.into(), held: Arc::new(Mutex::new(held)) };
+        cache.keep_parts(&wanted.keys().copied().collect())?;
+        Ok((cache, amiss))
+    }
+
+    /// Whether the whole file is here.
+    pub(crate) fn contains(&self, asset: &Digest) -> bool {
+        self.lock().contains_key(asset)
+    }
+
+    /// Every file that is here.
+    pub(crate) fn held(&self) -> BTreeMap<Digest, Held> {
+        self.lock().clone()
+    }
+
+    /// Where the file lies, or would.
+    pub(crate) fn path(&self, asset: &Digest) -> PathBuf {
+        let name = asset.to_string();
+        self.root.join(&name[..2]).join(name)
+    }
+
+    /// For the player: where every file lies.
+    pub(crate) fn files(&self) -> Files {
+        Files::Cache { root: self.root.to_path_buf() }
+    }
+
+    /// Bytes that may still be written to the file system by an ordinary user.
+    pub(crate) fn free_bytes(&self) -> Result<u64, CacheError> {
+        let stat = rustix::fs::statvfs(&*self.root)
+            .map_err(|error| failed("ask for free space", &self.root)(error.into()))?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    /// Partial downloads with the bytes that they hold so far.
+    pub(crate) fn parts(&self) -> Result<BTreeMap<Digest, u64>, CacheError> {
+        scan::parts(&self.root.join("parts"))
+    }
+
+    /// Drops the partial downloads that are not in `wanted`. None of them may be under way.
+    pub(crate) fn keep_parts(&self, wanted: &BTreeSet<Digest>) -> Result<(), CacheError> {
+        for asset in self.parts()?.keys().filter(|asset| !wanted.contains(asset)) {
+            let part = self.part(asset);
+            fs::remove_file(&part).map_err(failed("remove", &part))?;
+        }
+        Ok(())
+    }
+
+    /// Removes a file; none of that name is fine. Who reads it at the moment reads on undisturbed.
+    pub(crate) fn remove(&self, asset: &Digest) -> Result<(), CacheError> {
+        let path = self.path(asset);
+        self.lock().remove(asset);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(failed("remove", &path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes every file and every part for good: another tenant's bytes are none of the next
+    /// one's business. No download may be under way.
+    pub(crate) fn wipe(&self) -> Result<(), CacheError> {
+        for asset in self.held().into_keys() {
+            self.remove(&asset)?;
+        }
+        self.keep_parts(&BTreeSet::new())?;
+        scan::sync(&self.root)
+    }
+
+    /// Where the bytes of a download gather.
+    fn part(&self, asset: &Digest) -> PathBuf {
+        self.root.join("parts").join(format!("{asset}.part"))
+    }
+
+    fn admitted(&self, asset: Digest, held: Held) {
+        self.lock().insert(asset, held);
+    }
+
+    /// The list is whole between any two statements, so a panic elsewhere does not spoil it.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Digest, Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CacheError {
+    let path = path.to_owned();
+    move |source| CacheError { action, path, source }
+}
+
+#[cfg(test)]
+mod tests;
