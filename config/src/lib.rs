@@ -3,10 +3,29 @@
 //! Layers, later ones win: built-in defaults, `vitrine.toml`, `conf.d/*.toml` by name, environment
 //! (`VITRINE_…`), command line. A [`Config`] in hand holds: every range has been checked.
 //!
-//! Start at [`model`] (what can be set) and [`limits`] (what nobody can).
+//! Start at [`model`] (what can be set) and [`limits`] (what nobody can). A value travels
+//! `load` (which layers) → `raw` (what is written, and where) → `check` (what it means, by the
+//! table in `keys`) → [`Config`]; [`show`] goes the way back, [`Watch`] goes it again at each
+//! change on disk.
 
+mod change;
+mod check;
+mod default;
+mod error;
+mod keys;
 pub mod limits;
+mod load;
 pub mod model;
+mod nearest;
+mod raw;
+mod show;
 pub mod time;
+mod units;
+mod watch;
 
+pub use change::{Change, Effect, changes};
+pub use error::{Place, Problem, Problems};
+pub use load::{Sources, check_file, load};
 pub use model::Config;
+pub use show::{show, show_origins};
+pub use watch::{Reload, Watch};

@@ -29,3 +29,9 @@ pub const GENERATIONS_KEPT: usize = 2;
 /// Records kept while the cloud is away; beyond it the oldest proofs of play go first, and a fault
 /// says how many. A busy screen makes 10 000 a day: three weeks.
 pub const OUTBOX_RECORDS: usize = 200_000;
+/// A file of settings: the whole commented example is 10 KiB; somebody named a video.
+pub const CONFIG_FILE_BYTES: u64 = 1 << 20;
+/// Files in `conf.d`: more is a directory that was mistaken for it.
+pub const CONFIG_FILES: usize = 64;
+/// Problems that are told one by one: more than a screenful says that it is the wrong file.
+pub const CONFIG_PROBLEMS: usize = 64;

@@ -50,7 +50,7 @@ pub struct Cloud {
 /// `[device]`: what it is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
-    /// `name`: shown at pairing and by *identify*. Absent: the host name. Live.
+    /// `name`: shown at pairing and by *identify*, 1..=64 characters. Absent: the host name. Live.
     pub name: Option<String>,
     /// `time_zone`: IANA name such as `Europe/Berlin`. Absent: the system's. Live.
     pub time_zone: Option<String>,
@@ -61,7 +61,7 @@ pub struct Device {
 pub struct Paths {
     /// `state_dir`: key, store and cache; the one writable directory. Default `/var/lib/vitrine`.
     pub state_dir: PathBuf,
-    /// `runtime_dir`: sockets. Default `/run/vitrine`.
+    /// `runtime_dir`: sockets; at most 90 bytes, so that their names fit. Default `/run/vitrine`.
     pub runtime_dir: PathBuf,
 }
 
@@ -119,7 +119,7 @@ pub enum Output {
 pub struct Audio {
     /// `device`: `"auto"` (default), `"none"`, or an ALSA device name. Live: next item.
     pub device: AudioDevice,
-    /// `volume_percent`: 0..=100, default 100; multiplies the item's own. Live.
+    /// `volume_percent`: 0..=100, default 100; here 0.0..=1.0. Multiplies the item's own. Live.
     pub volume: f32,
 }
 

@@ -1,0 +1,41 @@
+//! What holds where nobody says otherwise. `example.toml` says the same; a test compares them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::model::{
+    Audio, AudioDevice, Cache, Cloud, Config, Device, Log, LogFormat, Output, Paths, Playback,
+    Screen,
+};
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            cloud: Cloud {
+                url: None,
+                ca_file: None,
+                poll: Duration::from_secs(60),
+                heartbeat: Duration::from_secs(300),
+                first_contact_spread: Duration::from_secs(60),
+            },
+            device: Device { name: None, time_zone: None },
+            paths: Paths {
+                state_dir: PathBuf::from("/var/lib/vitrine"),
+                runtime_dir: PathBuf::from("/run/vitrine"),
+            },
+            cache: Cache {
+                size_bytes: 8_000_000_000,
+                reserve_bytes: 500_000_000,
+                downloads: 2,
+                patience: Duration::from_secs(3_600),
+            },
+            screen: Screen { output: Output::Fullscreen, background: [0; 3] },
+            audio: Audio { device: AudioDevice::Auto, volume: 1.0 },
+            playback: Playback {
+                image_duration: Duration::from_secs(10),
+                prepare: Duration::from_secs(5),
+            },
+            log: Log { filter: "info".into(), format: LogFormat::Text },
+        }
+    }
+}

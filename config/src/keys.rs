@@ -1,0 +1,394 @@
+//! Every setting, once: name, effect, range or wanted form, way in and way out.
+//!
+//! In: nothing. Out: [`KEYS`], which `raw`, `check`, `show` and `change` all go by.
+//! Promises: `every_key_changes_something`, `the_example_names_every_key` (tests below).
+//! Not here: defaults (`default`), grammar of texts (`units`).
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::change::Effect::{self, AgentRestart, Live, ProcessRestart, StageRestart};
+use crate::model::Config;
+use crate::units;
+
+/// Bytes of a megabyte, as disks are sold.
+const MB: u64 = 1_000_000;
+
+/// One setting.
+pub struct Key {
+    /// `section.name`
+    pub full: &'static str,
+    pub effect: Effect,
+    pub kind: Kind,
+}
+
+/// What it takes. `set` is only called with what the kind allows.
+pub enum Kind {
+    Whole {
+        range: RangeInclusive<u64>,
+        unit: &'static str,
+        get: fn(&Config) -> u64,
+        set: fn(&mut Config, u64),
+    },
+    /// `set` gives `None` and changes nothing if the text is not as wanted.
+    Text {
+        want: &'static str,
+        get: fn(&Config) -> String,
+        set: fn(&mut Config, &str) -> Option<()>,
+    },
+}
+
+impl Key {
+    pub fn section(&self) -> &'static str {
+        self.full.split_once('.').map_or(self.full, |(section, _)| section)
+    }
+
+    pub fn name(&self) -> &'static str {
+        self.full.split_once('.').map_or("", |(_, name)| name)
+    }
+
+    /// What a problem says after "want".
+    pub fn want(&self) -> String {
+        match &self.kind {
+            Kind::Whole { range, unit, .. } => {
+                format!("a whole number, {} to {}{unit}", range.start(), range.end())
+            }
+            Kind::Text { want, .. } => (*want).into(),
+        }
+    }
+
+    /// Its value in TOML.
+    pub fn text(&self, config: &Config) -> String {
+        match &self.kind {
+            Kind::Whole { get, .. } => get(config).to_string(),
+            Kind::Text { get, .. } => toml::Value::from(get(config)).to_string(),
+        }
+    }
+
+    /// `VITRINE_SECTION_NAME`
+    pub fn variable(&self) -> String {
+        format!("VITRINE_{}", self.full.replace('.', "_").to_ascii_uppercase())
+    }
+}
+
+/// Names of the sections, in order.
+pub fn sections() -> impl Iterator<Item = &'static str> {
+    let mut last = "";
+    KEYS.iter()
+        .map(Key::section)
+        .filter(move |section| std::mem::replace(&mut last, section) != *section)
+}
+
+const fn whole(
+    full: &'static str,
+    effect: Effect,
+    (range, unit): (RangeInclusive<u64>, &'static str),
+    get: fn(&Config) -> u64,
+    set: fn(&mut Config, u64),
+) -> Key {
+    Key { full, effect, kind: Kind::Whole { range, unit, get, set } }
+}
+
+const fn text(
+    full: &'static str,
+    effect: Effect,
+    want: &'static str,
+    get: fn(&Config) -> String,
+    set: fn(&mut Config, &str) -> Option<()>,
+) -> Key {
+    Key { full, effect, kind: Kind::Text { want, get, set } }
+}
+
+/// Empty text: absent.
+fn optional<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
+    if text.is_empty() { Some(None) } else { read(text).map(Some) }
+}
+
+/// Takes what could be read.
+fn put<T>(place: &mut T, value: Option<T>) -> Option<()> {
+    value.map(|value| *place = value)
+}
+
+fn path(path: &std::path::Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Every setting, section by section, in the order of `example.toml`.
+pub static KEYS: &[Key] = &[
+    text(
+        "cloud.url",
+        AgentRestart,
+        "\"https://host[:port][/path]\", http:// only to a loopback address, or \"\" for no cloud",
+        |c| c.cloud.url.clone().unwrap_or_default(),
+        |c, t| put(&mut c.cloud.url, optional(t, units::cloud_url)),
+    ),
+    text(
+        "cloud.ca_file",
+        AgentRestart,
+        "an absolute path to a PEM file, or \"\" for none",
+        |c| c.cloud.ca_file.as_deref().map(path).unwrap_or_default(),
+        |c, t| put(&mut c.cloud.ca_file, optional(t, units::absolute)),
+    ),
+    whole(
+        "cloud.poll_s",
+        Live,
+        (5..=3_600, " s"),
+        |c| c.cloud.poll.as_secs(),
+        |c, n| c.cloud.poll = Duration::from_secs(n),
+    ),
+    whole(
+        "cloud.heartbeat_s",
+        Live,
+        (10..=86_400, " s"),
+        |c| c.cloud.heartbeat.as_secs(),
+        |c, n| c.cloud.heartbeat = Duration::from_secs(n),
+    ),
+    whole(
+        "cloud.first_contact_spread_s",
+        AgentRestart,
+        (0..=600, " s"),
+        |c| c.cloud.first_contact_spread.as_secs(),
+        |c, n| c.cloud.first_contact_spread = Duration::from_secs(n),
+    ),
+    text(
+        "device.name",
+        Live,
+        "1 to 64 printable characters, or \"\" for the host name",
+        |c| c.device.name.clone().unwrap_or_default(),
+        |c, t| put(&mut c.device.name, optional(t, units::name)),
+    ),
+    text(
+        "device.time_zone",
+        Live,
+        "a time zone such as \"Europe/Berlin\" that the system knows, or \"\" for the system's",
+        |c| c.device.time_zone.clone().unwrap_or_default(),
+        |c, t| put(&mut c.device.time_zone, optional(t, units::time_zone)),
+    ),
+    text(
+        "paths.state_dir",
+        AgentRestart,
+        "an absolute path without \"..\"",
+        |c| path(&c.paths.state_dir),
+        |c, t| put(&mut c.paths.state_dir, units::absolute(t)),
+    ),
+    text(
+        "paths.runtime_dir",
+        AgentRestart,
+        "an absolute path without \"..\" of at most 90 bytes, so that the names of sockets fit",
+        |c| path(&c.paths.runtime_dir),
+        |c, t| put(&mut c.paths.runtime_dir, units::socket_dir(t)),
+    ),
+    whole(
+        "cache.size_mb",
+        Live,
+        (64..=1_000_000, " MB"),
+        |c| c.cache.size_bytes / MB,
+        |c, n| c.cache.size_bytes = n * MB,
+    ),
+    whole(
+        "cache.reserve_mb",
+        Live,
+        (16..=100_000, " MB"),
+        |c| c.cache.reserve_bytes / MB,
+        |c, n| c.cache.reserve_bytes = n * MB,
+    ),
+    whole(
+        "cache.downloads",
+        Live,
+        (1..=8, ""),
+        |c| c.cache.downloads as u64,
+        |c, n| c.cache.downloads = n as usize,
+    ),
+    whole(
+        "cache.patience_s",
+        Live,
+        (0..=604_800, " s"),
+        |c| c.cache.patience.as_secs(),
+        |c, n| c.cache.patience = Duration::from_secs(n),
+    ),
+    text(
+        "screen.output",
+        StageRestart,
+        "\"fullscreen\", \"windowed WxH\", \"offscreen WxH\" (16 to 16384 px a side), \"external\" or \"none\"",
+        |c| units::output_text(c.screen.output),
+        |c, t| put(&mut c.screen.output, units::output(t)),
+    ),
+    text(
+        "screen.background",
+        Live,
+        "a colour such as \"#00447f\"",
+        |c| units::colour_text(c.screen.background),
+        |c, t| put(&mut c.screen.background, units::colour(t)),
+    ),
+    text(
+        "audio.device",
+        Live,
+        "\"auto\", \"none\" or the name of an ALSA device as aplay -L lists it",
+        |c| units::audio_device_text(&c.audio.device),
+        |c, t| put(&mut c.audio.device, units::audio_device(t)),
+    ),
+    whole(
+        "audio.volume_percent",
+        Live,
+        (0..=100, " %"),
+        |c| (c.audio.volume * 100.0).round() as u64,
+        |c, n| c.audio.volume = n as f32 / 100.0,
+    ),
+    whole(
+        "playback.image_duration_ms",
+        Live,
+        (500..=604_800_000, " ms"),
+        |c| ms(c.playback.image_duration),
+        |c, n| c.playback.image_duration = Duration::from_millis(n),
+    ),
+    whole(
+        "playback.prepare_ms",
+        Live,
+        (500..=60_000, " ms"),
+        |c| ms(c.playback.prepare),
+        |c, n| c.playback.prepare = Duration::from_millis(n),
+    ),
+    text(
+        "log.level",
+        ProcessRestart,
+        "error, warn, info, debug, trace or off, alone or as \"vitrine_sync=debug,info\"",
+        |c| c.log.filter.clone(),
+        |c, t| put(&mut c.log.filter, units::log_filter(t)),
+    ),
+    text(
+        "log.format",
+        ProcessRestart,
+        "\"text\" or \"json\"",
+        |c| units::log_format_text(c.log.format).into(),
+        |c, t| put(&mut c.log.format, units::log_format(t)),
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::changes;
+    use crate::{Sources, load};
+
+    const EXAMPLE: &str = include_str!("../example.toml");
+
+    /// A value other than the default for each text key.
+    const OTHER_TEXTS: &[(&str, &str)] = &[
+        ("cloud.url", "https://signs.example"),
+        ("cloud.ca_file", "/etc/vitrine/ca.pem"),
+        ("device.name", "Lobby left"),
+        ("device.time_zone", "UTC"),
+        ("paths.state_dir", "/data/vitrine"),
+        ("paths.runtime_dir", "/run/user/1000/vitrine"),
+        ("screen.output", "windowed 1280x720"),
+        ("screen.background", "#00447f"),
+        ("audio.device", "sysdefault:CARD=vc4hdmi0"),
+        ("log.level", "vitrine_sync=debug,info"),
+        ("log.format", "json"),
+    ];
+
+    fn set(key: &str, value: &str) -> Result<Config, crate::Problems> {
+        load(&Sources { overrides: vec![format!("{key}={value}")], ..Sources::default() })
+    }
+
+    /// The comment and the line of a key in the example.
+    fn documented(key: &Key) -> (String, &'static str) {
+        let (_, section) = EXAMPLE.split_once(&format!("\n[{}]\n", key.section())).unwrap();
+        let section = section.split("\n[").next().unwrap();
+        let line = format!("{} = ", key.name());
+        let mut comment = Vec::new();
+        for text in section.lines() {
+            if let Some(value) = text.strip_prefix(&line) {
+                return (comment.join(" "), value);
+            }
+            match text.strip_prefix('#') {
+                Some(text) => comment.push(text.trim()),
+                None => comment.clear(),
+            }
+        }
+        panic!("{} is not in the example", key.full);
+    }
+
+    #[test]
+    fn every_key_changes_something() {
+        for key in KEYS {
+            let value = match &key.kind {
+                Kind::Whole { range, .. } => (range.end() - 1).to_string(),
+                Kind::Text { .. } => {
+                    OTHER_TEXTS.iter().find(|(name, _)| *name == key.full).unwrap().1.into()
+                }
+            };
+            let config = set(key.full, &value).unwrap();
+            let changed: Vec<_> = changes(&Config::default(), &config);
+            let names: Vec<_> = changed.iter().map(|change| change.key).collect();
+            assert_eq!(names, [key.full]);
+            assert_eq!(changed[0].effect, key.effect, "{}", key.full);
+        }
+    }
+
+    #[test]
+    fn every_key_keeps_its_range() {
+        for key in KEYS {
+            let Kind::Whole { range, get, .. } = &key.kind else { continue };
+            for number in [*range.start(), *range.end()] {
+                let config = set(key.full, &number.to_string()).unwrap();
+                assert_eq!(get(&config), number, "{}", key.full);
+            }
+            let below = i128::from(*range.start()) - 1;
+            let above = i128::from(*range.end()) + 1;
+            for number in [below, above, i128::from(i64::MIN), i128::from(u64::MAX)] {
+                let problems = set(key.full, &number.to_string()).unwrap_err();
+                let want = format!("command line: {} = {number}: want {}", key.full, key.want());
+                assert_eq!(problems.to_string(), want);
+            }
+            for text in ["", "ten", "1.5", "1_0", "+", "0x10"] {
+                assert!(set(key.full, text).is_err(), "{} took {text:?}", key.full);
+            }
+        }
+    }
+
+    #[test]
+    fn the_example_names_every_key_with_default_range_and_effect() {
+        for key in KEYS {
+            let (comment, value) = documented(key);
+            assert_eq!(value, key.text(&Config::default()), "{}", key.full);
+            let effect = match key.effect {
+                Effect::Live => "Live",
+                Effect::AgentRestart => "Restart of the agent",
+                Effect::StageRestart => "Restart of the stage",
+                Effect::ProcessRestart => "Restart of the process",
+            };
+            assert!(comment.contains(effect), "{}: {effect} is not in {comment:?}", key.full);
+            if let Kind::Whole { range, unit, .. } = &key.kind {
+                let range = format!("{} to {}{unit}", range.start(), range.end());
+                assert!(comment.contains(&range), "{}: {range} is not in {comment:?}", key.full);
+            }
+        }
+    }
+
+    #[test]
+    fn the_example_parses_to_the_defaults_and_names_nothing_else() {
+        let raw = crate::raw::document(std::path::Path::new("example.toml"), EXAMPLE);
+        assert_eq!(raw.entries.len(), KEYS.len());
+        let reading = crate::check::check([raw]);
+        assert_eq!(reading.problems, crate::Problems::default());
+        assert_eq!(reading.config, Config::default());
+    }
+
+    #[test]
+    fn names_are_unambiguous() {
+        let mut variables: Vec<_> = KEYS.iter().map(Key::variable).collect();
+        variables.sort();
+        variables.dedup();
+        assert_eq!(variables.len(), KEYS.len());
+        assert!(sections().all(|section| !section.contains('_')), "a variable could mean two keys");
+        let mut once: Vec<_> = sections().collect();
+        once.sort_unstable();
+        once.dedup();
+        assert_eq!(once.len(), sections().count(), "a section comes in two pieces");
+    }
+}

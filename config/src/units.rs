@@ -1,0 +1,367 @@
+//! The grammar of texts: each reads one form and writes it back the same.
+//!
+//! Pure, but for [`time_zone`], which asks the system's list of zones. `None`: not as wanted; what
+//! would be is said once, in `keys`.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::{Component, Path, PathBuf};
+
+use crate::limits::STRING_BYTES;
+use crate::model::{AudioDevice, LogFormat, Output};
+
+/// A window smaller than this is lost on screen; a larger one than [`SIDE_MAX_PX`] no GPU draws.
+const SIDE_MIN_PX: u32 = 16;
+const SIDE_MAX_PX: u32 = 16_384;
+/// Characters of a device's name: it must fit on a card.
+const NAME_CHARS: usize = 64;
+/// Bytes of an ALSA name; real ones stay below 60.
+const ALSA_BYTES: usize = 128;
+/// Bytes of a directory for sockets: Linux takes 107 for the whole name.
+const SOCKET_DIR_BYTES: usize = 90;
+
+/// `https://host[:port][/path]`, or `http://` if the host is this machine. Trailing slashes go.
+/// User names and passwords are refused: they would end up in logs.
+pub fn cloud_url(text: &str) -> Option<String> {
+    let text = text.trim_end_matches('/');
+    let (scheme, rest) = text.split_once("://")?;
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = host_of(authority)?;
+    let scheme_fits = match scheme {
+        "https" => true,
+        "http" => is_loopback(host),
+        _ => false,
+    };
+    let path_fits = path.bytes().all(|b| b.is_ascii_graphic() && !b"?#\\\"<>".contains(&b));
+    (scheme_fits && path_fits && text.len() <= STRING_BYTES).then(|| text.into())
+}
+
+/// The host of `host[:port]`, brackets of an IPv6 address included.
+fn host_of(authority: &str) -> Option<&str> {
+    let colon = match authority.rfind(']') {
+        Some(bracket) => authority[bracket..].find(':').map(|at| at + bracket),
+        None => authority.find(':'),
+    };
+    let (host, port) = authority.split_at(colon.unwrap_or(authority.len()));
+    let port_fits = port.is_empty()
+        || port[1..].bytes().all(|b| b.is_ascii_digit())
+            && port[1..].parse::<u16>().is_ok_and(|port| port > 0);
+    let host_fits = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => host.len() <= 253 && host.split('.').all(is_label),
+    };
+    (port_fits && host_fits).then_some(host)
+}
+
+/// One part of a host name between dots.
+fn is_label(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 63
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+        || host == "[::1]"
+}
+
+/// An absolute path below the root, without `..`.
+pub fn absolute(text: &str) -> Option<PathBuf> {
+    let path = Path::new(text);
+    let plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
+    let fits = path.is_absolute()
+        && path.components().all(plain)
+        && path.file_name().is_some()
+        && is_printable(text)
+        && text.len() <= STRING_BYTES;
+    fits.then(|| path.components().collect())
+}
+
+/// An absolute path that leaves room for the name of a socket.
+pub fn socket_dir(text: &str) -> Option<PathBuf> {
+    absolute(text).filter(|path| path.as_os_str().len() <= SOCKET_DIR_BYTES)
+}
+
+/// A label for people, blanks around it cut off.
+pub fn name(text: &str) -> Option<String> {
+    let text = text.trim();
+    let fits = (1..=NAME_CHARS).contains(&text.chars().count()) && is_printable(text);
+    fits.then(|| text.into())
+}
+
+/// A zone that the system knows; without a list of zones, anything that looks like one.
+pub fn time_zone(text: &str) -> Option<String> {
+    let looks_right = text.len() <= 64
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+-/".contains(&b));
+    let zones = jiff::tz::db();
+    let known = || zones.is_definitively_empty() || zones.get(text).is_ok();
+    (looks_right && known()).then(|| text.into())
+}
+
+/// Reads `screen.output`.
+pub fn output(text: &str) -> Option<Output> {
+    match text {
+        "fullscreen" => return Some(Output::Fullscreen),
+        "external" => return Some(Output::External),
+        "none" => return Some(Output::None),
+        _ => {}
+    }
+    let (form, size) = text.split_once(' ')?;
+    let (width, height) = size.split_once('x')?;
+    let (width_px, height_px) = (side(width)?, side(height)?);
+    match form {
+        "windowed" => Some(Output::Windowed { width_px, height_px }),
+        "offscreen" => Some(Output::Offscreen { width_px, height_px }),
+        _ => None,
+    }
+}
+
+/// Writes `screen.output`.
+pub fn output_text(output: Output) -> String {
+    match output {
+        Output::Fullscreen => "fullscreen".into(),
+        Output::Windowed { width_px, height_px } => format!("windowed {width_px}x{height_px}"),
+        Output::Offscreen { width_px, height_px } => format!("offscreen {width_px}x{height_px}"),
+        Output::External => "external".into(),
+        Output::None => "none".into(),
+    }
+}
+
+fn side(text: &str) -> Option<u32> {
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|px| digits && (SIDE_MIN_PX..=SIDE_MAX_PX).contains(px))
+}
+
+/// Reads `#rrggbb`.
+pub fn colour(text: &str) -> Option<[u8; 3]> {
+    let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6)?;
+    let fits = digits.bytes().all(|b| b.is_ascii_hexdigit());
+    let [_, red, green, blue] = u32::from_str_radix(digits, 16).ok()?.to_be_bytes();
+    fits.then_some([red, green, blue])
+}
+
+/// Writes `#rrggbb`.
+pub fn colour_text([red, green, blue]: [u8; 3]) -> String {
+    format!("#{red:02x}{green:02x}{blue:02x}")
+}
+
+/// Reads `audio.device`. Other spellings of the two words are refused: they name no device.
+pub fn audio_device(text: &str) -> Option<AudioDevice> {
+    match text {
+        "auto" => Some(AudioDevice::Auto),
+        "none" => Some(AudioDevice::None),
+        _ => {
+            let word = ["auto", "none"].iter().any(|word| word.eq_ignore_ascii_case(text));
+            let fits = (1..=ALSA_BYTES).contains(&text.len())
+                && text.bytes().all(|b| b.is_ascii_graphic());
+            (fits && !word).then(|| AudioDevice::Alsa(text.into()))
+        }
+    }
+}
+
+/// Writes `audio.device`.
+pub fn audio_device_text(device: &AudioDevice) -> String {
+    match device {
+        AudioDevice::Auto => "auto".into(),
+        AudioDevice::None => "none".into(),
+        AudioDevice::Alsa(name) => name.clone(),
+    }
+}
+
+/// A level, or `target=level` parts and at most one bare level. A target alone, which `tracing`
+/// would take, is refused: it is nearly always a level with a slip in it. So are spans.
+pub fn log_filter(text: &str) -> Option<String> {
+    let mut bare_levels = 0;
+    let mut part_fits = |part: &str| match part.split_once('=') {
+        Some((target, level)) => is_target(target) && is_level(level),
+        None => {
+            bare_levels += 1;
+            is_level(part)
+        }
+    };
+    let fits = text.len() <= STRING_BYTES && text.split(',').all(|part| part_fits(part.trim()));
+    (fits && bare_levels <= 1).then(|| text.into())
+}
+
+fn is_target(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-:.".contains(&b))
+}
+
+fn is_level(text: &str) -> bool {
+    ["off", "error", "warn", "info", "debug", "trace"]
+        .iter()
+        .any(|level| level.eq_ignore_ascii_case(text))
+}
+
+/// Reads `log.format`.
+pub fn log_format(text: &str) -> Option<LogFormat> {
+    match text {
+        "text" => Some(LogFormat::Text),
+        "json" => Some(LogFormat::Json),
+        _ => None,
+    }
+}
+
+/// Writes `log.format`.
+pub fn log_format_text(format: LogFormat) -> &'static str {
+    match format {
+        LogFormat::Text => "text",
+        LogFormat::Json => "json",
+    }
+}
+
+fn is_printable(text: &str) -> bool {
+    !text.chars().any(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cloud_urls() {
+        for (text, want) in [
+            ("https://signs.example", Some("https://signs.example")),
+            ("https://signs.example/", Some("https://signs.example")),
+            ("https://signs.example:8443/a/b/", Some("https://signs.example:8443/a/b")),
+            ("https://192.0.2.7", Some("https://192.0.2.7")),
+            ("https://[2001:db8::1]:8443", Some("https://[2001:db8::1]:8443")),
+            ("http://127.0.0.1:8080", Some("http://127.0.0.1:8080")),
+            ("http://127.9.9.9", Some("http://127.9.9.9")),
+            ("http://localhost:1", Some("http://localhost:1")),
+            ("http://[::1]:65535", Some("http://[::1]:65535")),
+            ("http://signs.example", None),
+            ("http://192.0.2.7", None),
+            ("http://127.0.0.1.evil.example", None),
+            ("http://localhost.evil.example", None),
+            ("http://[::2]", None),
+            ("http://127.1", None),
+            ("http://localhost@evil.example", None),
+            ("https://user:secret@signs.example", None),
+            ("https://signs.example:0", None),
+            ("https://signs.example:65536", None),
+            ("https://signs.example:+1", None),
+            ("https://signs.example:", None),
+            ("https://", None),
+            ("https:///path", None),
+            ("https://-signs.example", None),
+            ("https://signs..example", None),
+            ("https://[::1", None),
+            ("https://[::1]x", None),
+            ("https://signs.example/a b", None),
+            ("https://signs.example/?tenant=1", None),
+            ("https://signs.example/#top", None),
+            ("https://sig\u{e4}ns.example", None),
+            ("ftp://signs.example", None),
+            ("HTTPS//signs.example", None),
+            ("signs.example", None),
+            ("/", None),
+        ] {
+            assert_eq!(cloud_url(text).as_deref(), want, "{text:?}");
+        }
+        assert_eq!(cloud_url(&format!("https://a/{}", "b".repeat(STRING_BYTES))), None);
+    }
+
+    #[test]
+    fn outputs() {
+        for (text, want) in [
+            ("fullscreen", Some(Output::Fullscreen)),
+            ("windowed 1280x720", Some(Output::Windowed { width_px: 1280, height_px: 720 })),
+            ("windowed 16x16384", Some(Output::Windowed { width_px: 16, height_px: 16_384 })),
+            ("offscreen 640x360", Some(Output::Offscreen { width_px: 640, height_px: 360 })),
+            ("external", Some(Output::External)),
+            ("none", Some(Output::None)),
+            ("windowed 15x720", None),
+            ("windowed 1280x16385", None),
+            ("windowed +16x+16", None),
+            ("windowed 1280 x 720", None),
+            ("windowed  1280x720", None),
+            ("windowed", None),
+            ("fullscreen 1280x720", None),
+            ("Fullscreen", None),
+            ("", None),
+        ] {
+            assert_eq!(output(text), want, "{text:?}");
+            if let Some(output) = want {
+                assert_eq!(output_text(output), text);
+            }
+        }
+    }
+
+    #[test]
+    fn colours() {
+        for (text, want) in [
+            ("#00447f", Some([0, 0x44, 0x7f])),
+            ("#FFFFFF", Some([255; 3])),
+            ("00447f", None),
+            ("#0047f", None),
+            ("#00447ff", None),
+            ("#+0447f", None),
+            ("#00447g", None),
+            ("#\u{e9}\u{e9}\u{e9}", None),
+            ("black", None),
+        ] {
+            assert_eq!(colour(text), want, "{text:?}");
+        }
+        assert_eq!(colour_text([255, 0, 9]), "#ff0009");
+    }
+
+    #[test]
+    fn paths() {
+        for (text, fits) in [
+            ("/var/lib/vitrine", true),
+            ("/a", true),
+            ("/mit blank/\u{e4}", true),
+            ("/", false),
+            ("", false),
+            ("var/lib", false),
+            ("/var/../etc", false),
+            ("/a\0b", false),
+            ("/a\nb", false),
+        ] {
+            assert_eq!(absolute(text).is_some(), fits, "{text:?}");
+        }
+        assert_eq!(absolute("/var//lib/./x/"), Some("/var/lib/x".into()));
+        assert!(socket_dir(&format!("/{}", "a".repeat(89))).is_some());
+        assert!(socket_dir(&format!("/{}", "a".repeat(90))).is_none());
+    }
+
+    #[test]
+    fn names_zones_devices_and_filters() {
+        let cases: [(&str, fn(&str) -> bool, &[&str], &[&str]); 4] = [
+            ("name", |t| name(t).is_some(), &["a", " Foyer \u{2190} "], &[" ", "a\u{7}b"]),
+            (
+                "time zone",
+                |t| time_zone(t).is_some(),
+                &["Europe/Berlin", "UTC", "America/Argentina/Buenos_Aires"],
+                &["", "../../etc/passwd", "+1", "/etc/localtime", "Europe Berlin"],
+            ),
+            (
+                "audio device",
+                |t| audio_device(t).is_some(),
+                &["auto", "none", "hw:0,0", "sysdefault:CARD=vc4hdmi0"],
+                &["Auto", "NONE", "", "a b", "a\n"],
+            ),
+            (
+                "log filter",
+                |t| log_filter(t).is_some(),
+                &["info", "OFF", "vitrine_sync=debug,info", "a::b=trace, warn"],
+                &["", "inof", "a=b=info", "=info", "a=", "info,debug", "info,", "a b=info"],
+            ),
+        ];
+        for (what, takes, right, wrong) in cases {
+            assert!(right.iter().all(|text| takes(text)), "{what}");
+            for text in wrong {
+                assert!(!takes(text), "{what} took {text:?}");
+            }
+        }
+        // A machine without a list of zones cannot tell.
+        let zones = !jiff::tz::db().is_definitively_empty();
+        assert_eq!(time_zone("Europe/Brelin").is_none(), zones);
+        assert_eq!(name(&"\u{e4}".repeat(64)).map(|name| name.chars().count()), Some(64));
+        assert_eq!(name(&"\u{e4}".repeat(65)), None);
+    }
+}
