@@ -331,33 +331,38 @@ mod tests {
 
     #[test]
     fn names_zones_devices_and_filters() {
-        let cases: [(&str, fn(&str) -> bool, &[&str], &[&str]); 4] = [
-            ("name", |t| name(t).is_some(), &["a", " Foyer \u{2190} "], &[" ", "a\u{7}b"]),
-            (
-                "time zone",
-                |t| time_zone(t).is_some(),
-                &["Europe/Berlin", "UTC", "America/Argentina/Buenos_Aires"],
-                &["", "../../etc/passwd", "+1", "/etc/localtime", "Europe Berlin"],
-            ),
-            (
-                "audio device",
-                |t| audio_device(t).is_some(),
-                &["auto", "none", "hw:0,0", "sysdefault:CARD=vc4hdmi0"],
-                &["Auto", "NONE", "", "a b", "a\n"],
-            ),
-            (
-                "log filter",
-                |t| log_filter(t).is_some(),
-                &["info", "OFF", "vitrine_sync=debug,info", "a::b=trace, warn"],
-                &["", "inof", "a=b=info", "=info", "a=", "info,debug", "info,", "a b=info"],
-            ),
-        ];
-        for (what, takes, right, wrong) in cases {
-            assert!(right.iter().all(|text| takes(text)), "{what}");
+        let check = |what: &str, takes: fn(&str) -> bool, right: &[&str], wrong: &[&str]| {
+            for text in right {
+                assert!(takes(text), "{what} refused {text:?}");
+            }
             for text in wrong {
                 assert!(!takes(text), "{what} took {text:?}");
             }
-        }
+        };
+        check(
+            "name",
+            |text| name(text).is_some(),
+            &["a", " Foyer \u{2190} "],
+            &["", " ", "a\u{7}b"],
+        );
+        check(
+            "time zone",
+            |text| time_zone(text).is_some(),
+            &["Europe/Berlin", "UTC", "America/Argentina/Buenos_Aires"],
+            &["", "../../etc/passwd", "+1", "/etc/localtime", "Europe Berlin"],
+        );
+        check(
+            "audio device",
+            |text| audio_device(text).is_some(),
+            &["auto", "none", "hw:0,0", "sysdefault:CARD=vc4hdmi0"],
+            &["Auto", "NONE", "", "a b", "a\n"],
+        );
+        check(
+            "log filter",
+            |text| log_filter(text).is_some(),
+            &["info", "OFF", "vitrine_sync=debug,info", "a::b=trace, warn"],
+            &["", "inof", "a=b=info", "=info", "a=", "info,debug", "info,", "a b=info"],
+        );
         // A machine without a list of zones cannot tell.
         let zones = !jiff::tz::db().is_definitively_empty();
         assert_eq!(time_zone("Europe/Brelin").is_none(), zones);
