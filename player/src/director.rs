@@ -1,13 +1,66 @@
-//! Decides what is on the screen, now and next.
+//! Decides what is on the screen, now and next: every cause of every change comes by here.
+//!
+//! In:  [`Event`]s, each with the moment it came.
+//! Out: [`Effect`]s, in order, and the moment at which to be woken.
+//!
+//! Promises, each held by a property in `director::tests`: never an empty picture, turns that only
+//! rise, at most one wish an event, one proof of play for each showing that reached the display,
+//! a deadline that lies ahead.
+//!
+//! Cannot fail, cannot wait, does no I/O, reads no clock. What plays is [`playback`]'s business,
+//! what was really seen [`ledger`]'s, what was asked for once [`desk`]'s; here they are put
+//! together. The shell around it carries out the effects.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use vitrine_config::Config;
+use vitrine_config::model::Output;
 use vitrine_config::time::{Mono, Now};
+use vitrine_render::report::{Hello, Report};
+use vitrine_render::scene::{Card, Scene, Turn, Wish};
+use vitrine_sync::wire::record::{Body, Fault, ProofOfPlay};
 
-use crate::event::{Effect, Event};
+use crate::event::{Effect, Event, HostFacts, StageEvent};
+use crate::scene_of;
 use crate::telemetry::Records;
+use cards::Facts;
+use cloud::CloudView;
+use desk::Desk;
+use health::Health;
+use ledger::Ledger;
+use playback::Playback;
+
+mod asks;
+mod cards;
+mod cloud;
+mod desk;
+mod health;
+mod ledger;
+mod playback;
+mod programme;
+mod showing;
+mod slot;
+mod view;
+
+#[cfg(test)]
+pub(crate) mod sim;
+#[cfg(test)]
+mod tests;
+
+/// Wait for content before a card says that there is none: reading the store takes less, and a
+/// card that flashes up at every start looks like a fault.
+const STARTING_PATIENCE: Duration = Duration::from_secs(2);
+/// A card's words change at most this often.
+const CARD_STAYS: Duration = Duration::from_secs(1);
+/// The first heartbeat, and the one after a new generation, come this soon: then the picture
+/// stands that they tell of.
+const HEARTBEAT_SOON: Duration = Duration::from_secs(5);
+/// A last item that does not leave the screen does not keep the player from ending.
+const FINISH_WITHIN: Duration = Duration::from_secs(5);
+/// A stage that dies again and again is reported at most this often.
+const STAGE_FAULT_GAP: Duration = Duration::from_secs(60);
 
 /// What is known at start and does not change.
 #[derive(Debug, Clone)]
@@ -27,28 +80,353 @@ pub struct StartFacts {
 /// Decides what is on the screen, now and next. Cannot fail, cannot wait, reads no clock.
 #[derive(Debug)]
 pub struct Director {
-    config: Arc<Config>,
     facts: StartFacts,
+    started_at: Mono,
+    host: HostFacts,
     records: Records,
+    cloud: CloudView,
+    playback: Playback,
+    ledger: Ledger,
+    desk: Desk,
+    health: Health,
+    card: Option<ShownCard>,
+    last_wish: Option<Wish>,
+    /// See [`Director::with_marker`].
+    marker: Option<Turn>,
+    /// When the absence of content is shown, though nothing is known yet.
+    patient_until: Option<Mono>,
+    heartbeat_at: Option<Mono>,
+    stage_fault_at: Option<Mono>,
+    finish_at: Option<Mono>,
+    ready_said: bool,
+    finished_said: bool,
+    effects: Vec<Effect>,
+}
+
+#[derive(Debug)]
+struct ShownCard {
+    turn: Turn,
+    card: Card,
+    since: Mono,
+    /// Whether other words wait.
+    outdated: bool,
 }
 
 impl Director {
     /// A director that knows nothing yet: content comes with `vitrine_sync::Event::Started`.
     pub fn new(config: Arc<Config>, facts: StartFacts, now: &Now) -> Director {
-        let _ = now;
-        let records = Records::new(facts.seed);
-        Director { config, facts, records }
+        let playback = Playback::new(config, facts.time_zone.clone(), facts.once, now);
+        Director {
+            started_at: now.mono,
+            host: HostFacts::default(),
+            records: Records::new(facts.seed),
+            cloud: CloudView::new(),
+            playback,
+            ledger: Ledger::default(),
+            desk: Desk::default(),
+            health: Health::new(now.mono),
+            card: None,
+            last_wish: None,
+            marker: None,
+            patient_until: None,
+            heartbeat_at: None,
+            stage_fault_at: None,
+            finish_at: None,
+            ready_said: false,
+            finished_said: false,
+            effects: Vec::new(),
+            facts,
+        }
     }
 
     /// Takes one event at `now`. What is asked for is to be carried out in order.
     pub fn handle(&mut self, event: Event, now: &Now) -> Vec<Effect> {
-        let _ = (event, now, &self.config, &self.facts, &mut self.records);
-        Vec::new()
+        match event {
+            Event::Sync(event) => self.sync_says(event, now),
+            Event::Stage(event) => self.stage_says(event, now),
+            Event::Command { ask, command } => self.command(ask, command, now),
+            Event::Settings(config) => self.settings(config, now),
+            Event::Host(facts) => self.host = facts,
+            Event::TimeZone(zone) => {
+                self.facts.time_zone = zone.clone();
+                self.playback.agenda.set_zone(zone);
+            }
+            Event::Trouble(fault) => self.fault(fault, now),
+            Event::Tick => {}
+        }
+        self.settle(now);
+        std::mem::take(&mut self.effects)
     }
 
     /// When it wants to be woken with [`Event::Tick`] if nothing else happens before; later than
     /// the last `now`. None: not by itself.
     pub fn deadline(&self) -> Option<Mono> {
-        None
+        let outdated = self.card.as_ref().filter(|card| card.outdated);
+        [
+            self.playback.deadline(),
+            self.desk.deadline(),
+            self.health.deadline(),
+            outdated.map(|card| card.since.after(CARD_STAYS)),
+            self.patient_until.filter(|_| !self.cloud.started && self.last_wish.is_none()),
+            self.heartbeat_at,
+            self.finish_at.filter(|_| !self.finished_said),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn settings(&mut self, config: Arc<Config>, now: &Now) {
+        let sooner = now.mono.after(config.cloud.heartbeat);
+        self.heartbeat_at = self.heartbeat_at.map(|at| at.min(sooner));
+        self.playback.config = config;
+    }
+
+    fn sync_says(&mut self, event: vitrine_sync::Event, now: &Now) {
+        use vitrine_sync::Event as Said;
+        match event {
+            Said::Started { live, paired, latest_time: _ } => {
+                self.cloud.started = true;
+                self.cloud.paired = paired;
+                if let Some(live) = live {
+                    self.playback.adopt(live, now);
+                }
+                self.ready_if(self.playback.config.screen.output == Output::None);
+            }
+            Said::Live(live) => {
+                if live.manifest.version != self.playback.version() {
+                    self.heartbeat_soon(now);
+                }
+                self.playback.adopt(live, now);
+            }
+            Said::Pairing(pairing) => self.cloud.pairing = Some(pairing),
+            Said::Paired(paired) => {
+                self.cloud.pairing = None;
+                self.cloud.paired = Some(paired);
+            }
+            Said::Unpaired => self.cloud.paired = None,
+            Said::Connection(connection) => self.cloud.connection = connection,
+            Said::Progress(progress) => self.cloud.progress = Some(progress),
+            Said::Trouble { code, detail } => self.cloud.trouble(now.wall, &code, &detail),
+            Said::Order(order) => self.order(order, now),
+        }
+    }
+
+    fn stage_says(&mut self, event: StageEvent, now: &Now) {
+        match event {
+            StageEvent::Up(hello) => self.stage_up(hello, now),
+            StageEvent::Report(report) => self.report(report, now),
+            StageEvent::Snapshot { id, png } => self.snapshot(id, png, now),
+            StageEvent::Down { why } => self.stage_down(why, now),
+        }
+    }
+
+    fn stage_up(&mut self, hello: Hello, now: &Now) {
+        // What an earlier stage showed is over, whether or not its end was told.
+        self.close_ledger(now.mono, now);
+        let showing = hello.showing.iter().copied().max().unwrap_or(0);
+        self.playback.restart(hello.newest_turn.max(showing), now);
+        self.desk.renumber(|| self.playback.turns.next());
+        self.health.up(hello);
+        (self.card, self.last_wish, self.marker) = (None, None, None);
+        self.patient_until = Some(now.mono.after(STARTING_PATIENCE));
+    }
+
+    fn stage_down(&mut self, why: String, now: &Now) {
+        let was_up = self.health.stage().is_ok();
+        let last_seen = self.health.down(why.clone(), now.mono);
+        if !was_up {
+            return;
+        }
+        self.close_ledger(last_seen, now);
+        self.playback.suspend();
+        self.last_wish = None;
+        let quiet = self.stage_fault_at.is_some_and(|at| now.mono.since(at) < STAGE_FAULT_GAP);
+        if !quiet {
+            self.stage_fault_at = Some(now.mono);
+            let detail = format!("{why}; it is brought back and shows what should be on then");
+            self.fault(Fault { code: "stage_died".into(), detail }, now);
+        }
+    }
+
+    fn report(&mut self, report: Report, now: &Now) {
+        match report {
+            Report::Hello(hello) => self.stage_up(hello, now),
+            Report::Shown { turn, at } => {
+                self.ready_if(true);
+                self.ledger.shown(turn, at);
+                self.desk.shown(turn, at);
+                self.playback.shown(turn, at);
+            }
+            Report::Gone { turn, at, frames_presented, frames_dropped } => {
+                let proof = self.ledger.gone(turn, at, (frames_presented, frames_dropped));
+                self.prove(proof, now);
+            }
+            Report::Ended { turn, at } => self.playback.ended(turn, at),
+            Report::Prepared { turn } => self.playback.prepared(turn),
+            Report::Failed { turn, error } => self.playback.failed(turn, &error, now.mono),
+            Report::Beat(beat) => {
+                if self.health.beat(beat, now.mono) {
+                    self.effects.push(Effect::Alive);
+                }
+            }
+            // The host keeps the picture that travels behind it and says `StageEvent::Snapshot`.
+            Report::Snapshot { .. } => {}
+        }
+    }
+
+    fn close_ledger(&mut self, at: Mono, now: &Now) {
+        for proof in self.ledger.close(at) {
+            self.prove(Some(proof), now);
+        }
+    }
+
+    fn prove(&mut self, proof: Option<ProofOfPlay>, now: &Now) {
+        self.keep(proof.map(Body::ProofOfPlay), now);
+    }
+
+    fn keep(&mut self, body: Option<Body>, now: &Now) {
+        let request = body.map(|body| self.records.request(body, now));
+        self.effects.extend(request.map(Effect::Sync));
+    }
+
+    fn fault(&mut self, fault: Fault, now: &Now) {
+        self.cloud.trouble(now.wall, &fault.code, &fault.detail);
+        self.effects.push(Effect::Fault(fault));
+    }
+
+    fn ready_if(&mut self, ready: bool) {
+        if ready && !self.ready_said {
+            self.ready_said = true;
+            self.effects.push(Effect::Ready);
+        }
+    }
+
+    /// Brings everything together after an event.
+    fn settle(&mut self, now: &Now) {
+        self.playback.settle(now);
+        for fault in self.playback.take_faults() {
+            self.fault(fault, now);
+        }
+        self.settle_desk(now);
+        self.wish(now);
+        self.beat(now);
+        self.finish(now);
+    }
+
+    /// Sends the wish if it is another one than before.
+    fn wish(&mut self, now: &Now) {
+        let patient = self.patient_until.is_some_and(|until| now.mono < until);
+        if self.health.stage().is_err() || (!self.cloud.started && patient) {
+            return;
+        }
+        let mut wanted = self.wanted(now);
+        if self.with_marker(&mut wanted) {
+            // The next picture must have a newer number than this one.
+            self.playback.remake_next(now);
+        }
+        let mut next = self.playback.next();
+        if let Some(next) = &mut next {
+            next.scene.layers.extend(self.overlay());
+        }
+        let wish = Wish { wanted, next };
+        self.playback.asked(now.mono);
+        if let Some(live) = self.playback.live() {
+            self.playback.showings().for_each(|s| self.ledger.enter(s, &live.manifest));
+        }
+        if self.last_wish.as_ref() != Some(&wish) {
+            self.effects.push(Effect::Wish(Box::new(wish.clone())));
+            self.last_wish = Some(wish);
+        }
+    }
+
+    fn wanted(&mut self, now: &Now) -> Scene {
+        let mut scene = match self.playback.wanted() {
+            Some(scene) => {
+                self.card = None;
+                scene
+            }
+            None => self.card_scene(now.mono),
+        };
+        scene.layers.extend(self.overlay());
+        scene
+    }
+
+    fn card_scene(&mut self, now: Mono) -> Scene {
+        let due = self.playback.agenda.due();
+        let live = self.playback.live();
+        let missing = live.map_or(0, |live| live.missing.len());
+        let zone = &self.facts.time_zone;
+        let card = cards::card(&Facts { cloud: &self.cloud, due, missing, zone });
+        match &mut self.card {
+            Some(shown) if shown.card == card => shown.outdated = false,
+            Some(shown) if now < shown.since.after(CARD_STAYS) => shown.outdated = true,
+            _ => {
+                let turn = self.playback.turns.next();
+                self.card = Some(ShownCard { turn, card, since: now, outdated: false });
+            }
+        }
+        let mut scene = scene_of::page(None, &self.playback.config);
+        let layer = |shown: &ShownCard| scene_of::card(shown.turn, shown.card.clone());
+        scene.layers.extend(self.card.as_ref().map(layer));
+        scene
+    }
+
+    /// Gives a picture that only lost layers a number that says it is newer.
+    ///
+    /// The stage passes over a wanted picture whose newest turn is older than what it has moved on
+    /// to by itself. A picture made by taking something away (the name after *identify*, a zone of
+    /// a layout) has no new turn; a layer that nobody sees lends it one. True if it is a new one.
+    fn with_marker(&mut self, wanted: &mut Scene) -> bool {
+        let mut new = false;
+        if let Some(last) = &self.last_wish {
+            let marker = self.marker;
+            let turns = |scene: &Scene| -> Vec<Turn> {
+                let turns = scene.layers.iter().map(|layer| layer.turn);
+                turns.filter(|turn| Some(*turn) != marker).collect()
+            };
+            if turns(wanted) != turns(&last.wanted) {
+                let next = last.next.as_ref().map_or(0, |next| next.scene.newest_turn());
+                new = wanted.newest_turn() < next.max(last.wanted.newest_turn());
+                self.marker = new.then(|| self.playback.turns.next());
+            }
+        }
+        wanted.layers.extend(self.marker.map(scene_of::marker));
+        new
+    }
+
+    /// Proves life and sends heartbeats.
+    fn beat(&mut self, now: &Now) {
+        if self.health.alive_without_stage(now.mono) {
+            self.effects.push(Effect::Alive);
+        }
+        if self.cloud.paired.is_none() {
+            // Nobody would get it.
+            self.heartbeat_at = None;
+            return;
+        }
+        let at = *self.heartbeat_at.get_or_insert(now.mono.after(HEARTBEAT_SOON));
+        if at <= now.mono {
+            self.heartbeat_at = Some(now.mono.after(self.playback.config.cloud.heartbeat));
+            let heartbeat = self.heartbeat(now.mono);
+            self.keep(Some(Body::Heartbeat(heartbeat)), now);
+        }
+    }
+
+    fn heartbeat_soon(&mut self, now: &Now) {
+        let soon = now.mono.after(HEARTBEAT_SOON);
+        self.heartbeat_at = self.heartbeat_at.map(|at| at.min(soon));
+    }
+
+    /// Says once that everything was played, as soon as the last item has left the screen.
+    fn finish(&mut self, now: &Now) {
+        if !self.playback.is_through() || self.finished_said {
+            return;
+        }
+        let latest = *self.finish_at.get_or_insert(now.mono.after(FINISH_WITHIN));
+        if self.ledger.on_screen().next().is_none() || latest <= now.mono {
+            self.finished_said = true;
+            self.effects.push(Effect::Finished);
+        }
     }
 }

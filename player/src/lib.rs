@@ -5,7 +5,11 @@
 //!
 //! Does no pixel, socket or SQL work in its core; the shell around it is thin.
 
+mod agenda;
 pub mod director;
 pub mod event;
+mod playlist;
+mod scene_of;
+mod schedule;
 pub mod status;
 pub mod telemetry;

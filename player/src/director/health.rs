@@ -1,0 +1,102 @@
+//! Whether there is a screen, and whether it is alive.
+//!
+//! The evidence rule, for the service manager's watchdog:
+//! - a [`Beat`] proves life if nothing on the screen should move, or if the display was handed more
+//!   frames than at the beat before;
+//! - a connected stage whose beats stop, or whose picture should move and does not, proves nothing:
+//!   the watchdog will end it all;
+//! - while no stage is connected there is no screen to judge and its host is bringing it back; the
+//!   agent, which also syncs, is alive if it gets here.
+
+use std::time::Duration;
+
+use vitrine_config::time::Mono;
+use vitrine_render::report::{Beat, Hello};
+
+/// How often life is proved without a stage: the watchdog's patience is several of these.
+const ALIVE_EVERY: Duration = Duration::from_secs(5);
+/// How long a proof counts: a few beats, which come once a second.
+const PROOF_LASTS: Duration = Duration::from_secs(5);
+
+/// The stage as the director knows it.
+#[derive(Debug)]
+enum Stage {
+    Up(Hello),
+    Down { why: String, alive_at: Mono },
+}
+
+/// Whether there is a screen, and whether it is alive.
+#[derive(Debug)]
+pub struct Health {
+    stage: Stage,
+    last_beat: Option<Beat>,
+    proved_at: Option<Mono>,
+}
+
+impl Health {
+    /// There is no stage yet.
+    pub fn new(now: Mono) -> Health {
+        let stage = Stage::Down { why: "not connected yet".into(), alive_at: now };
+        Health { stage, last_beat: None, proved_at: None }
+    }
+
+    /// A stage has come.
+    pub fn up(&mut self, hello: Hello) {
+        self.stage = Stage::Up(hello);
+        self.last_beat = None;
+    }
+
+    /// The stage has gone. Returns when it was last known to be alive.
+    pub fn down(&mut self, why: String, now: Mono) -> Mono {
+        self.stage = Stage::Down { why, alive_at: now };
+        self.proved_at = None;
+        self.last_beat.take().map_or(now, |beat| beat.at)
+    }
+
+    /// The stage, if there is one; else why not.
+    pub fn stage(&self) -> Result<&Hello, &str> {
+        match &self.stage {
+            Stage::Up(hello) => Ok(hello),
+            Stage::Down { why, .. } => Err(why),
+        }
+    }
+
+    /// Whether this beat proves life.
+    pub fn beat(&mut self, beat: Beat, now: Mono) -> bool {
+        let before = self.last_beat.replace(beat).map_or(0, |beat| beat.frames_presented);
+        let alive = !beat.moving || beat.frames_presented > before;
+        if alive {
+            self.proved_at = Some(now);
+        }
+        alive
+    }
+
+    /// Whether the agent, having no stage, should prove its own life now.
+    pub fn alive_without_stage(&mut self, now: Mono) -> bool {
+        match &mut self.stage {
+            Stage::Down { alive_at, .. } if *alive_at <= now => {
+                *alive_at = now.after(ALIVE_EVERY);
+                true
+            }
+            Stage::Up(_) | Stage::Down { .. } => false,
+        }
+    }
+
+    /// When to ask [`Health::alive_without_stage`] again.
+    pub fn deadline(&self) -> Option<Mono> {
+        match &self.stage {
+            Stage::Up(_) => None,
+            Stage::Down { alive_at, .. } => Some(*alive_at),
+        }
+    }
+
+    /// Whether the screen was proved alive a moment ago.
+    pub fn screen_ok(&self, now: Mono) -> bool {
+        self.proved_at.is_some_and(|at| now.since(at) <= PROOF_LASTS)
+    }
+
+    /// Frames handed to the display since the stage started, as last heard.
+    pub fn frames_presented(&self) -> u64 {
+        self.last_beat.map_or(0, |beat| beat.frames_presented)
+    }
+}

@@ -1,0 +1,98 @@
+//! What was really on the screen: proof of play from the display's own word.
+//!
+//! Every turn that was ever asked for is entered here until it is gone, also those that the
+//! director has given up since: the stage may have shown them before it knew.
+
+use std::collections::BTreeMap;
+
+use vitrine_config::time::Mono;
+use vitrine_render::scene::Turn;
+use vitrine_sync::model::Manifest;
+use vitrine_sync::wire::record::ProofOfPlay;
+
+use super::showing::Showing;
+use crate::telemetry;
+
+/// Most turns remembered: what is on the screen of the largest layout and what was asked for
+/// besides, many times over. Beyond it the oldest that never came on the screen is forgotten.
+const TURNS_MAX: usize = 256;
+
+/// Turns between being asked for and being gone.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    turns: BTreeMap<Turn, Line>,
+}
+
+/// One turn.
+#[derive(Debug)]
+pub struct Line {
+    /// The proof as far as it is known.
+    pub proof: ProofOfPlay,
+    /// What people call it.
+    pub label: String,
+    /// When its first frame was handed to the display.
+    pub shown_at: Option<Mono>,
+}
+
+impl Ledger {
+    /// Enters a showing that the stage is asked for, once.
+    pub fn enter(&mut self, showing: &Showing, manifest: &Manifest) {
+        self.turns.entry(showing.turn).or_insert_with(|| line(showing, manifest));
+        if self.turns.len() > TURNS_MAX {
+            let unseen = self.turns.iter().find(|(_, line)| line.shown_at.is_none());
+            if let Some(turn) = unseen.or(self.turns.first_key_value()).map(|(turn, _)| *turn) {
+                self.turns.remove(&turn);
+            }
+        }
+    }
+
+    /// The display was handed the first frame of `turn`.
+    pub fn shown(&mut self, turn: Turn, at: Mono) {
+        if let Some(line) = self.turns.get_mut(&turn) {
+            line.shown_at.get_or_insert(at);
+        }
+    }
+
+    /// `turn` is off the screen at `at`: its proof, if it is an item's and was there.
+    pub fn gone(&mut self, turn: Turn, at: Mono, frames: (u64, u64)) -> Option<ProofOfPlay> {
+        let line = self.turns.remove(&turn)?;
+        proof(line, at, frames)
+    }
+
+    /// The stage is gone and took everything along; it was last seen alive at `at`. The frames of
+    /// each are not known beyond the first.
+    pub fn close(&mut self, at: Mono) -> Vec<ProofOfPlay> {
+        let lines = std::mem::take(&mut self.turns);
+        lines.into_values().filter_map(|line| proof(line, at, (1, 0))).collect()
+    }
+
+    /// What is on the screen.
+    pub fn on_screen(&self) -> impl Iterator<Item = (Turn, &Line)> {
+        let shown = self.turns.iter().filter(|(_, line)| line.shown_at.is_some());
+        shown.map(|(turn, line)| (*turn, line))
+    }
+}
+
+fn line(showing: &Showing, manifest: &Manifest) -> Line {
+    let proof = ProofOfPlay {
+        turn: showing.turn,
+        manifest_version: manifest.version,
+        playlist: showing.playlist.clone(),
+        item: showing.item.id.clone(),
+        zone: showing.zone.clone(),
+        asset: showing.item.content.asset(),
+        shown_ms: 0,
+        frames_presented: 0,
+        frames_dropped: 0,
+    };
+    Line { proof, label: telemetry::label(&showing.item, manifest), shown_at: None }
+}
+
+fn proof(
+    line: Line,
+    at: Mono,
+    (frames_presented, frames_dropped): (u64, u64),
+) -> Option<ProofOfPlay> {
+    let shown_ms = u64::try_from(at.since(line.shown_at?).as_millis()).unwrap_or(u64::MAX);
+    Some(ProofOfPlay { shown_ms, frames_presented, frames_dropped, ..line.proof })
+}

@@ -1,0 +1,389 @@
+//! What plays: the content half of the director.
+//!
+//! Holds the programme that is wanted now and the slot that is wanted next, and moves both along
+//! with the schedule, the stage's words and new generations. [`Playback::settle`] is the one place
+//! where it all comes together; everything else notes what has happened.
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use vitrine_config::Config;
+use vitrine_config::time::{Mono, Now};
+use vitrine_render::scene::{Next, Scene, Turn};
+use vitrine_sync::model::{Entry, Live};
+use vitrine_sync::wire::record::Fault;
+
+use super::programme::{Bookmarks, Programme};
+use super::showing::{Maker, Showing, Turns};
+use super::slot::{Change, Slot};
+use crate::agenda::Agenda;
+use crate::playlist::{Failures, Stock};
+use crate::{scene_of, telemetry};
+
+mod ahead;
+
+/// The content half of the director.
+#[derive(Debug)]
+pub struct Playback {
+    pub config: Arc<Config>,
+    pub turns: Turns,
+    pub agenda: Agenda,
+    once: bool,
+    live: Option<Arc<Live>>,
+    failures: Failures,
+    bookmarks: Bookmarks,
+    programme: Option<Programme>,
+    slot: Option<Slot>,
+    /// When another change gets the seat.
+    seat_again_at: Option<Mono>,
+    curtain: Option<Turn>,
+    faults: Vec<Fault>,
+}
+
+impl Playback {
+    pub fn new(config: Arc<Config>, zone: TimeZone, once: bool, now: &Now) -> Playback {
+        Playback {
+            config,
+            turns: Turns::default(),
+            agenda: Agenda::new(zone, now),
+            once,
+            live: None,
+            failures: Failures::default(),
+            bookmarks: Bookmarks::default(),
+            programme: None,
+            slot: None,
+            seat_again_at: None,
+            curtain: None,
+            faults: Vec::new(),
+        }
+    }
+
+    /// What there is to play.
+    pub fn live(&self) -> Option<&Arc<Live>> {
+        self.live.as_ref()
+    }
+
+    /// What plays; None: a card must.
+    pub fn programme(&self) -> Option<&Programme> {
+        self.programme.as_ref()
+    }
+
+    /// Whether everything was played as often as asked.
+    pub fn is_through(&self) -> bool {
+        self.curtain.is_some()
+    }
+
+    /// What went wrong since this was last called.
+    pub fn take_faults(&mut self) -> Vec<Fault> {
+        std::mem::take(&mut self.faults)
+    }
+
+    /// Another generation is in force, or the same one with more files.
+    pub fn adopt(&mut self, live: Arc<Live>, now: &Now) {
+        if self.version() != live.manifest.version {
+            self.failures.clear();
+        }
+        self.bookmarks.retain(&live.manifest);
+        self.agenda.doubt();
+        self.live = Some(Arc::clone(&live));
+        self.drop_takeover();
+        let mut programme = self.programme.take();
+        let kept = programme.as_mut().is_none_or(|p| p.adopt(&mut self.maker(&live, now.mono)));
+        self.programme = programme.filter(|_| kept);
+    }
+
+    /// Version of what is live; 0 for nothing.
+    pub fn version(&self) -> u64 {
+        self.live.as_ref().map_or(0, |live| live.manifest.version)
+    }
+
+    /// A slot that was made for another state of things is made anew.
+    fn drop_takeover(&mut self) {
+        if matches!(&self.slot, Some(Slot { change: Change::TakeOver(_), .. })) {
+            self.slot = None;
+        }
+    }
+
+    /// A stage has come: everything gets a number that it does not know yet, and what is left of
+    /// its time.
+    pub fn restart(&mut self, newest_seen: Turn, now: &Now) {
+        self.turns.rise_above(newest_seen);
+        self.slot = None;
+        self.curtain = self.curtain.map(|_| self.turns.next());
+        if let (Some(live), Some(mut programme)) = (self.live.clone(), self.programme.take()) {
+            let mut maker = self.maker(&live, now.mono);
+            programme.lanes.iter_mut().for_each(|lane| lane.renumber(&mut maker, now));
+            self.programme = Some(programme);
+        }
+    }
+
+    /// The stage is gone: nothing is being prepared any more.
+    pub fn suspend(&mut self) {
+        for showing in self.showings_mut() {
+            (showing.asked_at, showing.prepared) = (None, false);
+        }
+    }
+
+    /// The first frame of `turn` was handed to the display.
+    pub fn shown(&mut self, turn: Turn, at: Mono) {
+        if self.slot.as_ref().is_some_and(|slot| slot.brings(turn)) {
+            self.promote();
+        }
+        if let Some(showing) = self.showings_mut().find(|showing| showing.turn == turn) {
+            showing.shown_at.get_or_insert(at);
+        }
+    }
+
+    /// The stage has everything that `turn` needs.
+    pub fn prepared(&mut self, turn: Turn) {
+        if let Some(showing) = self.showings_mut().find(|showing| showing.turn == turn) {
+            showing.prepared = true;
+        }
+    }
+
+    /// `turn` has come to its end and nothing stood ready.
+    pub fn ended(&mut self, turn: Turn, at: Mono) {
+        if let Some(showing) = self.showings_mut().find(|showing| showing.turn == turn) {
+            showing.ended_at.get_or_insert(at);
+        }
+    }
+
+    /// The wish with these showings has been sent.
+    pub fn asked(&mut self, now: Mono) {
+        for showing in self.showings_mut() {
+            showing.asked_at.get_or_insert(now);
+        }
+    }
+
+    /// `turn` cannot be shown, or not any more: on with something else.
+    pub fn failed(&mut self, turn: Turn, error: &str, now: Mono) {
+        let lanes = self.programme.iter().flat_map(|p| p.lanes.iter().enumerate());
+        let mut current = lanes.filter_map(|(place, lane)| Some((place, lane.current.as_ref()?)));
+        if let Some((lane, _)) = current.find(|(_, showing)| showing.turn == turn) {
+            self.lane_failed(lane, error, now);
+        } else if let Some(slot) = self.slot.take_if(|slot| slot.brings(turn))
+            && let Some(showing) = slot.showings().find(|showing| showing.turn == turn)
+        {
+            self.note_failure(showing, error, now);
+        }
+    }
+
+    fn lane_failed(&mut self, lane: usize, error: &str, now: Mono) {
+        let current = self.programme.as_mut().and_then(|p| p.lanes.get_mut(lane)?.current.take());
+        let Some(showing) = current else { return };
+        self.note_failure(&showing, error, now);
+        // What is being prepared for this lane anyway comes now, unless it is the same again.
+        let other = |slot: &Slot| slot.showings().all(|next| next.item.id != showing.item.id);
+        if self.slot.as_ref().is_some_and(|slot| slot.is_only_about(lane) && other(slot)) {
+            self.promote();
+        } else {
+            self.slot = None;
+        }
+    }
+
+    fn note_failure(&mut self, showing: &Showing, error: &str, now: Mono) {
+        self.agenda.doubt();
+        let (playlist, item) = (&showing.playlist, &showing.item);
+        if self.failures.note(playlist, &item.id, now) {
+            let label = self.live.as_ref().map(|live| telemetry::label(item, &live.manifest));
+            let (id, label) = (&item.id, label.unwrap_or_default());
+            let detail = format!(
+                "playlist {playlist:?}, item {id:?} ({label}): {error}; passed over, tried again \
+                 later"
+            );
+            self.faults.push(Fault { code: "item_failed".into(), detail });
+        }
+    }
+
+    /// Skips to the next item in every lane that has another one, or back. Says why not.
+    pub fn skip(&mut self, forward: bool, now: &Now) -> Result<(), String> {
+        let (Some(live), Some(mut programme)) = (self.live.clone(), self.programme.take()) else {
+            return Err("nothing is playing".into());
+        };
+        let once = self.once;
+        let mut maker = self.maker(&live, now.mono);
+        let mut moved = false;
+        for lane in &mut programme.lanes {
+            let step = if forward { lane.step(&maker.stock) } else { lane.step_back(&maker.stock) };
+            let other =
+                step.filter(|step| Some(step.index) != lane.cursor && !(once && step.wraps));
+            if let Some(showing) = other.and_then(|step| lane.showing(step, &mut maker)) {
+                lane.take(showing);
+                moved = true;
+            }
+        }
+        self.programme = Some(programme);
+        if !moved {
+            return Err("there is no other item to show".into());
+        }
+        self.slot = None;
+        Ok(())
+    }
+
+    /// Makes the next picture anew, under newer numbers.
+    pub fn remake_next(&mut self, now: &Now) {
+        self.slot = None;
+        self.settle(now);
+    }
+
+    /// Brings everything together at `now`: what is due, what is on, what is next.
+    pub fn settle(&mut self, now: &Now) {
+        let Some(live) = self.live.clone() else { return };
+        if self.curtain.is_some() {
+            return;
+        }
+        self.pass_over_the_overdue(now.mono);
+        self.agenda.follow(&live, &self.failures, now);
+        self.keep_to_the_agenda(&live, now);
+        self.keep_the_lanes_filled(&live, now);
+        self.look_ahead(&live, now);
+        if self.once && self.programme.is_none() {
+            self.curtain.get_or_insert_with(|| self.turns.next());
+        }
+    }
+
+    fn pass_over_the_overdue(&mut self, now: Mono) {
+        let overdue = |s: &&Showing| s.overdue_at(&self.config).is_some_and(|at| at <= now);
+        let turns: Vec<Turn> = self.showings().filter(overdue).map(|s| s.turn).collect();
+        let error = format!("not ready within {} ms", self.config.playback.prepare.as_millis());
+        turns.into_iter().for_each(|turn| self.failed(turn, &error, now));
+    }
+
+    /// Puts another programme on if another one is due.
+    fn keep_to_the_agenda(&mut self, live: &Live, now: &Now) {
+        let due = self.agenda.due().map(|due| due.entries.clone()).unwrap_or_default();
+        let entries: Vec<&Entry> =
+            due.iter().filter_map(|place| live.manifest.schedule.get(*place)).collect();
+        if let Some(programme) = &mut self.programme {
+            let mut same = entries.iter().filter(|entry| entry.target == programme.target);
+            if let Some(first) = same.clone().next() {
+                let own = same.find(|entry| entry.id == programme.entry);
+                programme.entry.clone_from(&own.unwrap_or(first).id);
+                return;
+            }
+        }
+        let foreseen = |p: &Programme| entries.iter().any(|entry| entry.id == p.entry);
+        if matches!(&self.slot, Some(Slot { change: Change::TakeOver(p), .. }) if foreseen(p)) {
+            return self.promote();
+        }
+        self.leave_programme();
+        let bookmarks = std::mem::take(&mut self.bookmarks);
+        let mut maker = self.maker(live, now.mono);
+        let begin = |entry: &&Entry| Programme::begin(entry, &bookmarks, &mut maker);
+        self.programme = entries.iter().find_map(begin);
+        self.bookmarks = bookmarks;
+    }
+
+    fn leave_programme(&mut self) {
+        self.slot = None;
+        if let Some(programme) = self.programme.take() {
+            self.bookmarks.keep(&programme);
+        }
+    }
+
+    /// Takes off what may not stay, and puts something on wherever there is nothing.
+    fn keep_the_lanes_filled(&mut self, live: &Arc<Live>, now: &Now) {
+        let Some(mut programme) = self.programme.take() else { return };
+        let stock = self.stock(live, now.mono);
+        let mut emptied = Vec::new();
+        for (place, lane) in programme.lanes.iter_mut().enumerate() {
+            if lane.current.take_if(|showing| !stock.stands(&showing.item)).is_some() {
+                emptied.push(place);
+            }
+        }
+        self.programme = Some(programme);
+        // An item whose validity ends has its successor prepared for this very moment.
+        if let [lane] = emptied[..]
+            && self.slot.as_ref().is_some_and(|slot| slot.is_only_about(lane))
+        {
+            self.promote();
+        }
+        let Some(mut programme) = self.programme.take() else { return };
+        programme.fill(&mut self.maker(live, now.mono));
+        self.programme = Some(programme);
+        if self.programme.as_ref().is_some_and(|p| !p.shows_something()) {
+            self.leave_programme();
+        }
+    }
+
+    /// Makes what was next what is wanted.
+    fn promote(&mut self) {
+        match (self.slot.take().map(|slot| slot.change), &mut self.programme) {
+            (Some(Change::Lanes(next)), Some(programme)) => {
+                for (place, showing) in next {
+                    let Some(lane) = programme.lanes.get_mut(place) else { continue };
+                    if let Some(old) = lane.current.take().filter(|old| old.shown_at.is_some()) {
+                        self.failures.forgive(&lane.playlist, &old.item.id);
+                    }
+                    lane.take(showing);
+                }
+            }
+            (Some(Change::TakeOver(next)), _) => {
+                self.leave_programme();
+                self.programme = Some(next);
+            }
+            (Some(Change::Curtain(turn)), _) => {
+                self.leave_programme();
+                self.curtain = Some(turn);
+            }
+            (Some(Change::Lanes(_)), None) | (None, _) => {}
+        }
+    }
+
+    /// The picture that should be on the screen; None: a card's.
+    pub fn wanted(&self) -> Option<Scene> {
+        if let Some(turn) = self.curtain {
+            return Some(self.curtain_scene(turn));
+        }
+        Some(self.programme.as_ref()?.scene(&[], self.live.as_ref()?, &self.config))
+    }
+
+    /// The picture after that.
+    pub fn next(&self) -> Option<Next> {
+        let slot = self.slot.as_ref()?;
+        let (live, config) = (self.live.as_ref()?, &self.config);
+        let scene = match &slot.change {
+            Change::Lanes(lanes) => self.programme.as_ref()?.scene(lanes, live, config),
+            Change::TakeOver(programme) => programme.scene(&[], live, config),
+            Change::Curtain(turn) => self.curtain_scene(*turn),
+        };
+        Some(Next { scene, start: slot.start })
+    }
+
+    fn curtain_scene(&self, turn: Turn) -> Scene {
+        let mut scene = scene_of::page(None, &self.config);
+        scene.layers.push(scene_of::curtain(turn, &self.config));
+        scene
+    }
+
+    /// When [`Playback::settle`] has something to do by itself.
+    pub fn deadline(&self) -> Option<Mono> {
+        if self.live.is_none() || self.curtain.is_some() {
+            return None;
+        }
+        let overdue = self.showings().filter_map(|showing| showing.overdue_at(&self.config));
+        overdue.chain(self.agenda.deadline()).chain(self.seat_again_at).min()
+    }
+
+    /// All showings of the wish.
+    pub fn showings(&self) -> impl Iterator<Item = &Showing> {
+        let current = self.programme.iter().flat_map(Programme::showings);
+        current.chain(self.slot.iter().flat_map(Slot::showings))
+    }
+
+    fn showings_mut(&mut self) -> impl Iterator<Item = &mut Showing> {
+        let current = self.programme.iter_mut().flat_map(Programme::showings_mut);
+        current.chain(self.slot.iter_mut().flat_map(Slot::showings_mut))
+    }
+
+    fn stock<'a>(&'a self, live: &'a Live, mono: Mono) -> Stock<'a> {
+        let (wall, trust) = (self.agenda.wall(mono), self.agenda.trust());
+        Stock { live, failures: &self.failures, wall, mono, trust }
+    }
+
+    fn maker<'a>(&'a mut self, live: &'a Live, mono: Mono) -> Maker<'a> {
+        let (wall, trust) = (self.agenda.wall(mono), self.agenda.trust());
+        let stock = Stock { live, failures: &self.failures, wall, mono, trust };
+        Maker { stock, config: &self.config, turns: &mut self.turns, once: self.once }
+    }
+}

@@ -1,0 +1,159 @@
+//! What a schedule entry has on the screen: one lane, or one for each zone of a layout.
+
+use std::collections::BTreeMap;
+
+use vitrine_config::Config;
+use vitrine_render::scene::Scene;
+use vitrine_sync::model::{Content, Entry, Item, Live, Manifest, Target};
+
+use super::showing::{Lane, Lasts, Maker, Showing};
+use crate::scene_of::{self, Spot};
+
+/// Where each playlist was left, so that an interruption does not send it back to its start. By
+/// zone and playlist of the live generation.
+#[derive(Debug, Default)]
+pub struct Bookmarks {
+    left: BTreeMap<(Option<String>, String), usize>,
+}
+
+impl Bookmarks {
+    /// Remembers where `programme` leaves its playlists.
+    pub fn keep(&mut self, programme: &Programme) {
+        for lane in &programme.lanes {
+            if let Some(cursor) = lane.cursor {
+                self.left.insert((lane.spot.zone.clone(), lane.playlist.clone()), cursor);
+            }
+        }
+    }
+
+    /// Drops what another generation does not know.
+    pub fn retain(&mut self, manifest: &Manifest) {
+        self.left.retain(|(_, playlist), _| manifest.playlists.contains_key(playlist));
+    }
+
+    fn find(&self, spot: &Spot, playlist: &str) -> Option<usize> {
+        self.left.get(&(spot.zone.clone(), playlist.to_owned())).copied()
+    }
+}
+
+/// A target of the schedule, playing.
+#[derive(Debug, Clone)]
+pub struct Programme {
+    /// Id of the schedule entry that it plays for.
+    pub entry: String,
+    /// What plays.
+    pub target: Target,
+    /// Back to front.
+    pub lanes: Vec<Lane>,
+}
+
+impl Programme {
+    /// `entry`'s target with its first items; None if nothing of it can be shown.
+    pub fn begin(entry: &Entry, bookmarks: &Bookmarks, maker: &mut Maker) -> Option<Programme> {
+        let places = places(&entry.target, &maker.stock.live.manifest)?;
+        let lane = |(spot, playlist): (Spot, String)| {
+            let bookmark = bookmarks.find(&spot, &playlist);
+            Lane::new(spot, playlist, bookmark)
+        };
+        let lanes = places.into_iter().map(lane).collect();
+        let (entry, target) = (entry.id.clone(), entry.target.clone());
+        let mut programme = Programme { entry, target, lanes };
+        programme.fill(maker);
+        programme.shows_something().then_some(programme)
+    }
+
+    /// Whether any lane has an item on.
+    pub fn shows_something(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.current.is_some())
+    }
+
+    /// Puts an item on in every lane that has none and could have one.
+    pub fn fill(&mut self, maker: &mut Maker) {
+        self.lanes.iter_mut().for_each(|lane| lane.fill(maker));
+    }
+
+    /// All current showings.
+    pub fn showings(&self) -> impl Iterator<Item = &Showing> {
+        self.lanes.iter().filter_map(|lane| lane.current.as_ref())
+    }
+
+    /// All current showings.
+    pub fn showings_mut(&mut self) -> impl Iterator<Item = &mut Showing> {
+        self.lanes.iter_mut().filter_map(|lane| lane.current.as_mut())
+    }
+
+    /// The whole picture, with `instead` of what is current in some lanes.
+    pub fn scene(&self, instead: &[(usize, Showing)], live: &Live, config: &Config) -> Scene {
+        let layout = match &self.target {
+            Target::Playlist(_) => None,
+            Target::Layout(id) => live.manifest.layouts.get(id),
+        };
+        let mut scene = scene_of::page(layout, config);
+        for (place, lane) in self.lanes.iter().enumerate() {
+            let other = instead.iter().find(|(lane, _)| *lane == place).map(|(_, showing)| showing);
+            let showing = other.or(lane.current.as_ref());
+            scene.layers.extend(showing.map(|showing| showing.layer.clone()));
+        }
+        scene
+    }
+
+    /// Goes on under another generation: what is unchanged stays on the screen undisturbed, what
+    /// is changed or gone makes room at once. False if there is no such target any more.
+    pub fn adopt(&mut self, maker: &mut Maker) -> bool {
+        let Some(places) = places(&self.target, &maker.stock.live.manifest) else { return false };
+        let mut old = std::mem::take(&mut self.lanes);
+        let take_over = |(spot, playlist): (Spot, String)| {
+            let same = |lane: &Lane| lane.spot.zone == spot.zone && lane.playlist == playlist;
+            match old.iter().position(same) {
+                Some(place) => adopt_lane(old.swap_remove(place), spot, maker),
+                None => Lane::new(spot, playlist, None),
+            }
+        };
+        self.lanes = places.into_iter().map(take_over).collect();
+        true
+    }
+}
+
+/// Where a target plays which playlists; None if the manifest has no such target.
+fn places(target: &Target, manifest: &Manifest) -> Option<Vec<(Spot, String)>> {
+    match target {
+        Target::Playlist(id) => {
+            manifest.playlists.contains_key(id).then(|| vec![(Spot::screen(), id.clone())])
+        }
+        Target::Layout(id) => {
+            let zones = manifest.layouts.get(id)?.zones.iter();
+            Some(zones.map(|zone| (Spot::zone(zone), zone.playlist.clone())).collect())
+        }
+    }
+}
+
+fn adopt_lane(mut lane: Lane, spot: Spot, maker: &Maker) -> Lane {
+    let moved = lane.spot != spot;
+    lane.spot = spot;
+    let items = maker.stock.playlist(&lane.playlist).map_or(&[][..], |list| &list.items[..]);
+    let Some(mut showing) = lane.current.take() else { return lane };
+    let found = items.iter().position(|item| item.id == showing.item.id);
+    let index = found.unwrap_or(showing.index);
+    match items.get(index) {
+        Some(item) if found.is_some() && !moved && looks_alike(item, &showing.item) => {
+            if item.duration != showing.item.duration {
+                showing.lasts = Lasts::of(item, maker.config);
+            }
+            (showing.index, showing.item) = (index, item.clone());
+            lane.cursor = Some(index);
+            lane.current = Some(showing);
+        }
+        // The item in that place is next: the changed one, or the one that moved up.
+        _ => lane.cursor = index.checked_sub(1),
+    }
+    lane
+}
+
+/// Whether two items make the same layer.
+fn looks_alike(one: &Item, other: &Item) -> bool {
+    let video = matches!(one.content, Content::Video(_));
+    let repeats_alike = !video || one.duration.is_some() == other.duration.is_some();
+    let with_times_of =
+        |item: &Item| Item { duration: item.duration, valid: item.valid, ..one.clone() };
+    repeats_alike && with_times_of(other) == *other
+}

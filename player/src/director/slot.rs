@@ -1,0 +1,128 @@
+//! What comes next, and what has the one seat that the stage has for it.
+//!
+//! A scene of several lanes has several changes ahead, a stage takes one. The one that comes first
+//! has the seat. When a video will end is not known, so the end of a video has it until [`LEAD`]
+//! before the first change whose moment is known: if the video ends in between, its last frame
+//! stays that much longer, and [`vitrine_render::report::Report::Ended`] puts it first in line.
+
+use std::time::Duration;
+
+use vitrine_config::time::Mono;
+use vitrine_render::scene::{Start, Turn};
+
+use super::programme::Programme;
+use super::showing::Showing;
+use crate::playlist::Step;
+
+/// A change whose moment is known needs the seat this long before, to be prepared: a 1080p video
+/// takes up to 0.7 s on a desktop, a busy Pi some times that.
+const LEAD: Duration = Duration::from_secs(3);
+/// Changes closer together than this are one: two zones with the same rhythm change together.
+pub const TOGETHER: Duration = Duration::from_millis(100);
+
+/// What the stage has been told to prepare.
+#[derive(Debug)]
+pub struct Slot {
+    /// When it takes over.
+    pub start: Start,
+    /// What it changes.
+    pub change: Change,
+}
+
+/// The step from the wanted picture to the next one.
+#[derive(Debug)]
+pub enum Change {
+    /// These lanes of the programme go on.
+    Lanes(Vec<(usize, Showing)>),
+    /// Another entry of the schedule takes over.
+    TakeOver(Programme),
+    /// All was played, as asked: the background under this number.
+    Curtain(Turn),
+}
+
+impl Slot {
+    /// Every showing in it that is not on the screen already.
+    pub fn showings(&self) -> Box<dyn Iterator<Item = &Showing> + '_> {
+        match &self.change {
+            Change::Lanes(lanes) => Box::new(lanes.iter().map(|(_, showing)| showing)),
+            Change::TakeOver(programme) => Box::new(programme.showings()),
+            Change::Curtain(_) => Box::new(std::iter::empty()),
+        }
+    }
+
+    /// Every showing in it that is not on the screen already.
+    pub fn showings_mut(&mut self) -> Box<dyn Iterator<Item = &mut Showing> + '_> {
+        match &mut self.change {
+            Change::Lanes(lanes) => Box::new(lanes.iter_mut().map(|(_, showing)| showing)),
+            Change::TakeOver(programme) => Box::new(programme.showings_mut()),
+            Change::Curtain(_) => Box::new(std::iter::empty()),
+        }
+    }
+
+    /// Whether `turn` first comes on the screen with this change.
+    pub fn brings(&self, turn: Turn) -> bool {
+        match &self.change {
+            Change::Curtain(curtain) => *curtain == turn,
+            Change::Lanes(_) | Change::TakeOver(_) => self.showings().any(|s| s.turn == turn),
+        }
+    }
+
+    /// Whether it is about `lane` and nothing else.
+    pub fn is_only_about(&self, lane: usize) -> bool {
+        matches!(&self.change, Change::Lanes(lanes) if lanes.len() == 1 && lanes[0].0 == lane)
+    }
+}
+
+/// A change that lies ahead.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ahead {
+    /// When it comes.
+    pub start: Start,
+    /// The moment, where it is known.
+    pub due: Option<Mono>,
+    /// What comes.
+    pub what: What,
+}
+
+/// What lies ahead.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// Lanes go on to these items.
+    Lanes(Vec<(usize, Step)>),
+    /// The entry at this place of the schedule takes over.
+    TakeOver(usize),
+    /// The end.
+    Curtain,
+}
+
+/// Chooses who gets the seat, and when to choose again.
+pub fn seat(ahead: Vec<Ahead>, now: Mono) -> (Option<Ahead>, Option<Mono>) {
+    let (known, open): (Vec<_>, Vec<_>) = ahead.into_iter().partition(|a| a.due.is_some());
+    let first = known.iter().filter_map(|a| a.due).min();
+    let open_until = first.map(|first| Mono(first.0.saturating_sub(LEAD.as_nanos() as u64)));
+    let open = open.into_iter().next();
+    match open {
+        Some(open) if open_until.is_none_or(|until| now < until) => (Some(open), open_until),
+        _ => (first.and_then(|first| together(known, first)), None),
+    }
+}
+
+/// The change at `first`, with the lanes that change in the same moment.
+fn together(known: Vec<Ahead>, first: Mono) -> Option<Ahead> {
+    let (at_first, later): (Vec<_>, Vec<_>) = known.into_iter().partition(|a| a.due == Some(first));
+    let mut chosen = None::<Ahead>;
+    for ahead in at_first.into_iter().chain(later) {
+        let close = ahead.due.is_some_and(|due| due.since(first) <= TOGETHER);
+        match (&mut chosen, ahead) {
+            (None, ahead) => chosen = Some(ahead),
+            (
+                Some(Ahead { what: What::Lanes(lanes), .. }),
+                Ahead { what: What::Lanes(more), .. },
+            ) if close && more.iter().all(|(lane, _)| lanes.iter().all(|(l, _)| l != lane)) => {
+                lanes.extend(more);
+            }
+            _ => {}
+        }
+    }
+    chosen
+}

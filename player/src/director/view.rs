@@ -1,0 +1,122 @@
+//! How the player is, for people and for the cloud.
+
+use jiff::Timestamp;
+use vitrine_config::time::{Mono, Now};
+use vitrine_render::scene::Card;
+use vitrine_sync::model::{Entry, EntryKind};
+use vitrine_sync::wire::record::Heartbeat;
+
+use super::Director;
+use crate::schedule::{Due, Verdict};
+use crate::status::{Showing, Status};
+
+impl Director {
+    /// State of the player at `now`.
+    pub(super) fn status(&self, now: &Now) -> Status {
+        let cloud = &self.cloud;
+        let due = self.playback.agenda.due();
+        Status {
+            release: self.facts.release.clone(),
+            at: now.wall,
+            trust: now.trust,
+            uptime_s: now.mono.since(self.started_at).as_secs(),
+            tenant: cloud.paired.as_ref().map(|paired| paired.tenant.clone()),
+            device: cloud.paired.as_ref().map(|paired| paired.device.clone()),
+            user_code: cloud.pairing.as_ref().map(|pairing| pairing.user_code.clone()),
+            connection: cloud.connection_text(),
+            manifest_version: self.playback.version(),
+            downloads: cloud.downloads_text(),
+            due: self.due_text(),
+            due_until: due.and_then(|due| due.until),
+            showing: self.showing_lines(),
+            stage: self.stage_text(),
+            frames_presented: self.health.frames_presented(),
+            troubles: cloud.troubles.iter().cloned().collect(),
+        }
+    }
+
+    /// What the cloud is told at `now`.
+    pub(super) fn heartbeat(&self, now: Mono) -> Heartbeat {
+        Heartbeat {
+            release: self.facts.release.clone(),
+            uptime_s: now.since(self.started_at).as_secs(),
+            manifest_version: self.playback.version(),
+            showing: self.showing_text(),
+            screen_ok: self.health.screen_ok(now),
+            disk_free_bytes: self.host.disk_free_bytes,
+            memory_free_bytes: self.host.memory_free_bytes,
+            temperature_c: self.host.temperature_c,
+            // Only the keeper of the outbox knows.
+            outbox: 0,
+        }
+    }
+
+    fn showing_lines(&self) -> Vec<Showing> {
+        let since = |at: Mono| -> Timestamp { self.playback.agenda.wall(at) };
+        let lines = self.ledger.on_screen().map(|(turn, line)| Showing {
+            turn,
+            zone: line.proof.zone.clone(),
+            playlist: line.proof.playlist.clone(),
+            item: line.proof.item.clone(),
+            label: line.label.clone(),
+            since: line.shown_at.map(since),
+        });
+        lines.collect()
+    }
+
+    fn showing_text(&self) -> String {
+        let labels: Vec<_> = self.ledger.on_screen().map(|(_, line)| line.label.as_str()).collect();
+        if labels.is_empty() { self.card_text().unwrap_or_default() } else { labels.join(", ") }
+    }
+
+    fn card_text(&self) -> Option<String> {
+        Some(match &self.card.as_ref()?.card {
+            Card::Pairing { user_code, .. } => format!("card: waiting for approval of {user_code}"),
+            Card::NoContent { headline, detail } => format!("card: {headline}. {detail}"),
+            Card::Identify { name, .. } => format!("card: {name}"),
+        })
+    }
+
+    /// Which entry is in force and why, or which card.
+    fn due_text(&self) -> String {
+        let entries = self.playback.live().map(|live| &live.manifest.schedule[..]).unwrap_or(&[]);
+        let playing = self.playback.programme().map(|programme| programme.entry.as_str());
+        let entry = entries.iter().find(|entry| Some(entry.id.as_str()) == playing);
+        match (entry, self.playback.agenda.due()) {
+            (Some(entry), Some(due)) => why(entry, due),
+            _ => self.card_text().unwrap_or_else(|| "nothing".into()),
+        }
+    }
+
+    fn stage_text(&self) -> String {
+        match self.health.stage() {
+            Ok(hello) => {
+                let (pid, size, gpu) = (hello.pid, hello.size, &hello.gpu);
+                format!("pid {pid}, {} x {} px, {gpu}", size.width_px, size.height_px)
+            }
+            Err(why) => format!("none: {why}"),
+        }
+    }
+}
+
+/// Why `entry` plays.
+fn why(entry: &Entry, due: &Due) -> String {
+    let kind = match entry.kind {
+        EntryKind::Interrupt => "interrupt",
+        EntryKind::Normal => "normal",
+        EntryKind::Fallback => "fallback",
+    };
+    let count = |verdict| due.verdicts.iter().filter(|v| **v == verdict).count();
+    let mut text = format!("entry {:?} ({kind}, priority {})", entry.id, entry.priority);
+    let others = due.entries.len().saturating_sub(1);
+    for (number, what) in [
+        (others, "taking turns with"),
+        (count(Verdict::Outranked), "outranking"),
+        (count(Verdict::NothingToShow), "passing over, for want of anything to show,"),
+    ] {
+        if number > 0 {
+            text.push_str(&format!(", {what} {number}"));
+        }
+    }
+    text
+}
