@@ -3,19 +3,20 @@
 /// Longest text that is compared: no name is longer, and the work grows with the square.
 const LONGEST: usize = 64;
 
-/// The candidate that `text` is a slip of the finger away from: up to a third of its letters, and
-/// never fewer than two. On a tie the earlier one.
-pub fn nearest<'a>(text: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let letters = text.chars().take(LONGEST + 1).count();
-    if letters > LONGEST {
+/// The candidate that `text` is at most `slips` letters away from, and not a wholly different
+/// word; on a tie the earlier one.
+pub fn nearest<'a>(
+    text: &str,
+    slips: usize,
+    candidates: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
+    if text.chars().nth(LONGEST).is_some() {
         return None;
     }
     candidates
         .map(|candidate| (distance(text, candidate), candidate))
-        .filter(|&(slips, candidate)| {
-            slips <= (letters / 3).max(2) && slips < candidate.chars().count()
-        })
-        .min_by_key(|&(slips, _)| slips)
+        .filter(|&(apart, candidate)| apart <= slips && apart < candidate.chars().count())
+        .min_by_key(|&(apart, _)| apart)
         .map(|(_, candidate)| candidate)
 }
 
@@ -50,8 +51,8 @@ mod tests {
             ("", None),
             ("x", None),
         ] {
-            assert_eq!(nearest(text, known.into_iter()), want, "{text:?}");
+            assert_eq!(nearest(text, 3, known.into_iter()), want, "{text:?}");
         }
-        assert_eq!(nearest(&"a".repeat(1 << 20), known.into_iter()), None);
+        assert_eq!(nearest(&"a".repeat(1 << 20), 3, known.into_iter()), None);
     }
 }

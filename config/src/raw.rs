@@ -21,6 +21,9 @@ use crate::nearest::nearest;
 /// Characters of a value that a problem repeats.
 const FOUND_CHARS: usize = 60;
 
+/// Letters by which a variable may differ from a known one and still be taken for it.
+const VARIABLE_SLIPS: usize = 2;
+
 /// A value for a known key.
 pub struct Entry {
     pub key: &'static Key,
@@ -75,25 +78,21 @@ pub fn document(path: &Path, text: &str) -> Raw {
 
 /// Reads a variable of the environment; `None` if it is nothing to us.
 ///
-/// `VITRINE_…` is also the prefix of variables that are no settings, so an unknown one is a
-/// problem only if it names one of our sections or is a slip away from a known one.
+/// `VITRINE_…` is also the prefix of variables that are no settings (the cloud's operator token is
+/// one), so an unknown one is a problem only if it is a slip away from a known one or the
+/// beginning of one. Its value is not repeated: it may be anything.
 pub fn variable(name: &str, value: &str) -> Option<Result<Entry, Problem>> {
     let rest = name.strip_prefix("VITRINE_")?;
     let place = Place::Environment(name.into());
     if let Some(key) = KEYS.iter().find(|key| key.variable() == name) {
         return Some(Ok(bare(key, value, place)));
     }
-    let variables: Vec<String> = KEYS.iter().map(Key::variable).collect();
-    let meant = nearest(rest, variables.iter().filter_map(|name| name.strip_prefix("VITRINE_")));
-    let ours = keys::sections().any(|section| {
-        rest.split_once('_').is_some_and(|(word, _)| word.eq_ignore_ascii_case(section))
-    });
-    let want = match meant {
-        Some(meant) => format!("a known setting; nearest: VITRINE_{meant}"),
-        None if ours => "VITRINE_SECTION_KEY of a known setting".into(),
-        None => return None,
-    };
-    Some(Err(Problem { place, key: Some(name.into()), found: written(value), want }))
+    let known: Vec<String> = KEYS.iter().map(Key::variable).collect();
+    let begins = |known: &&String| rest.contains('_') && known.starts_with(name);
+    let slip = || nearest(name, VARIABLE_SLIPS, known.iter().map(String::as_str));
+    let meant = known.iter().find(begins).map(String::as_str).or_else(slip)?;
+    let want = format!("a known setting; nearest: {meant}");
+    Some(Err(Problem { place, key: None, found: "no setting".into(), want }))
 }
 
 /// Reads one `section.key=value` of the command line.
@@ -145,7 +144,7 @@ impl Walk<'_> {
     }
 
     fn unknown_section(&mut self, name: &Spanned<toml::de::DeString>) {
-        let want = match nearest(name.get_ref(), keys::sections()) {
+        let want = match nearest(name.get_ref(), slips(name.get_ref()), keys::sections()) {
             Some(meant) => format!("a known section; nearest: [{meant}]"),
             None => {
                 let known: Vec<String> = keys::sections().map(|name| format!("[{name}]")).collect();
@@ -219,7 +218,9 @@ fn not_toml(place: Place, message: &str) -> Problem {
 fn unknown(place: Place, full: &str, found: String) -> Problem {
     let (section, name) = full.split_once('.').unwrap_or(("", full));
     let elsewhere = KEYS.iter().find(|key| key.name() == name).map(|key| key.full);
-    let want = match elsewhere.or_else(|| nearest(full, KEYS.iter().map(|key| key.full))) {
+    let want = match elsewhere
+        .or_else(|| nearest(full, slips(full), KEYS.iter().map(|key| key.full)))
+    {
         Some(meant) => format!("a known key; nearest: {meant}"),
         None => {
             let known: Vec<&str> =
@@ -231,6 +232,11 @@ fn unknown(place: Place, full: &str, found: String) -> Problem {
         }
     };
     Problem { place, key: Some(written(full)), found, want }
+}
+
+/// Letters by which a key in a file may differ from the suggested one: a third, at least two.
+fn slips(text: &str) -> usize {
+    (text.len() / 3).max(2)
 }
 
 /// What a problem repeats of a text: its beginning, on one line, without a user's name and

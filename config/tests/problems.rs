@@ -179,15 +179,18 @@ fn a_variable_is_named_by_its_problem() {
             ("VITRINE_CLUOD_URL", "https://signs.example"),
             ("VITRINE_CACHE_SIZE", "1"),
             ("VITRINE_SOCKET", "/run/x"),
+            ("VITRINE_CLOUD_TOKEN", "secret"),
+            ("VITRINE_CLOUD_LOG", "debug"),
+            ("VITRINE_LOG", "debug"),
             ("PATH", "/bin"),
         ],
         &["cloud.poll_s=x", "cloud.pol_s=1", "nonsense"],
     );
     let want = "\
 environment VITRINE_CLOUD_POLL_S: cloud.poll_s = 2: want a whole number, 5 to 3600 s
-environment VITRINE_CLUOD_URL: VITRINE_CLUOD_URL = https://signs.example: want a known setting; \
+environment VITRINE_CLUOD_URL: no setting: want a known setting; \
 nearest: VITRINE_CLOUD_URL
-environment VITRINE_CACHE_SIZE: VITRINE_CACHE_SIZE = 1: want a known setting; \
+environment VITRINE_CACHE_SIZE: no setting: want a known setting; \
 nearest: VITRINE_CACHE_SIZE_MB
 command line: cloud.poll_s = x: want a whole number, 5 to 3600 s
 command line: cloud.pol_s = 1: want a known key; nearest: cloud.poll_s
