@@ -1,0 +1,133 @@
+//! Assets: in from operators, out to devices in whole or in part.
+
+use std::io::SeekFrom;
+use std::path::Path;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use tokio_util::io::ReaderStream;
+use vitrine_wire::manifest::Asset;
+
+use super::extract::{AssetName, Query, text};
+use crate::auth::{Device, Operator};
+use crate::check::is_label;
+use crate::cloud::App;
+use crate::conditions::{Part, part};
+use crate::error::Error;
+use crate::{files, limits, secret, sniff};
+
+/// Bytes read from the disk at a time.
+const READ_BYTES: usize = 64 << 10;
+
+/// The query of an upload.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upload {
+    name: String,
+}
+
+/// `GET /api/v3/operator/assets`
+pub async fn list(
+    State(app): State<App>,
+    Operator { tenant }: Operator,
+) -> Result<axum::Json<Vec<Asset>>, Error> {
+    app.store.scoped(&tenant, |scope| scope.assets()).await.map(axum::Json)
+}
+
+/// `POST /api/v3/operator/assets?name=…`
+pub async fn upload(
+    State(app): State<App>,
+    Operator { tenant }: Operator,
+    Query(Upload { name }): Query<Upload>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, axum::Json<Asset>), Error> {
+    if !is_label(&name) {
+        let most = limits::LABEL_BYTES;
+        return Err(Error::bad(format!("name: want 1 to {most} bytes of printable text")));
+    }
+    promised_length(&headers, limits::ASSET_BYTES)?;
+    let part = secret::id(app.world.random());
+    let received = app.files.receive(body.into_data_stream(), &part, limits::ASSET_BYTES).await?;
+    let Some(media_type) = sniff::media_type(&received.head) else {
+        let text = format!("{name:?} is no file that devices can show; they take {}", sniff::TAKEN);
+        return Err(Error::refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unknown_media", text));
+    };
+    let (sha256, size_bytes) = (received.digest, received.size_bytes);
+    let asset = Asset { sha256, size_bytes, media_type: media_type.into(), name };
+    received.place(&app.files.asset(&tenant, &sha256)).await?;
+    let kept = asset.clone();
+    let new = app.store.scoped(&tenant, move |scope| scope.put_asset(&kept)).await?;
+    Ok((if new { StatusCode::CREATED } else { StatusCode::OK }, axum::Json(asset)))
+}
+
+/// `GET /api/v3/assets/{sha256}`
+pub async fn read(
+    State(app): State<App>,
+    Device { tenant, .. }: Device,
+    AssetName(digest): AssetName,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    let known = app.store.scoped(&tenant, move |scope| scope.asset(&digest)).await?;
+    let asset = known.ok_or_else(|| Error::missing(format!("no asset {digest}")))?;
+    let tag = format!("\"{digest}\"");
+    let (range, if_range) = (text(&headers, header::RANGE), text(&headers, header::IF_RANGE));
+    let part = part(range, if_range, &tag, asset.size_bytes);
+    let mut response = send(&app.files.asset(&tenant, &digest), part, asset.size_bytes).await?;
+    for (name, value) in [
+        (header::ETAG, tag.as_str()),
+        (header::CONTENT_TYPE, &asset.media_type),
+        (header::CACHE_CONTROL, "private, max-age=31536000, immutable"),
+    ] {
+        let value = HeaderValue::from_str(value).map_err(|e| Error::Broken(e.to_string()))?;
+        response.headers_mut().insert(name, value);
+    }
+    Ok(response)
+}
+
+/// Refuses a body that says itself that it is too long, before any of it is taken.
+pub fn promised_length(headers: &HeaderMap, most_bytes: u64) -> Result<(), Error> {
+    let promised = text(headers, header::CONTENT_LENGTH).and_then(|n| n.parse::<u64>().ok());
+    match promised {
+        Some(length) if length > most_bytes => Err(files::too_long(most_bytes)),
+        _ => Ok(()),
+    }
+}
+
+/// Sends a file or a part of it, as it is: never compressed, never looked into by a browser.
+pub async fn send(path: &Path, part: Part, size_bytes: u64) -> Result<Response, Error> {
+    let (status, range) = match part {
+        Part::Nothing => {
+            let text = format!("the file has {size_bytes} bytes, none of them was asked for");
+            let status = StatusCode::RANGE_NOT_SATISFIABLE;
+            let mut response = Error::refused(status, "bad_range", text).into_response();
+            let whole = HeaderValue::try_from(format!("bytes */{size_bytes}"));
+            let whole = whole.map_err(|e| Error::Broken(e.to_string()))?;
+            response.headers_mut().insert(header::CONTENT_RANGE, whole);
+            return Ok(response);
+        }
+        Part::Whole => (StatusCode::OK, 0..size_bytes),
+        Part::Some(range) => (StatusCode::PARTIAL_CONTENT, range),
+    };
+    let failed = || Error::io(format!("read {}", path.display()));
+    let mut file = File::open(path).await.map_err(failed())?;
+    file.seek(SeekFrom::Start(range.start)).await.map_err(failed())?;
+    let length = range.end - range.start;
+    let stream = ReaderStream::with_capacity(file.take(length), READ_BYTES);
+    let mut response = Response::builder()
+        .status(status)
+        .header(header::CONTENT_LENGTH, length)
+        .header(header::ACCEPT_RANGES, "bytes")
+        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    if status == StatusCode::PARTIAL_CONTENT {
+        let (first, last) = (range.start, range.end - 1);
+        let here = format!("bytes {first}-{last}/{size_bytes}");
+        response = response.header(header::CONTENT_RANGE, here);
+    }
+    response.body(Body::from_stream(stream)).map_err(|e| Error::Broken(e.to_string()))
+}

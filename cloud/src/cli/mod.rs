@@ -1,0 +1,253 @@
+//! The command line: what can be asked, and who does it.
+
+mod entry;
+mod item;
+mod operate;
+mod serve;
+mod show;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Where `serve` listens and the other commands look unless told otherwise.
+const PORT: &str = "8780";
+
+/// The reference cloud of Vitrine: serves screens, and is operated by the other commands.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What every command takes.
+#[derive(Args)]
+struct Common {
+    /// The cloud to talk to.
+    #[arg(long, global = true, env = "VITRINE_CLOUD_URL", default_value_t = format!("http://127.0.0.1:{PORT}"))]
+    url: String,
+    /// Operator token; for `tenant`, the admin token.
+    #[arg(long, global = true, env = "VITRINE_CLOUD_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// Data directory of the server; `tenant` finds the admin token there.
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Answer in JSON.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server until SIGTERM or Ctrl-C; prints its URL as one line of JSON.
+    Serve(Serve),
+    /// Tenants (admin token).
+    #[command(subcommand)]
+    Tenant(Tenant),
+    /// Answer a screen that waits to be paired.
+    #[command(subcommand)]
+    Pairing(Pairing),
+    /// Pictures and videos.
+    #[command(subcommand)]
+    Asset(Asset),
+    /// Ordered lists of items.
+    #[command(subcommand)]
+    Playlist(Playlist),
+    /// Pages of zones.
+    #[command(subcommand)]
+    Layout(Layout),
+    /// When what plays.
+    #[command(subcommand)]
+    Schedule(Schedule),
+    /// Show playlists, layouts and schedule as they would be published.
+    Content,
+    /// Give every screen what is there.
+    Publish,
+    /// Screens.
+    #[command(subcommand)]
+    Device(Device),
+    /// Ask a screen to do something once.
+    Order {
+        /// Device id or name.
+        device: String,
+        /// What to do.
+        action: Action,
+        /// Give up after this many seconds.
+        #[arg(long, default_value_t = 600, value_name = "S")]
+        expires_in_s: u64,
+    },
+    /// Fetch the last screenshot of a screen.
+    Screenshot {
+        /// Device id or name.
+        device: String,
+        /// File to write; `-` is standard output.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// What a screen told: heartbeats, proof of play, order results, faults.
+    Records {
+        /// Device id or name.
+        device: String,
+        /// Only this kind: heartbeat, proof_of_play, order_result, fault.
+        #[arg(long)]
+        kind: Option<String>,
+        /// Only those that arrived after this number.
+        #[arg(long, default_value_t = 0)]
+        after: u64,
+    },
+}
+
+#[derive(Args)]
+struct Serve {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, default_value_t = SocketAddr::from(([127, 0, 0, 1], 8780)), value_name = "ADDR")]
+    listen: SocketAddr,
+    /// Base URL under which screens and people reach this cloud, through a TLS proxy.
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Tenant {
+    /// Make a tenant; prints its operator token, this once.
+    Create {
+        /// 1 to 63 of a-z 0-9 -.
+        name: String,
+    },
+    /// Replace a lost operator token; the old one is worthless then.
+    Token {
+        /// The tenant.
+        name: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum Pairing {
+    /// Take the screen that shows this code.
+    Approve {
+        /// As shown, with or without the dash.
+        code: String,
+        /// What the screen will be called.
+        #[arg(long)]
+        name: String,
+    },
+    /// Refuse the screen that shows this code.
+    Deny {
+        /// As shown, with or without the dash.
+        code: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum Asset {
+    /// Upload files; prints the digest of each.
+    Add {
+        /// Pictures and videos.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// List what is uploaded.
+    List,
+}
+
+#[derive(Subcommand)]
+enum Playlist {
+    /// Make a playlist from files, digests and colours; uploads what is not there yet.
+    Set {
+        /// Its id.
+        id: String,
+        /// FILE, DIGEST or #rrggbb, then any of ,duration=10s ,fit=contain|cover|stretch|none
+        /// ,background=#rrggbb ,volume=0.5
+        #[arg(long = "item", required = true, value_name = "ITEM")]
+        items: Vec<String>,
+        /// What people call it; its id if not given.
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Put a playlist from a JSON file; `-` is standard input.
+    Put {
+        /// A playlist as in the OpenAPI file, with its id.
+        file: PathBuf,
+    },
+    /// Drop a playlist.
+    Remove {
+        /// Its id.
+        id: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum Layout {
+    /// Put a layout from a JSON file; `-` is standard input.
+    Put {
+        /// A layout as in the OpenAPI file, with its id.
+        file: PathBuf,
+    },
+    /// Drop a layout.
+    Remove {
+        /// Its id.
+        id: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum Schedule {
+    /// Make the schedule from single entries, in place of the old one.
+    Set {
+        /// PLAYLIST or layout:LAYOUT, then any of ,from=08:00 ,until=18:00 ,days=mon-fri
+        /// ,days=sat+sun ,kind=normal|interrupt|fallback ,priority=N
+        #[arg(long = "entry", required = true, value_name = "ENTRY")]
+        entries: Vec<String>,
+    },
+    /// Put the schedule from a JSON file; `-` is standard input.
+    Put {
+        /// A list of entries as in the OpenAPI file.
+        file: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+enum Device {
+    /// List screens and how they are.
+    List,
+    /// Remove a screen: it shows a pairing code again.
+    Remove {
+        /// Device id or name.
+        device: String,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Action {
+    /// Send a picture of what it shows.
+    Screenshot,
+    /// Show its name for a while.
+    Identify,
+}
+
+/// Does what was asked. The text of an error is for the person who asked.
+pub fn run(arguments: Arguments) -> Result<(), String> {
+    let Arguments { command, common } = arguments;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| format!("start: {e}"))?;
+    let done = runtime.block_on(async {
+        match command {
+            Command::Serve(how) => serve::run(how, common).await,
+            other => operate::run(other, common).await,
+        }
+    });
+    // A database or file task that hangs must not hold up the end.
+    runtime.shutdown_background();
+    done
+}
+
+/// Says on standard error why a command failed.
+pub fn complain(text: &str) {
+    // Where nobody listens, the exit code still says it.
+    let _ = writeln!(std::io::stderr(), "vitrine-cloud: {text}");
+}

@@ -1,0 +1,305 @@
+//! All commands but `serve`: one call each over the same API that any tool may use.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use vitrine_cloud::client::{Client, ClientError};
+use vitrine_cloud::read_admin_token;
+use vitrine_wire::Digest;
+use vitrine_wire::manifest::{self, Asset as File};
+use vitrine_wire::operator::NewOrder;
+
+use super::{
+    Action, Asset, Command, Common, Device, Layout, Pairing, Playlist, Schedule, entry, item, show,
+};
+
+/// What a command answers: a text for people, a value for machines.
+struct Answer {
+    text: String,
+    json: Value,
+}
+
+impl Answer {
+    fn new(text: impl Into<String>, value: &impl Serialize) -> Result<Self, String> {
+        let json = serde_json::to_value(value).map_err(|e| e.to_string())?;
+        Ok(Answer { text: text.into(), json })
+    }
+
+    fn done(text: impl Into<String>) -> Result<Self, String> {
+        Ok(Answer { text: text.into(), json: json!({ "done": true }) })
+    }
+}
+
+/// Does one command and prints the answer.
+pub async fn run(command: Command, common: Common) -> Result<(), String> {
+    let client = client(&command, &common)?;
+    let answer = answer(command, &client).await?;
+    let text = if common.json { show::json(&answer.json) } else { answer.text };
+    let mut out = std::io::stdout().lock();
+    match text.as_str() {
+        "" => Ok(()),
+        text => writeln!(out, "{text}").map_err(|e| format!("standard output: {e}")),
+    }
+}
+
+fn client(command: &Command, common: &Common) -> Result<Client, String> {
+    let admin = matches!(command, Command::Tenant(_));
+    let token = match (&common.token, &common.data) {
+        (_, Some(data)) if admin => read_admin_token(data).map_err(|e| e.to_string())?,
+        (Some(token), _) => token.clone(),
+        _ if admin => {
+            return Err("want the admin token: --data DIR of the server, or --token".into());
+        }
+        _ => {
+            return Err("want an operator token: --token or VITRINE_CLOUD_TOKEN; \
+                        `vitrine-cloud tenant create NAME` makes one"
+                .into());
+        }
+    };
+    Client::new(&common.url, token).map_err(told)
+}
+
+async fn answer(command: Command, client: &Client) -> Result<Answer, String> {
+    match command {
+        Command::Serve(_) => Err("serve is not for a client".into()),
+        Command::Tenant(command) => tenant(command, client).await,
+        Command::Pairing(command) => pairing(command, client).await,
+        Command::Asset(command) => asset(command, client).await,
+        Command::Playlist(command) => playlist(command, client).await,
+        Command::Layout(command) => layout(command, client).await,
+        Command::Schedule(command) => schedule(command, client).await,
+        Command::Device(command) => device(command, client).await,
+        Command::Content => {
+            let content = client.content().await.map_err(told)?;
+            let text = serde_json::to_value(&content).map_err(|e| e.to_string())?;
+            Answer::new(show::json(&text), &content)
+        }
+        Command::Publish => {
+            let published = client.publish().await.map_err(told)?;
+            let newest = published.versions.values().max().copied().unwrap_or(0);
+            let text = match published.versions.len() {
+                0 => "published; no screen is paired yet".into(),
+                n => format!("published to {n} screens, newest manifest is version {newest}"),
+            };
+            Answer::new(text, &published)
+        }
+        Command::Order { device, action, expires_in_s } => {
+            let action = match action {
+                Action::Screenshot => manifest::Action::Screenshot,
+                Action::Identify => manifest::Action::Identify,
+            };
+            let device = device_id(&device, client).await?;
+            let new = NewOrder { action, expires_in_s };
+            let made = client.order(&device, &new).await.map_err(told)?;
+            Answer::new(format!("order {}", made.order), &made)
+        }
+        Command::Screenshot { device, output } => screenshot(&device, &output, client).await,
+        Command::Records { device, kind, after } => {
+            let device = device_id(&device, client).await?;
+            records(&device, kind.as_deref(), after, client).await
+        }
+    }
+}
+
+async fn tenant(command: super::Tenant, client: &Client) -> Result<Answer, String> {
+    let made = match command {
+        super::Tenant::Create { name } => client.create_tenant(&name).await,
+        super::Tenant::Token { name } => client.renew_token(&name).await,
+    };
+    let made = made.map_err(told)?;
+    let (tenant, token) = (&made.tenant, &made.operator_token);
+    let text = format!("tenant {tenant}\noperator token {token}\n(shown this once: keep it)");
+    Answer::new(text, &made)
+}
+
+async fn pairing(command: Pairing, client: &Client) -> Result<Answer, String> {
+    match command {
+        Pairing::Approve { code, name } => {
+            let device = client.approve(&code, &name).await.map_err(told)?;
+            let (id, name, print) = (&device.device, &device.name, &device.fingerprint);
+            let text = format!("approved {name}: device {id}, key fingerprint {print}");
+            Answer::new(text, &device)
+        }
+        Pairing::Deny { code } => {
+            client.deny(&code).await.map_err(told)?;
+            Answer::done("refused")
+        }
+    }
+}
+
+async fn asset(command: Asset, client: &Client) -> Result<Answer, String> {
+    let assets = match command {
+        Asset::List => client.assets().await.map_err(told)?,
+        Asset::Add { files } => {
+            let mut made = Vec::new();
+            for file in files {
+                made.push(upload(&file, client).await?);
+            }
+            made
+        }
+    };
+    Answer::new(show::assets(&assets), &assets)
+}
+
+async fn upload(path: &Path, client: &Client) -> Result<File, String> {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    client.upload(path, &name).await.map_err(told)
+}
+
+async fn playlist(command: Playlist, client: &Client) -> Result<Answer, String> {
+    match command {
+        Playlist::Put { file } => {
+            let document = document(&file)?;
+            client.put(&["playlists", &id_of(&document)?], &document).await.map_err(told)?;
+        }
+        Playlist::Remove { id } => client.remove_playlist(&id).await.map_err(told)?,
+        Playlist::Set { id, items, name } => {
+            let items = self::items(&items, client).await?;
+            let name = name.unwrap_or_else(|| id.clone());
+            let playlist = manifest::Playlist { id, name, items };
+            client.put_playlist(&playlist).await.map_err(told)?;
+            return Answer::new(format!("playlist {}", playlist.id), &playlist);
+        }
+    }
+    Answer::done("done; `publish` sends it to the screens")
+}
+
+/// Reads all items first, so that nothing is uploaded for a line that is wrong.
+async fn items(texts: &[String], client: &Client) -> Result<Vec<manifest::Item>, String> {
+    let specs: Vec<_> = texts.iter().map(|text| item::read(text)).collect::<Result<_, _>>()?;
+    let mut known = client.assets().await.map_err(told)?;
+    let (mut items, mut taken) = (Vec::new(), BTreeSet::new());
+    for spec in specs {
+        let digest = match &spec.source {
+            item::Source::Colour(_) => None,
+            item::Source::Asset(digest) => Some(*digest),
+            item::Source::File(path) => Some(digest_of(Path::new(path))?),
+        };
+        let mut asset = known.iter().find(|asset| Some(asset.sha256) == digest).cloned();
+        if let (None, item::Source::File(path)) = (&asset, &spec.source) {
+            let new = upload(Path::new(path), client).await?;
+            known.push(new.clone());
+            asset = Some(new);
+        }
+        match (digest, &asset) {
+            (Some(digest), None) => return Err(format!("no asset {digest}: upload it first")),
+            _ => items.push(spec.item(asset.as_ref(), &mut taken)),
+        }
+    }
+    Ok(items)
+}
+
+async fn layout(command: Layout, client: &Client) -> Result<Answer, String> {
+    match command {
+        Layout::Remove { id } => client.remove_layout(&id).await.map_err(told)?,
+        Layout::Put { file } => {
+            let document = document(&file)?;
+            client.put(&["layouts", &id_of(&document)?], &document).await.map_err(told)?;
+        }
+    }
+    Answer::done("done; `publish` sends it to the screens")
+}
+
+async fn schedule(command: Schedule, client: &Client) -> Result<Answer, String> {
+    match command {
+        Schedule::Put { file } => {
+            client.put(&["schedule"], &document(&file)?).await.map_err(told)?;
+        }
+        Schedule::Set { entries } => {
+            let numbered = (1..).zip(&entries).map(|(n, text)| entry::read(text, n));
+            let entries: Vec<_> = numbered.collect::<Result<_, _>>()?;
+            client.put_schedule(&entries).await.map_err(told)?;
+        }
+    }
+    Answer::done("done; `publish` sends it to the screens")
+}
+
+async fn device(command: Device, client: &Client) -> Result<Answer, String> {
+    match command {
+        Device::List => {
+            let devices = client.devices().await.map_err(told)?;
+            Answer::new(show::devices(&devices), &devices)
+        }
+        Device::Remove { device } => {
+            let device = device_id(&device, client).await?;
+            client.remove_device(&device).await.map_err(told)?;
+            Answer::done("removed")
+        }
+    }
+}
+
+async fn screenshot(device: &str, output: &Path, client: &Client) -> Result<Answer, String> {
+    let device = device_id(device, client).await?;
+    let picture = client.screenshot(&device).await.map_err(told)?;
+    let failed = |e| format!("{}: {e}", output.display());
+    if output == Path::new("-") {
+        std::io::stdout().write_all(&picture).map_err(failed)?;
+        return Ok(Answer { text: String::new(), json: json!({ "bytes": picture.len() }) });
+    }
+    let mut file = std::fs::File::create(output).map_err(failed)?;
+    file.write_all(&picture).map_err(failed)?;
+    Answer::done(format!("{} bytes in {}", picture.len(), output.display()))
+}
+
+/// All pages of records.
+async fn records(
+    device: &str,
+    kind: Option<&str>,
+    after: u64,
+    client: &Client,
+) -> Result<Answer, String> {
+    let mut all = Vec::new();
+    let mut after = Some(after);
+    while let Some(from) = after {
+        let page = client.records(device, kind, from).await.map_err(told)?;
+        all.extend(page.records);
+        after = page.next;
+    }
+    Answer::new(show::records(&all), &all)
+}
+
+/// A device by id, or by a name that only one has. One that is gone may still have left records.
+async fn device_id(given: &str, client: &Client) -> Result<String, String> {
+    let devices = client.devices().await.map_err(told)?;
+    if devices.iter().any(|device| device.device == given) {
+        return Ok(given.into());
+    }
+    let mut named = devices.iter().filter(|device| device.name == given);
+    match (named.next(), named.next()) {
+        (Some(_), Some(_)) => Err(format!("several screens are called {given:?}: use the id")),
+        (Some(device), None) => Ok(device.device.clone()),
+        (None, _) => Ok(given.into()),
+    }
+}
+
+fn digest_of(path: &Path) -> Result<Digest, String> {
+    let failed = |e| format!("{}: {e}", path.display());
+    let mut file = std::fs::File::open(path).map_err(failed)?;
+    let mut hash = Sha256::new();
+    std::io::copy(&mut file, &mut hash).map_err(failed)?;
+    Ok(Digest(hash.finalize().into()))
+}
+
+fn document(path: &Path) -> Result<Value, String> {
+    let failed = |e: std::io::Error| format!("{}: {e}", path.display());
+    let mut text = String::new();
+    if path == Path::new("-") {
+        std::io::stdin().read_to_string(&mut text).map_err(failed)?;
+    } else {
+        text = std::fs::read_to_string(path).map_err(failed)?;
+    }
+    serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+fn id_of(document: &Value) -> Result<String, String> {
+    let id = document.get("id").and_then(Value::as_str);
+    id.map(str::to_owned).ok_or_else(|| "want an object with a text \"id\"".into())
+}
+
+fn told(error: ClientError) -> String {
+    error.to_string()
+}

@@ -1,0 +1,108 @@
+//! Answers as people read them.
+
+use serde_json::Value;
+use vitrine_cloud::records::Kept;
+use vitrine_wire::manifest::Asset;
+use vitrine_wire::operator::DeviceState;
+use vitrine_wire::record::{Body, Record};
+
+/// Columns with two spaces between them, each as wide as its widest cell.
+fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |n: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(n));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<_> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.map(str::to_owned).to_vec()
+}
+
+/// Uploaded files.
+pub fn assets(assets: &[Asset]) -> String {
+    let mut rows = vec![row(["DIGEST", "BYTES", "TYPE", "NAME"])];
+    rows.extend(assets.iter().map(|asset| {
+        let (digest, size) = (asset.sha256.to_string(), asset.size_bytes.to_string());
+        row([&digest, &size, &asset.media_type, &asset.name])
+    }));
+    table(&rows)
+}
+
+/// Screens and how they are.
+pub fn devices(devices: &[DeviceState]) -> String {
+    let mut rows = vec![row(["DEVICE", "NAME", "LAST SEEN", "PUBLISHED", "LIVE", "SHOWING"])];
+    rows.extend(devices.iter().map(|device| {
+        let seen = device.seen_at.map_or("never".into(), |at| format!("{at:.0}"));
+        let said = device.heartbeat.as_ref();
+        let live = said.map_or("-".into(), |said| said.manifest_version.to_string());
+        let showing = match said {
+            Some(said) if !said.screen_ok => "(screen not ok)",
+            Some(said) => &said.showing,
+            None => "-",
+        };
+        let published = device.manifest_version.to_string();
+        row([&device.device, &device.name, &seen, &published, &live, showing])
+    }));
+    table(&rows)
+}
+
+/// What a screen told.
+pub fn records(records: &[Kept]) -> String {
+    let mut rows = vec![row(["NO", "AT", "KIND", "WHAT"])];
+    rows.extend(records.iter().map(|kept| {
+        let number = kept.seq.to_string();
+        match serde_json::from_str::<Record>(kept.record.get()) {
+            Ok(record) => {
+                let (kind, what) = said(&record.body);
+                row([&number, &format!("{:.0}", record.at), kind, &what])
+            }
+            Err(_) => row([&number, "-", "(other)", kept.record.get()]),
+        }
+    }));
+    table(&rows)
+}
+
+fn said(body: &Body) -> (&'static str, String) {
+    match body {
+        Body::Heartbeat(said) => {
+            ("heartbeat", format!("manifest {}, {}", said.manifest_version, said.showing))
+        }
+        Body::ProofOfPlay(shown) => {
+            let seconds = shown.shown_ms as f64 / 1_000.0;
+            let (playlist, item) = (&shown.playlist, &shown.item);
+            let (there, gone) = (shown.frames_presented, shown.frames_dropped);
+            let what = format!(
+                "{playlist}/{item} for {seconds:.1} s, {there} frames shown, {gone} dropped"
+            );
+            ("proof_of_play", what)
+        }
+        Body::OrderResult(result) => {
+            let done = if result.done { "done" } else { "failed" };
+            ("order_result", format!("{} {done}: {}", result.order, result.detail))
+        }
+        Body::Fault(fault) => ("fault", format!("{}: {}", fault.code, fault.detail)),
+    }
+}
+
+/// JSON for machines.
+pub fn json(value: &Value) -> String {
+    format!("{value:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [row(["A", "LONG"]), row(["äöü", "x"])];
+        assert_eq!(table(&rows), "A    LONG\näöü  x");
+    }
+}

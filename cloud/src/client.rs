@@ -1,0 +1,246 @@
+//! The operator's side of the API as functions: what the command line and other tools call.
+
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use vitrine_wire::auth::Problem;
+use vitrine_wire::manifest::{Asset, Entry, Layout, Playlist};
+use vitrine_wire::operator::{
+    Approval, DeviceState, NewOrder, NewTenant, OrderMade, Published, TenantMade,
+};
+
+use crate::compose::Draft;
+use crate::records::Page;
+
+/// A cloud that does not take the connection by now is down.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// A cloud that says nothing for this long is hung; uploads end with a sync of the file.
+const ANSWER_WITHIN: Duration = Duration::from_secs(120);
+/// Everything of the operator lies below this.
+const OPERATOR: [&str; 3] = ["api", "v3", "operator"];
+
+/// Why a call did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The cloud said no.
+    #[error("{text}")]
+    Refused {
+        /// HTTP status.
+        status: StatusCode,
+        /// `Problem::error`.
+        code: String,
+        /// `Problem::error_description`.
+        text: String,
+    },
+    /// The cloud was not reached, or did not answer in its own words.
+    #[error("{url}: {why}")]
+    Network {
+        /// Base URL.
+        url: String,
+        /// The chain of causes.
+        why: String,
+    },
+    /// A base URL that is none.
+    #[error("URL {url:?}: want http://HOST:PORT or https://HOST")]
+    Url {
+        /// What was given.
+        url: String,
+    },
+    /// A local file.
+    #[error("{path}: {source}")]
+    File {
+        /// Its path.
+        path: String,
+        /// How it failed.
+        source: std::io::Error,
+    },
+}
+
+/// A connection to one cloud with one token.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+    token: String,
+}
+
+impl Client {
+    /// Talks to the cloud at `url` with an operator or admin token.
+    pub fn new(url: &str, token: impl Into<String>) -> Result<Self, ClientError> {
+        // Fails only if one is installed already, which serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let wrong = || ClientError::Url { url: url.into() };
+        let base = Url::parse(url).map_err(|_| wrong())?;
+        if !matches!(base.scheme(), "http" | "https") || base.cannot_be_a_base() {
+            return Err(wrong());
+        }
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_WITHIN)
+            .read_timeout(ANSWER_WITHIN)
+            .redirect(reqwest::redirect::Policy::none())
+            .build();
+        let http = http.map_err(|e| network(&base, &e))?;
+        Ok(Client { http, base, token: token.into() })
+    }
+
+    /// Makes a tenant (admin token).
+    pub async fn create_tenant(&self, tenant: &str) -> Result<TenantMade, ClientError> {
+        let new = NewTenant { tenant: tenant.into() };
+        self.json(self.ask(Method::POST, &["tenants"]).json(&new)).await
+    }
+
+    /// Replaces a tenant's operator token (admin token).
+    pub async fn renew_token(&self, tenant: &str) -> Result<TenantMade, ClientError> {
+        self.json(self.ask(Method::POST, &["tenants", tenant, "token"])).await
+    }
+
+    /// Says yes to the code that a screen shows.
+    pub async fn approve(&self, code: &str, name: &str) -> Result<DeviceState, ClientError> {
+        let yes = Approval { name: name.into() };
+        self.json(self.ask(Method::POST, &["pairings", code]).json(&yes)).await
+    }
+
+    /// Says no to it.
+    pub async fn deny(&self, code: &str) -> Result<(), ClientError> {
+        self.send(self.ask(Method::DELETE, &["pairings", code])).await.map(drop)
+    }
+
+    /// Uploads a file under a name.
+    pub async fn upload(&self, path: &Path, name: &str) -> Result<Asset, ClientError> {
+        let failed = |source| ClientError::File { path: path.display().to_string(), source };
+        let file = tokio::fs::File::open(path).await.map_err(failed)?;
+        let size_bytes = file.metadata().await.map_err(failed)?.len();
+        let mut request = self.ask(Method::POST, &["assets"]);
+        request = request.query(&[("name", name)]);
+        self.json(request.header(reqwest::header::CONTENT_LENGTH, size_bytes).body(file)).await
+    }
+
+    /// All assets.
+    pub async fn assets(&self) -> Result<Vec<Asset>, ClientError> {
+        self.json(self.ask(Method::GET, &["assets"])).await
+    }
+
+    /// Playlists, layouts and schedule as they would be published.
+    pub async fn content(&self) -> Result<Draft, ClientError> {
+        self.json(self.ask(Method::GET, &["content"])).await
+    }
+
+    /// Puts a playlist in place of the one with its id.
+    pub async fn put_playlist(&self, playlist: &Playlist) -> Result<(), ClientError> {
+        self.put(&["playlists", &playlist.id], playlist).await
+    }
+
+    /// Drops a playlist.
+    pub async fn remove_playlist(&self, id: &str) -> Result<(), ClientError> {
+        self.send(self.ask(Method::DELETE, &["playlists", id])).await.map(drop)
+    }
+
+    /// Puts a layout in place of the one with its id.
+    pub async fn put_layout(&self, layout: &Layout) -> Result<(), ClientError> {
+        self.put(&["layouts", &layout.id], layout).await
+    }
+
+    /// Drops a layout.
+    pub async fn remove_layout(&self, id: &str) -> Result<(), ClientError> {
+        self.send(self.ask(Method::DELETE, &["layouts", id])).await.map(drop)
+    }
+
+    /// Puts the schedule in place of the old one.
+    pub async fn put_schedule(&self, schedule: &[Entry]) -> Result<(), ClientError> {
+        self.put(&["schedule"], schedule).await
+    }
+
+    /// Puts a document at a path below the operator's, as it is: the cloud says what is wrong.
+    pub async fn put<T: Serialize + ?Sized>(
+        &self,
+        path: &[&str],
+        document: &T,
+    ) -> Result<(), ClientError> {
+        self.send(self.ask(Method::PUT, path).json(document)).await.map(drop)
+    }
+
+    /// Gives every device what is there.
+    pub async fn publish(&self) -> Result<Published, ClientError> {
+        self.json(self.ask(Method::POST, &["publish"])).await
+    }
+
+    /// All devices with their state.
+    pub async fn devices(&self) -> Result<Vec<DeviceState>, ClientError> {
+        self.json(self.ask(Method::GET, &["devices"])).await
+    }
+
+    /// Removes a device.
+    pub async fn remove_device(&self, device: &str) -> Result<(), ClientError> {
+        self.send(self.ask(Method::DELETE, &["devices", device])).await.map(drop)
+    }
+
+    /// Sends an order.
+    pub async fn order(&self, device: &str, new: &NewOrder) -> Result<OrderMade, ClientError> {
+        self.json(self.ask(Method::POST, &["devices", device, "orders"]).json(new)).await
+    }
+
+    /// The last screenshot of a device: PNG or JPEG.
+    pub async fn screenshot(&self, device: &str) -> Result<Vec<u8>, ClientError> {
+        let response = self.send(self.ask(Method::GET, &["devices", device, "screenshot"])).await?;
+        Ok(response.bytes().await.map_err(|e| network(&self.base, &e))?.into())
+    }
+
+    /// Records of a device that arrived after number `after`, all kinds or one.
+    pub async fn records(
+        &self,
+        device: &str,
+        kind: Option<&str>,
+        after: u64,
+    ) -> Result<Page, ClientError> {
+        let mut request = self.ask(Method::GET, &["devices", device, "records"]);
+        request = request.query(&[("after", after)]);
+        if let Some(kind) = kind {
+            request = request.query(&[("kind", kind)]);
+        }
+        self.json(request).await
+    }
+
+    fn ask(&self, method: Method, path: &[&str]) -> RequestBuilder {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(OPERATOR).extend(path);
+        }
+        self.http.request(method, url).bearer_auth(&self.token)
+    }
+
+    async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
+        let answer = self.send(request).await?.json().await;
+        answer.map_err(|e| network(&self.base, &e))
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let response = request.send().await.map_err(|e| network(&self.base, &e))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        match response.json::<Problem>().await {
+            Ok(Problem { error: code, error_description: text }) => {
+                Err(ClientError::Refused { status, code, text })
+            }
+            Err(_) => {
+                let why = format!("answered {status}, but not as a vitrine-cloud does");
+                Err(ClientError::Network { url: self.base.to_string(), why })
+            }
+        }
+    }
+}
+
+/// The whole chain of causes in one line: reqwest's own text hides why.
+fn network(base: &Url, error: &reqwest::Error) -> ClientError {
+    let mut why = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        why = format!("{why}: {error}");
+        cause = error.source();
+    }
+    ClientError::Network { url: base.to_string(), why }
+}
