@@ -11,7 +11,7 @@
 //!
 //! Not here: pairing and tokens (`session`), signing (`wire::auth`).
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -213,6 +213,7 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Identi
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     fn account() -> Account {

@@ -20,6 +20,8 @@ mod cache;
 mod durable;
 #[allow(dead_code)] // Until the shell calls everything.
 mod identity;
+#[cfg(test)]
+mod kill_tests;
 #[allow(dead_code)] // Until the shell calls everything.
 mod plan;
 #[allow(dead_code, unused_imports)] // Until the shell calls everything.

@@ -52,21 +52,25 @@ impl Download {
         if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             return Err(FetchError::Busy { asset: asset.sha256 });
         }
-        let mut download = Download {
-            cache: cache.clone(),
-            asset: asset.sha256,
-            size_bytes: asset.size_bytes,
-            part,
-            file,
-            hash: Sha256::new(),
-            written_bytes: 0,
-        };
+        let mut download = Download::on_file(cache, asset, file);
         download.read_back().map_err(failed("read the part"))?;
         if download.written_bytes > download.size_bytes {
             download.restart()?;
         }
         let offset = download.written_bytes;
         Ok((download, offset))
+    }
+
+    pub(super) fn on_file(cache: &Cache, asset: &Asset, file: File) -> Download {
+        Download {
+            cache: cache.clone(),
+            asset: asset.sha256,
+            size_bytes: asset.size_bytes,
+            part: cache.part(&asset.sha256),
+            file,
+            hash: Sha256::new(),
+            written_bytes: 0,
+        }
     }
 
     /// Takes the next bytes.

@@ -1,12 +1,39 @@
 //! What the device remembers: generations, outbox, orders, the latest time.
+//!
+//! In:  a state directory, requests.
+//! Out: answers; an `Ok` means that it is on the medium.
+//!
+//! Promises, held by tests that kill the process, cut and spoil the files (`tests`):
+//! - a generation goes live whole or not at all, and what was live stays until then;
+//! - the highest version never goes down, even when the database is lost;
+//! - a record leaves the outbox by acknowledgement, or counted for want of room;
+//! - an order begins once;
+//! - whatever is found instead of the database, the store opens.
+//!
+//! Start at [`Store`]; `thread` gives it a thread of its own, `open` finds a database that can be
+//! relied on, `generations` and `outbox` are its rows, `envelopes` the files beside it.
+//!
+//! Not here: whether a manifest is true (`feed::cloud`), files of assets (`cache`), clocks.
 
-use std::path::Path;
+mod envelopes;
+mod error;
+mod generations;
+mod migrate;
+mod open;
+mod outbox;
+mod thread;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use vitrine_config::limits::OUTBOX_RECORDS;
 use vitrine_wire::record::Record;
 
-mod error;
-mod thread;
+use crate::durable;
+use envelopes::Envelopes;
+use error::{io_failed, sql_failed};
 
 pub(crate) use error::StoreError;
 pub(crate) use thread::{Handle, start};
@@ -16,8 +43,8 @@ pub(crate) use thread::{Handle, start};
 pub(crate) struct Opened {
     /// The store was not closed by the last process: power cut, kill, crash.
     pub(crate) unclean: bool,
-    /// Why the database was moved aside and a new one was filled from the envelope files; records
-    /// and orders in it are lost. Worth a fault record.
+    /// Why the database was moved aside and a new one filled from the envelope files. Records in it
+    /// are lost and orders in it may be taken for new ones. Worth a fault record.
     pub(crate) rebuilt: Option<String>,
 }
 
@@ -28,93 +55,264 @@ pub(crate) struct Generation {
     pub(crate) version: u64,
     /// The signed bytes. The disk is no witness: prove them again before they are believed.
     pub(crate) envelope: Vec<u8>,
-    /// When it was kept, by the device's clock.
+    /// When it was kept, by the device's clock, in whole milliseconds.
     pub(crate) received_at: Timestamp,
 }
 
-/// The open store.
-pub(crate) struct Store {}
+/// The open store. One process holds it at a time.
+#[derive(Debug)]
+pub(crate) struct Store {
+    dir: PathBuf,
+    files: Envelopes,
+    /// None after a failure: whatever the connection believes to have written may not be there, so
+    /// the next request opens the database anew.
+    db: Option<Connection>,
+    outbox_most: usize,
+    /// Held until the store is dropped.
+    _lock: File,
+}
 
 impl Store {
-    /// Opens it.
-    pub(crate) fn open(_state_dir: &Path) -> Result<(Store, Opened), StoreError> {
-        Err(StoreError::Stopped)
+    /// Opens the store in `state_dir`, making what is not there and replacing what is broken. Blocks
+    /// on the disk; after an unclean stop the database is read in full.
+    ///
+    /// # Errors
+    ///
+    /// Another process holds it, the disk cannot be written, or SQLite is too old.
+    pub(crate) fn open(state_dir: &Path) -> Result<(Store, Opened), StoreError> {
+        open::check_sqlite()?;
+        durable::make_dir(state_dir, 0o755).map_err(io_failed("make the directory", state_dir))?;
+        let lock = open::lock(state_dir)?;
+        let files = Envelopes::open(state_dir).map_err(io_failed("make generations", state_dir))?;
+        let (dir, outbox_most) = (state_dir.to_owned(), OUTBOX_RECORDS);
+        let mut store = Store { dir, files, db: None, outbox_most, _lock: lock };
+        let opened = store.reopen()?;
+        Ok((store, opened))
     }
-    /// Closes it.
-    pub(crate) fn close(self) -> Result<(), StoreError> {
-        Err(StoreError::Stopped)
+
+    /// Writes what is still in the log to its place and notes that this was a clean stop.
+    pub(crate) fn close(mut self) -> Result<(), StoreError> {
+        let Some(db) = self.db.take() else { return Ok(()) };
+        db.close().map_err(|(_, error)| sql_failed("close")(error))?;
+        open::mark_clean(&self.dir)
     }
-    /// Kept, proved, but not in force yet.
+
+    /// Kept, but not in force yet.
     pub(crate) fn pending(&mut self) -> Result<Option<Generation>, StoreError> {
-        Err(StoreError::Stopped)
+        self.read(generations::pending)
     }
+
     /// In force.
     pub(crate) fn live(&mut self) -> Result<Option<Generation>, StoreError> {
-        Err(StoreError::Stopped)
+        self.read(|db| generations::live(db, 0))
     }
-    /// In force before the live one.
+
+    /// In force before the live one, for an instant return.
     pub(crate) fn previous(&mut self) -> Result<Option<Generation>, StoreError> {
-        Err(StoreError::Stopped)
+        self.read(|db| generations::live(db, 1))
     }
-    /// Keeps a proved manifest.
+
+    /// Keeps a manifest that was proved, in place of another that is pending. What is live stays.
+    ///
+    /// # Errors
+    ///
+    /// A version below the highest ever kept, or not above the live one.
     pub(crate) fn keep_pending(
         &mut self,
-        _version: u64,
-        _envelope: &[u8],
-        _received_at: Timestamp,
+        version: u64,
+        envelope: &[u8],
+        received_at: Timestamp,
     ) -> Result<(), StoreError> {
-        Err(StoreError::Stopped)
+        generations::column(version)?;
+        let least = self.read(generations::least)?;
+        if version < least {
+            return Err(StoreError::NotNewer { version, least });
+        }
+        // The file first: if there is no room for it, nothing has happened yet. After a cut before
+        // the commit the next start takes it up, which is as good.
+        self.files.write(version, envelope).map_err(self.files.failed("write an envelope"))?;
+        let new = Generation { version, envelope: envelope.to_vec(), received_at };
+        self.write("keep a generation", |all| generations::keep(all, &new))?;
+        self.mirror();
+        Ok(())
     }
-    /// Puts a kept generation in force.
-    pub(crate) fn go_live(&mut self, _version: u64) -> Result<(), StoreError> {
-        Err(StoreError::Stopped)
+
+    /// Puts a kept generation in force, in one step. The one before becomes the previous one; no
+    /// more than limits::GENERATIONS_KEPT of these stay.
+    pub(crate) fn go_live(&mut self, version: u64) -> Result<(), StoreError> {
+        self.write("go live", |all| generations::go_live(all, version))?;
+        self.mirror();
+        Ok(())
     }
-    /// Drops a generation that is not believed (any more); if it was live, the previous one is.
-    pub(crate) fn discard(&mut self, _version: u64) -> Result<(), StoreError> {
-        Err(StoreError::Stopped)
+
+    /// Drops a generation that is not believed (any more). If it was the live one, the previous one
+    /// is live. Its version still counts as seen, but may come again.
+    pub(crate) fn discard(&mut self, version: u64) -> Result<(), StoreError> {
+        self.write("discard a generation", |all| generations::discard(all, version))?;
+        self.mirror();
+        Ok(())
     }
-    /// Highest version ever kept for this tenant; 0 for none. Never goes down.
+
+    /// The highest version ever kept for this tenant, 0 for none. Never goes down.
     pub(crate) fn highest_version(&mut self) -> Result<u64, StoreError> {
-        Err(StoreError::Stopped)
+        self.read(generations::highest)
     }
-    /// Adds to the outbox and returns how many old ones went for want of room.
-    pub(crate) fn append_records(&mut self, _records: &[Record]) -> Result<usize, StoreError> {
-        Err(StoreError::Stopped)
+
+    /// Adds records to the outbox, all or none, and returns how many of the oldest went for want of
+    /// room: that many are lost, and a fault record should say so. One that is there already (by its
+    /// id) is not added twice.
+    pub(crate) fn append_records(&mut self, records: &[Record]) -> Result<usize, StoreError> {
+        let most = self.outbox_most;
+        self.write("append records", |all| outbox::append(all, records, most))
     }
-    /// At most `most`, oldest first.
-    pub(crate) fn oldest_records(&mut self, _most: usize) -> Result<Vec<Record>, StoreError> {
-        Err(StoreError::Stopped)
+
+    /// At most `most` records, the oldest first. They stay until they are acknowledged.
+    pub(crate) fn oldest_records(&mut self, most: usize) -> Result<Vec<Record>, StoreError> {
+        self.read(|db| outbox::oldest(db, most))
     }
-    /// Deletes what the cloud keeps.
-    pub(crate) fn acknowledge(&mut self, _ids: &[String]) -> Result<(), StoreError> {
-        Err(StoreError::Stopped)
+
+    /// Deletes records that the cloud keeps from now on.
+    pub(crate) fn acknowledge(&mut self, ids: &[String]) -> Result<(), StoreError> {
+        self.write("acknowledge records", |all| outbox::acknowledge(all, ids))
     }
+
     /// Records in the outbox.
     pub(crate) fn outbox_len(&mut self) -> Result<usize, StoreError> {
-        Err(StoreError::Stopped)
+        self.read(outbox::len)
     }
-    /// Notes durably that an order is about to be done; true only the first time.
-    pub(crate) fn begin_order(&mut self, _id: &str) -> Result<bool, StoreError> {
-        Err(StoreError::Stopped)
+
+    /// Notes that an order is about to be done. True only the first time, and then it is on the
+    /// medium: whatever happens to us, the order is not done twice.
+    pub(crate) fn begin_order(&mut self, id: &str) -> Result<bool, StoreError> {
+        self.write("begin an order", |all| outbox::begin(all, id))
     }
-    /// Notes that an order is over and puts its result in the outbox, in one step.
-    pub(crate) fn end_order(&mut self, _id: &str, _result: &Record) -> Result<usize, StoreError> {
-        Err(StoreError::Stopped)
+
+    /// Notes that an order is over and puts its result in the outbox, in one step. Returns the same
+    /// as [`Store::append_records`].
+    pub(crate) fn end_order(&mut self, id: &str, result: &Record) -> Result<usize, StoreError> {
+        let most = self.outbox_most;
+        self.write("end an order", |all| {
+            outbox::end(all, id)?;
+            outbox::append(all, std::slice::from_ref(result), most)
+        })
     }
-    /// Orders that a stop or crash cut off: to be reported as failed, not done again.
+
+    /// Orders that were begun and not ended, the oldest first. Asked at start: a stop cut them off,
+    /// and they are to be reported as failed, not done again.
     pub(crate) fn begun_but_not_ended(&mut self) -> Result<Vec<String>, StoreError> {
-        Err(StoreError::Stopped)
+        self.read(outbox::unended)
     }
-    /// Notes the time; earlier than the latest known changes nothing. At most once a minute: flash.
-    pub(crate) fn note_time(&mut self, _at: Timestamp) -> Result<(), StoreError> {
-        Err(StoreError::Stopped)
+
+    /// Notes the time, for the next start; one that is not later than the latest changes nothing.
+    /// Each call may wear the flash: at most once a minute.
+    pub(crate) fn note_time(&mut self, at: Timestamp) -> Result<(), StoreError> {
+        if self.latest_time()?.is_some_and(|latest| at <= latest) {
+            return Ok(());
+        }
+        self.write("note the time", |all| {
+            all.execute("UPDATE fact SET latest_time_ms = ?1", [at.as_millisecond()])
+                .map(drop)
+                .map_err(sql_failed("note the time"))
+        })
     }
-    /// The latest time noted.
+
+    /// The latest time noted, in whole milliseconds.
     pub(crate) fn latest_time(&mut self) -> Result<Option<Timestamp>, StoreError> {
-        Err(StoreError::Stopped)
+        let sql = "SELECT latest_time_ms FROM fact";
+        let ms: Option<i64> = self.read(|db| {
+            db.query_row(sql, (), |row| row.get(0)).map_err(sql_failed("read the latest time"))
+        })?;
+        Ok(ms.and_then(|ms| Timestamp::from_millisecond(ms).ok()))
     }
-    /// Wipes what is the tenant's: generations, versions, records, orders, set-aside databases.
+
+    /// Wipes what is the tenant's: generations and the highest version, records, orders, databases
+    /// moved aside. The latest time stays; it is nobody's.
+    ///
+    /// Crash points: (1) the files go, (2) the rows go in one transaction, (3) the free pages and
+    /// the log that still hold their bytes. A cut before (2) leaves the tenant whole, for the rows
+    /// bring the files back: call it again before the new account is saved. So does a cut before
+    /// (3), which leaves bytes that nothing refers to.
     pub(crate) fn forget_tenant(&mut self) -> Result<(), StoreError> {
-        Err(StoreError::Stopped)
+        self.files.wipe().map_err(self.files.failed("remove the envelopes"))?;
+        self.write("forget the tenant", |all| {
+            all.execute_batch(
+                "DELETE FROM generation; DELETE FROM record; DELETE FROM begun;
+                 UPDATE fact SET highest_version = 0;",
+            )
+            .map_err(sql_failed("forget the tenant"))
+        })?;
+        self.read(|db| {
+            db.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);")
+                .map_err(sql_failed("wipe the database"))
+        })?;
+        open::remove_aside(&self.dir)
+    }
+
+    /// Opens the database, takes up envelope files that it does not know, and makes the files match.
+    fn reopen(&mut self) -> Result<Opened, StoreError> {
+        self.db = None;
+        let (mut db, opened) = open::connect(&self.dir)?;
+        transact(&mut db, "adopt", |all| generations::adopt(all, &self.files))?;
+        self.db = Some(db);
+        self.mirror();
+        Ok(opened)
+    }
+
+    /// Makes the envelope files match the database. They are its copy: if that fails, what was
+    /// committed stands all the same, and the next change or start tries again.
+    fn mirror(&mut self) {
+        let Some(db) = &self.db else { return };
+        if let Err(error) = generations::mirror(db, &self.files) {
+            tracing::warn!(%error, "store: the envelope files lag behind the database");
+        }
+    }
+
+    fn connection(&mut self) -> Result<&mut Connection, StoreError> {
+        if self.db.is_none() {
+            let opened = self.reopen()?;
+            tracing::warn!(?opened, "store: opened anew after a failure");
+        }
+        self.db.as_mut().ok_or(StoreError::Stopped)
+    }
+
+    fn read<T>(
+        &mut self,
+        ask: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let answer = ask(self.connection()?);
+        self.distrust(answer)
+    }
+
+    fn write<T>(
+        &mut self,
+        action: &'static str,
+        change: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let answer = transact(self.connection()?, action, change);
+        self.distrust(answer)
+    }
+
+    /// After a failure of the disk nothing that the connection remembers is believed.
+    fn distrust<T>(&mut self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+        if matches!(answer, Err(StoreError::Sqlite { .. } | StoreError::Io { .. })) {
+            self.db = None;
+        }
+        answer
     }
 }
+
+/// One change, on the medium when this returns `Ok`, else not at all.
+fn transact<T>(
+    db: &mut Connection,
+    action: &'static str,
+    change: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let all =
+        db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql_failed(action))?;
+    let answer = change(&all)?;
+    all.commit().map_err(sql_failed(action))?;
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests;

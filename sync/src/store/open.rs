@@ -1,0 +1,215 @@
+//! From a state directory to a database that can be relied on.
+//!
+//! In:  the state directory, which may hold anything.
+//! Out: a connection with today's schema, and an [`Opened`] that says what had to be done.
+//!
+//! Promises: a database that is damaged, empty, foreign or newer than this release never stops the
+//! start: it is moved aside, [`BROKEN_KEPT`] of them are kept for whoever wants to look, and a new
+//! one takes its place. After a stop that was not clean the database is checked before it is used.
+//!
+//! Not here: what goes into the new one (`generations`).
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, ffi};
+
+use super::error::{io_failed, sql_failed};
+use super::{Opened, StoreError, migrate};
+use crate::durable;
+
+/// Versions before it can corrupt a database when the write-ahead log is reset.
+const SQLITE_WANTED: (i32, &str) = (3_051_003, "3.51.3");
+
+/// Databases moved aside that stay: two tell a pattern, and each may be as large as the outbox.
+const BROKEN_KEPT: usize = 2;
+
+/// The log is cut back to this after a checkpoint; one manifest of the largest size makes it grow.
+const LOG_KEPT_BYTES: u64 = 1 << 20;
+
+/// Refuses to work with a SQLite that is known to lose data.
+pub(super) fn check_sqlite() -> Result<(), StoreError> {
+    let (number, wanted) = SQLITE_WANTED;
+    if rusqlite::version_number() >= number {
+        Ok(())
+    } else {
+        Err(StoreError::OldSqlite { found: rusqlite::version(), wanted })
+    }
+}
+
+/// Takes the state directory for this process, for as long as the file is open.
+pub(super) fn lock(dir: &Path) -> Result<File, StoreError> {
+    let path = dir.join("store.lock");
+    let file = File::options().create(true).append(true).open(&path);
+    let file = file.map_err(io_failed("open the lock", &path))?;
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::Locked { path }),
+        Err(error) => Err(io_failed("lock", &path)(error.into())),
+    }
+}
+
+/// Opens the database in `dir`, checked after an unclean stop and replaced if it is no good.
+///
+/// From here on until [`mark_clean`] the stop counts as unclean.
+pub(super) fn connect(dir: &Path) -> Result<(Connection, Opened), StoreError> {
+    let path = database(dir);
+    let clean = clean_mark(dir);
+    let unclean = path.exists() && !clean.exists();
+    durable::remove(&clean).map_err(io_failed("remove", &clean))?;
+    let rebuilt = match try_connect(&path, unclean) {
+        Ok(db) => return Ok((db, Opened { unclean, rebuilt: None })),
+        Err(error) => broken(&error).ok_or(error)?,
+    };
+    move_aside(dir).map_err(io_failed("move the broken database aside", &path))?;
+    let db = try_connect(&path, false)?;
+    Ok((db, Opened { unclean, rebuilt: Some(rebuilt) }))
+}
+
+/// Notes that the database was closed as it should be.
+pub(super) fn mark_clean(dir: &Path) -> Result<(), StoreError> {
+    let path = clean_mark(dir);
+    durable::write(&path, b"", 0o600).map_err(io_failed("write", &path))
+}
+
+/// Removes every database that was moved aside.
+pub(super) fn remove_aside(dir: &Path) -> Result<(), StoreError> {
+    keep_aside(dir, 0).map_err(io_failed("remove broken databases", dir))
+}
+
+/// What is wrong with the database, if the error says that something is.
+pub(super) fn broken(error: &StoreError) -> Option<String> {
+    match error {
+        StoreError::Broken { found } => Some(found.clone()),
+        StoreError::Sqlite { action, source: rusqlite::Error::SqliteFailure(failure, _) } => {
+            let damaged = match failure.code {
+                ffi::ErrorCode::DatabaseCorrupt | ffi::ErrorCode::NotADatabase => true,
+                // A sector that cannot be read: a new file lies on other ones.
+                ffi::ErrorCode::SystemIoFailure => matches!(
+                    failure.extended_code,
+                    ffi::SQLITE_IOERR_READ | ffi::SQLITE_IOERR_SHORT_READ
+                ),
+                _ => false,
+            };
+            damaged.then(|| format!("{action}: {failure}"))
+        }
+        _ => None,
+    }
+}
+
+fn try_connect(path: &Path, check: bool) -> Result<Connection, StoreError> {
+    match fs::symlink_metadata(path) {
+        Ok(about) if !about.is_file() => return Err(found("not a plain file")),
+        Ok(about) if about.len() == 0 => return Err(found("zero bytes long")),
+        Ok(_) => {}
+        // A log without its database belongs to another one.
+        Err(_) => remove_beside(path).map_err(io_failed("remove the log of", path))?,
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut db = Connection::open_with_flags(path, flags).map_err(sql_failed("open"))?;
+    configure(&db)?;
+    if check {
+        quick_check(&db)?;
+    }
+    migrate::migrate(&mut db)?;
+    Ok(db)
+}
+
+fn configure(db: &Connection) -> Result<(), StoreError> {
+    let failed = || sql_failed("configure");
+    // Exclusive first: the index of the log then lies in our memory, not in a mapped file that a
+    // full disk can take away. FULL: a commit that returned is on the medium.
+    db.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA trusted_schema = OFF;")
+        .map_err(failed())?;
+    let mode: String =
+        db.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0)).map_err(failed())?;
+    if mode != "wal" {
+        return Err(found(&format!("journal mode is {mode}, want wal")));
+    }
+    db.execute_batch(&format!(
+        "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = {LOG_KEPT_BYTES};"
+    ))
+    .map_err(failed())
+}
+
+/// Reads every page; 100 MB take about 2 s from an SD card.
+fn quick_check(db: &Connection) -> Result<(), StoreError> {
+    let verdict: String =
+        db.query_row("PRAGMA quick_check(1)", (), |row| row.get(0)).map_err(sql_failed("check"))?;
+    if verdict == "ok" { Ok(()) } else { Err(found(&format!("damaged: {verdict}"))) }
+}
+
+/// Gives the database another name.
+///
+/// Crash points: the log goes before the database. A cut between the two leaves an older database
+/// without its log, which the next start checks like any other; the other way round a new database
+/// could take up an old log.
+fn move_aside(dir: &Path) -> io::Result<()> {
+    let path = database(dir);
+    let number = asides(dir)?.last().map_or(1, |(number, _)| number + 1);
+    let aside = dir.join(format!("store.db.broken-{number}"));
+    let log = beside(&path, "-wal");
+    if log.exists() {
+        fs::rename(&log, beside(&aside, "-wal"))?;
+        durable::sync_dir(dir)?;
+    }
+    remove_beside(&path)?;
+    fs::rename(&path, &aside)?;
+    durable::sync_dir(dir)?;
+    keep_aside(dir, BROKEN_KEPT)
+}
+
+/// Removes all but the `most` newest databases moved aside.
+fn keep_aside(dir: &Path, most: usize) -> io::Result<()> {
+    let asides = asides(dir)?;
+    let surplus = asides.len().saturating_sub(most);
+    for (_, path) in &asides[..surplus] {
+        remove_beside(path)?;
+        match fs::symlink_metadata(path)?.is_dir() {
+            true => fs::remove_dir_all(path)?,
+            false => fs::remove_file(path)?,
+        }
+    }
+    if surplus == 0 { Ok(()) } else { durable::sync_dir(dir) }
+}
+
+/// Databases moved aside, the oldest first.
+fn asides(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut asides = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|n| n.strip_prefix("store.db.broken-")?.parse().ok());
+        asides.extend(number.map(|number: u64| (number, entry.path())));
+    }
+    asides.sort();
+    Ok(asides)
+}
+
+/// Removes the log and its index.
+fn remove_beside(path: &Path) -> io::Result<()> {
+    durable::remove(&beside(path, "-wal"))?;
+    durable::remove(&beside(path, "-shm"))
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn database(dir: &Path) -> PathBuf {
+    dir.join("store.db")
+}
+
+/// There while the database is closed and was closed as it should be.
+fn clean_mark(dir: &Path) -> PathBuf {
+    dir.join("store.clean")
+}
+
+fn found(text: &str) -> StoreError {
+    StoreError::Broken { found: format!("the database is {text}") }
+}

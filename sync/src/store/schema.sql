@@ -1,0 +1,59 @@
+-- What the device remembers, besides the files named by digest.
+--
+-- This is the whole picture of the schema as it is now: a new database is made from it. An older one
+-- gets there step by step (migrate.rs); a test holds both to the same result. Whoever changes this
+-- file adds a step.
+--
+-- The database is a cache of truth: signed manifests also lie beside it as plain files. What is
+-- nowhere else is the outbox and which orders were begun.
+--
+-- Times are milliseconds since 1970 UTC by the device's clock.
+
+-- Manifests as they came, proved before they were kept. At most one pending, one live, and
+-- limits::GENERATIONS_KEPT earlier ones.
+CREATE TABLE generation (
+    version        INTEGER PRIMARY KEY,
+    -- The signed envelope, byte for byte.
+    envelope       BLOB    NOT NULL,
+    received_at_ms INTEGER NOT NULL,
+    -- Rises each time a generation goes live. NULL: pending, never live yet. The highest is live,
+    -- the next one was live before it, and so on: there is no way to write down two live ones.
+    turn           INTEGER UNIQUE
+) STRICT;
+
+-- Records for the cloud. A row goes when the cloud has acknowledged its id, or, counted, when there
+-- are more than limits::OUTBOX_RECORDS.
+CREATE TABLE record (
+    -- Order of arrival, which is the order of sending.
+    seq       INTEGER PRIMARY KEY,
+    -- The record's own id: the same record twice is one row.
+    id        TEXT    NOT NULL UNIQUE,
+    -- 1: a proof of play, which goes first when there is no room. 0: anything else.
+    droppable INTEGER NOT NULL,
+    -- The record as JSON, as it will be sent.
+    body      TEXT    NOT NULL
+) STRICT;
+
+-- Finds the oldest proofs of play without reading the bodies.
+CREATE INDEX record_droppable ON record (seq) WHERE droppable = 1;
+
+-- Orders that were begun. A row is durable before the deed starts and stays after it, so that no
+-- order is done twice.
+CREATE TABLE begun (
+    -- Order of beginning.
+    seq   INTEGER PRIMARY KEY,
+    id    TEXT    NOT NULL UNIQUE,
+    -- 1 once its result is in the outbox, which happens in the same transaction.
+    ended INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- Single facts, one row.
+CREATE TABLE fact (
+    only            INTEGER PRIMARY KEY CHECK (only = 1),
+    -- The highest manifest version ever kept for this tenant; 0: none. Never goes down.
+    highest_version INTEGER NOT NULL,
+    -- The latest time noted; no guess at the time may be before it. NULL: none.
+    latest_time_ms  INTEGER
+) STRICT;
+
+INSERT INTO fact (only, highest_version) VALUES (1, 0);

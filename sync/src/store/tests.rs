@@ -1,0 +1,57 @@
+//! What the store promises, one file per kind of trouble.
+#![allow(clippy::disallowed_methods)] // Tests spoil files on purpose.
+
+mod broken;
+mod promises;
+mod random;
+
+use std::path::Path;
+
+use ed25519_dalek::SigningKey;
+use jiff::Timestamp;
+use vitrine_wire::envelope;
+use vitrine_wire::record::{Body, Fault, ProofOfPlay, Record, Trust};
+
+use super::{Opened, Store};
+
+/// A different envelope for each version.
+fn envelope(version: u64) -> Vec<u8> {
+    let sealed = envelope::seal(&version.to_le_bytes(), &[&SigningKey::from_bytes(&[1; 32])]);
+    serde_json::to_vec(&sealed).unwrap()
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn open(dir: &Path) -> (Store, Opened) {
+    Store::open(dir).unwrap()
+}
+
+fn proof(id: &str) -> Record {
+    let body = Body::ProofOfPlay(ProofOfPlay {
+        turn: 1,
+        manifest_version: 1,
+        playlist: "p".into(),
+        item: "i".into(),
+        zone: None,
+        asset: None,
+        shown_ms: 10_000,
+        frames_presented: 1,
+        frames_dropped: 0,
+    });
+    Record { id: id.into(), at: at(1), trust: Trust::Synced, body }
+}
+
+fn fault(id: &str) -> Record {
+    let body = Body::Fault(Fault { code: "c".into(), detail: "d".into() });
+    Record { id: id.into(), at: at(2), trust: Trust::Guess, body }
+}
+
+fn ids(records: &[Record]) -> Vec<&str> {
+    records.iter().map(|record| record.id.as_str()).collect()
+}
+
+fn live_version(store: &mut Store) -> Option<u64> {
+    store.live().unwrap().map(|generation| generation.version)
+}

@@ -1,0 +1,167 @@
+//! Whatever is found instead of the database, the store opens and the live generation is there.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::PathBuf;
+
+use rusqlite::Connection;
+use tempfile::{TempDir, tempdir};
+
+use super::*;
+
+/// A closed store with versions 1 (previous), 2 (live), 3 (pending) and plenty of records.
+fn filled() -> TempDir {
+    let dir = tempdir().unwrap();
+    let (mut store, _) = open(dir.path());
+    for version in [1, 2] {
+        store.keep_pending(version, &envelope(version), at(5)).unwrap();
+        store.go_live(version).unwrap();
+    }
+    store.keep_pending(3, &envelope(3), at(6)).unwrap();
+    let records: Vec<_> = (0..500).map(|n| proof(&n.to_string())).collect();
+    store.append_records(&records).unwrap();
+    store.close().unwrap();
+    dir
+}
+
+fn asides(dir: &Path) -> Vec<PathBuf> {
+    let mut all: Vec<_> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_str().unwrap().contains("store.db.broken-"))
+        .collect();
+    all.sort();
+    all
+}
+
+fn holds_the_generations(store: &mut Store, case: &str) {
+    let live = store.live().unwrap().unwrap();
+    assert_eq!((live.version, &live.envelope), (2, &envelope(2)), "case {case:?}");
+    assert_eq!(store.previous().unwrap().unwrap().version, 1, "case {case:?}");
+    assert_eq!(store.pending().unwrap().unwrap().version, 3, "case {case:?}");
+    assert_eq!(store.highest_version().unwrap(), 3, "case {case:?}");
+}
+
+/// How a database is spoilt.
+type Spoil = fn(&Path);
+
+fn truncate(path: &Path) {
+    let length = fs::metadata(path).unwrap().len();
+    OpenOptions::new().write(true).open(path).unwrap().set_len(length / 2).unwrap();
+}
+
+fn garbage_in_the_middle(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 8192].fill(0xa5);
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_broken_database_is_moved_aside_and_filled_again() {
+    let spoils: &[(&str, Spoil)] = &[
+        ("zero bytes", |path| fs::write(path, b"").unwrap()),
+        ("garbage", |path| fs::write(path, [0x5a; 9_000]).unwrap()),
+        ("all zeros", |path| fs::write(path, vec![0; 40_960]).unwrap()),
+        ("truncated", truncate),
+        ("garbage in the middle", garbage_in_the_middle),
+        ("newer schema", |path| {
+            Connection::open(path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        }),
+        ("a directory", |path| {
+            fs::remove_file(path).unwrap();
+            fs::create_dir(path).unwrap();
+        }),
+        ("another program's", |path| {
+            fs::remove_file(path).unwrap();
+            Connection::open(path).unwrap().execute_batch("CREATE TABLE x (y)").unwrap();
+        }),
+    ];
+    for (case, spoil) in spoils {
+        let dir = filled();
+        spoil(&dir.path().join("store.db"));
+        // The last stop was not clean: what spoils a database is a power cut.
+        fs::remove_file(dir.path().join("store.clean")).unwrap();
+        let (mut store, opened) = open(dir.path());
+        assert!(opened.rebuilt.is_some() && opened.unclean, "case {case:?}: {opened:?}");
+        holds_the_generations(&mut store, case);
+        assert_eq!(asides(dir.path()).len(), 1, "case {case:?}");
+        store.append_records(&[fault("after")]).unwrap();
+        store.close().unwrap();
+        let (mut store, opened) = open(dir.path());
+        assert_eq!(opened, Opened::default(), "case {case:?}: second start");
+        holds_the_generations(&mut store, case);
+        assert_eq!(ids(&store.oldest_records(9).unwrap()), ["after"], "case {case:?}");
+    }
+}
+
+#[test]
+fn a_whole_database_is_not_moved_aside() {
+    let dir = filled();
+    fs::remove_file(dir.path().join("store.clean")).unwrap();
+    let (mut store, opened) = open(dir.path());
+    assert_eq!(opened, Opened { unclean: true, rebuilt: None });
+    assert_eq!(store.outbox_len().unwrap(), 500);
+    assert!(asides(dir.path()).is_empty());
+}
+
+#[test]
+fn damage_found_while_running_heals_at_the_next_request() {
+    let dir = filled();
+    let (mut store, _) = open(dir.path());
+    garbage_in_the_middle(&dir.path().join("store.db"));
+    // The first request may be answered from memory; one of the following meets the damage.
+    let hit = (0..3).any(|_| store.oldest_records(500).map_or(true, |r| r.len() < 500));
+    assert!(hit, "the damage was not met");
+    store.db = None;
+    holds_the_generations(&mut store, "running");
+    store.append_records(&[fault("after")]).unwrap();
+    assert_eq!(asides(dir.path()).len(), 1);
+}
+
+#[test]
+fn at_most_two_broken_databases_stay() {
+    let dir = filled();
+    for _ in 0..5 {
+        fs::write(dir.path().join("store.db"), b"").unwrap();
+        drop(open(dir.path()));
+    }
+    let names: Vec<_> =
+        asides(dir.path()).iter().map(|p| p.file_name().unwrap().to_owned()).collect();
+    assert_eq!(names, ["store.db.broken-4", "store.db.broken-5"]);
+}
+
+#[test]
+fn an_old_log_is_never_taken_up_by_a_new_database() {
+    let dir = filled();
+    fs::remove_file(dir.path().join("store.db")).unwrap();
+    fs::write(dir.path().join("store.db-wal"), [7; 4096]).unwrap();
+    let (mut store, opened) = open(dir.path());
+    assert_eq!(opened.rebuilt, None);
+    holds_the_generations(&mut store, "log without database");
+}
+
+#[test]
+fn files_that_are_lost_or_torn_are_written_again_from_the_database() {
+    let dir = filled();
+    let generations = dir.path().join("generations");
+    fs::remove_file(generations.join("2.envelope")).unwrap();
+    fs::remove_file(generations.join("note.json")).unwrap();
+    fs::write(generations.join("rubbish"), b"not ours").unwrap();
+    let (mut store, _) = open(dir.path());
+    holds_the_generations(&mut store, "files lost");
+    assert_eq!(fs::read(generations.join("2.envelope")).unwrap(), envelope(2));
+    assert!(generations.join("rubbish").exists());
+}
+
+#[test]
+fn with_the_database_lost_a_torn_envelope_is_passed_over_but_its_version_counts() {
+    let dir = filled();
+    fs::remove_file(dir.path().join("store.db")).unwrap();
+    let torn = dir.path().join("generations/2.envelope");
+    OpenOptions::new().write(true).truncate(true).open(torn).unwrap().write_all(b"{\"fo").unwrap();
+    fs::remove_file(dir.path().join("generations/3.envelope")).unwrap();
+    let (mut store, _) = open(dir.path());
+    assert_eq!(live_version(&mut store), Some(1));
+    assert_eq!((store.pending().unwrap(), store.highest_version().unwrap()), (None, 3));
+}
