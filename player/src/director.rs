@@ -316,11 +316,12 @@ impl Director {
 
     /// Sends the wish if it is another one than before.
     fn wish(&mut self, now: &Now) {
+        // Also when nobody is there to show it: a person may ask what would be on.
+        let mut wanted = self.wanted(now);
         let patient = self.patient_until.is_some_and(|until| now.mono < until);
         if self.health.stage().is_err() || (!self.cloud.started && patient) {
             return;
         }
-        let mut wanted = self.wanted(now);
         if self.with_marker(&mut wanted) {
             // The next picture must have a newer number than this one.
             self.playback.remake_next(now);

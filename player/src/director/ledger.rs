@@ -1,7 +1,9 @@
 //! What was really on the screen: proof of play from the display's own word.
 //!
-//! Every turn that was ever asked for is entered here until it is gone, also those that the
-//! director has given up since: the stage may have shown them before it knew.
+//! Every turn that was asked for is entered here, also those that the director has given up since:
+//! the stage may have shown them before it knew. Each time that a turn was on the screen is proved
+//! once; that is one time, except for a wish that crosses the stage's own step on its way, which
+//! may bring the picture before back for a moment.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +19,7 @@ use crate::telemetry;
 /// besides, many times over. Beyond it the oldest that never came on the screen is forgotten.
 const TURNS_MAX: usize = 256;
 
-/// Turns between being asked for and being gone.
+/// Turns and what became of them.
 #[derive(Debug, Default)]
 pub struct Ledger {
     turns: BTreeMap<Turn, Line>,
@@ -30,7 +32,7 @@ pub struct Line {
     pub proof: ProofOfPlay,
     /// What people call it.
     pub label: String,
-    /// When its first frame was handed to the display.
+    /// When its first frame was handed to the display; None while it is not there.
     pub shown_at: Option<Mono>,
 }
 
@@ -55,15 +57,14 @@ impl Ledger {
 
     /// `turn` is off the screen at `at`: its proof, if it is an item's and was there.
     pub fn gone(&mut self, turn: Turn, at: Mono, frames: (u64, u64)) -> Option<ProofOfPlay> {
-        let line = self.turns.remove(&turn)?;
-        proof(line, at, frames)
+        proof(self.turns.get_mut(&turn)?, at, frames)
     }
 
     /// The stage is gone and took everything along; it was last seen alive at `at`. The frames of
     /// each are not known beyond the first.
     pub fn close(&mut self, at: Mono) -> Vec<ProofOfPlay> {
-        let lines = std::mem::take(&mut self.turns);
-        lines.into_values().filter_map(|line| proof(line, at, (1, 0))).collect()
+        let mut lines = std::mem::take(&mut self.turns);
+        lines.values_mut().filter_map(|line| proof(line, at, (1, 0))).collect()
     }
 
     /// What is on the screen.
@@ -88,11 +89,8 @@ fn line(showing: &Showing, manifest: &Manifest) -> Line {
     Line { proof, label: telemetry::label(&showing.item, manifest), shown_at: None }
 }
 
-fn proof(
-    line: Line,
-    at: Mono,
-    (frames_presented, frames_dropped): (u64, u64),
-) -> Option<ProofOfPlay> {
-    let shown_ms = u64::try_from(at.since(line.shown_at?).as_millis()).unwrap_or(u64::MAX);
-    Some(ProofOfPlay { shown_ms, frames_presented, frames_dropped, ..line.proof })
+fn proof(line: &mut Line, at: Mono, frames: (u64, u64)) -> Option<ProofOfPlay> {
+    let shown_ms = u64::try_from(at.since(line.shown_at.take()?).as_millis()).unwrap_or(u64::MAX);
+    let (frames_presented, frames_dropped) = frames;
+    Some(ProofOfPlay { shown_ms, frames_presented, frames_dropped, ..line.proof.clone() })
 }

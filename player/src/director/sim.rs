@@ -1,5 +1,6 @@
 //! A world for tests: content, moments, and a stage that keeps `vitrine_render::scene`'s promises.
 
+use std::collections::btree_map;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -278,6 +279,15 @@ impl Stage {
 
     /// The next moment at which something happens by itself.
     pub fn next_at(&self) -> Option<Mono> {
+        let wanted = self.wanted.as_ref().map(|wish| &wish.wanted.layers);
+        let can = |layers: &&Vec<Layer>| layers.iter().all(|layer| self.is_ready(layer.turn));
+        let is = |layers: &&Vec<Layer>| {
+            let wanted: BTreeSet<Turn> = layers.iter().map(|layer| layer.turn).collect();
+            self.on.keys().copied().eq(wanted)
+        };
+        if wanted.filter(can).is_some_and(|layers| !is(&layers)) {
+            return Some(self.now);
+        }
         let untold = self.ready.iter().filter(|(turn, _)| !self.told.contains(turn));
         let ready = untold.map(|(_, at)| *at);
         let next = self.wanted.as_ref().and_then(|wish| wish.next.as_ref());
@@ -335,8 +345,8 @@ impl Stage {
         let leaving: Vec<Turn> =
             self.on.keys().filter(|turn| !turns.contains(turn)).copied().collect();
         for layer in layers {
-            if !self.on.contains_key(&layer.turn) {
-                self.on.insert(layer.turn, (layer.clone(), now));
+            if let btree_map::Entry::Vacant(place) = self.on.entry(layer.turn) {
+                place.insert((layer.clone(), now));
                 self.ready.remove(&layer.turn);
                 reports.push(Report::Shown { turn: layer.turn, at: now });
             }
@@ -375,12 +385,16 @@ pub struct World {
     pub effects: Vec<Effect>,
     /// `ms name` of every layer that came on the screen.
     pub shown: Vec<String>,
-    /// Item turns that the display was handed.
-    pub presented: BTreeSet<Turn>,
+    /// Item turns that the display was handed, once for each time.
+    pub presented: Vec<Turn>,
     pub wishes: usize,
     pub events: usize,
+    /// How long a wish is on its way.
+    pub lag: Duration,
+    under_way: Option<(Mono, Wish)>,
     newest: Turn,
-    sent: BTreeSet<Turn>,
+    /// Names of all layers that were ever asked for.
+    sent: BTreeMap<Turn, String>,
 }
 
 pub fn facts(once: bool) -> StartFacts {
@@ -408,11 +422,13 @@ impl World {
             trust: Trust::Synced,
             effects: vec![],
             shown: vec![],
-            presented: BTreeSet::new(),
+            presented: vec![],
             wishes: 0,
             events: 0,
+            lag: Duration::ZERO,
+            under_way: None,
             newest: 0,
-            sent: BTreeSet::new(),
+            sent: BTreeMap::new(),
         }
     }
 
@@ -434,18 +450,13 @@ impl World {
     }
 
     pub fn up(&mut self, stage: Stage) {
-        self.handle(Event::Stage(StageEvent::Up(stage.hello())));
+        let hello = stage.hello();
         self.stage = Some(stage);
-        // The wish that the director sent meanwhile.
-        self.handle(Event::Tick);
-        if let Some(wish) = self.director.last_wish.clone() {
-            let mono = self.mono;
-            self.stage.iter_mut().for_each(|stage| stage.wish(wish.clone(), mono));
-        }
+        self.handle(Event::Stage(StageEvent::Up(hello)));
     }
 
     pub fn down(&mut self) {
-        self.stage = None;
+        (self.stage, self.under_way) = (None, None);
         self.handle(Event::Stage(StageEvent::Down { why: "killed".into() }));
     }
 
@@ -485,25 +496,24 @@ impl World {
     fn wish(&mut self, wish: Wish) {
         self.wishes += 1;
         let seen = |layer: &&Layer| layer.opacity > 0.0;
-        assert!(wish.wanted.layers.iter().filter(seen).count() > 0, "black: {wish:?}");
+        assert!(wish.wanted.layers.iter().filter(seen).count() > 0, "black");
         let scenes = [Some(&wish.wanted), wish.next.as_ref().map(|next| &next.scene)];
         for scene in scenes.into_iter().flatten() {
             for turn in scene.layers.iter().map(|layer| layer.turn) {
-                let known = self.sent.contains(&turn);
+                let known = self.sent.contains_key(&turn);
                 assert!(known || turn > self.newest, "turn {turn} after {}", self.newest);
             }
             // Both scenes of a wish may carry the same new turns.
-            self.sent.extend(scene.layers.iter().map(|layer| layer.turn));
+            self.sent.extend(scene.layers.iter().map(|layer| (layer.turn, name(layer))));
         }
-        if let Some(next) = &wish.next {
-            assert!(
-                next.scene.newest_turn() > wish.wanted.newest_turn(),
-                "next is not newer: {wish:?}"
-            );
-        }
-        self.newest = self.sent.last().copied().unwrap_or(0);
-        let mono = self.mono;
-        self.stage.iter_mut().for_each(|stage| stage.wish(wish.clone(), mono));
+        let (wanted, next) = (wish.wanted.newest_turn(), wish.next.as_ref());
+        let newer = next.is_none_or(|next| next.scene.newest_turn() > wanted);
+        assert!(newer, "the next picture is not newer than {wanted}");
+        self.newest = self.sent.last_key_value().map_or(0, |(turn, _)| *turn);
+        // One slot, newest wins; it is read when the link is.
+        let at = self.under_way.take().map_or(self.mono.after(self.lag), |(at, _)| at);
+        self.under_way = Some((at, wish));
+        self.deliver();
     }
 
     /// Lets everything happen up to `ms` after the start.
@@ -512,10 +522,14 @@ impl World {
         loop {
             let stage = self.stage.as_ref().and_then(Stage::next_at);
             let deadline = self.director.deadline();
-            let next = stage.into_iter().chain(deadline).min().filter(|next| *next <= end);
+            let wish = self.under_way.as_ref().map(|(at, _)| *at);
+            let next =
+                stage.into_iter().chain(deadline).chain(wish).min().filter(|next| *next <= end);
             let Some(next) = next else { break };
             self.set(next.max(self.mono));
-            if stage.is_some_and(|at| at <= self.mono) {
+            if wish.is_some_and(|at| at <= self.mono) {
+                self.deliver();
+            } else if stage.is_some_and(|at| at <= self.mono) {
                 self.step_stage();
             } else {
                 self.handle(Event::Tick);
@@ -541,14 +555,20 @@ impl World {
     }
 
     fn note_shown(&mut self, turn: Turn) {
-        let on = self.stage.iter().flat_map(|stage| &stage.on);
-        // What came on and went again within one step is not there any more.
-        for (_, (layer, _)) in on.filter(|(on, _)| **on == turn) {
-            let name = name(layer);
-            if !name.starts_with("card") && name != "marker" {
-                self.presented.insert(turn);
-            }
-            self.shown.push(format!("{} {name}", self.ms));
+        let name = self.sent.get(&turn).expect("the stage shows what it was asked for");
+        if !name.starts_with("card") && name != "marker" {
+            self.presented.push(turn);
+        }
+        self.shown.push(format!("{} {name}", self.ms));
+    }
+
+    /// Hands the wish that has arrived to the stage.
+    fn deliver(&mut self) {
+        let mono = self.mono;
+        if let (Some((_, wish)), Some(stage)) =
+            (self.under_way.take_if(|(at, _)| *at <= mono), &mut self.stage)
+        {
+            stage.wish(wish, mono);
         }
     }
 

@@ -1,6 +1,14 @@
 //! The director and a stage, driven for simulated hours.
-#![allow(clippy::disallowed_methods)]
 
 use super::sim::*;
+use crate::event::{Answer, Command, Effect, Event, StageEvent};
 
+mod asks;
+mod cards;
+mod chaos;
+mod failures;
+mod generations;
+mod layouts;
+mod once;
 mod plays;
+mod stage;

@@ -1,7 +1,11 @@
 //! What plays when all is well.
 
+use jiff::SignedDuration;
+use jiff::civil::Time;
+use vitrine_config::time::Trust;
+use vitrine_sync::model::{EntryKind, Validity, Window};
+
 use super::*;
-use vitrine_sync::model::Validity;
 
 #[test]
 fn items_follow_one_another_for_their_durations() {
@@ -14,13 +18,150 @@ fn items_follow_one_another_for_their_durations() {
 
 #[test]
 fn a_schedule_edge_changes_the_picture_at_its_moment() {
-    let mut content =
-        live(1, vec![playlist("day", vec![image("a")]), playlist("house", vec![video("40b")])]);
-    let until = now(60_000).wall;
-    content.manifest.schedule[0].valid = Validity { from: None, until: Some(until) };
+    let lists = vec![playlist("day", vec![image("a")]), playlist("house", vec![video("40b")])];
+    let mut content = live(1, lists);
+    content.manifest.schedule[0].valid.until = Some(now(60_000).wall);
     let mut world = World::playing(content);
-    world.run_to(90_000);
-    assert_eq!(world.take_shown(), ["50 a", "60000 40b"]);
     world.run_to(110_000);
-    assert_eq!(world.take_shown(), ["100000 40b"]);
+    assert_eq!(world.take_shown(), ["50 a", "60000 40b", "100000 40b"]);
+}
+
+#[test]
+fn a_lone_still_is_not_shown_anew_but_accounted_for_every_hour() {
+    let mut world = World::playing(live(1, vec![playlist("p", vec![image("a")])]));
+    world.run_to(3_600_000);
+    assert_eq!(world.take_shown(), ["50 a"]);
+    world.run_to(3_700_000);
+    assert_eq!(world.take_shown(), ["3600050 a"]);
+    assert_eq!(world.proofs().len(), 1);
+    assert_eq!(world.proofs()[0].shown_ms, 3_600_000);
+}
+
+#[test]
+fn a_lone_video_follows_itself_without_a_gap() {
+    let mut world = World::playing(live(1, vec![playlist("p", vec![video("3a")])]));
+    world.run_to(7_000);
+    assert_eq!(world.take_shown(), ["50 3a", "3050 3a", "6050 3a"]);
+}
+
+#[test]
+fn equals_take_turns_by_passes() {
+    let lists = vec![
+        playlist("p", vec![image("a"), image("b")]),
+        playlist("q", vec![image("c")]),
+        playlist("r", vec![video("5d")]),
+    ];
+    let mut content = live(1, lists);
+    content.manifest.schedule.iter_mut().for_each(|entry| entry.priority = 0);
+    let mut world = World::playing(content);
+    world.run_to(50_000);
+    let shown = world.take_shown();
+    assert_eq!(shown, ["50 a", "10050 b", "20050 c", "30050 5d", "35050 a", "45050 b"]);
+}
+
+#[test]
+fn an_interrupt_gives_the_playlist_back_where_it_was() {
+    let lists = vec![playlist("p", vec![image("a"), image("b"), image("c")])];
+    let mut content = live(1, [lists, vec![playlist("alarm", vec![image("x")])]].concat());
+    let alarm = &mut content.manifest.schedule[1];
+    alarm.kind = EntryKind::Interrupt;
+    alarm.valid = Validity { from: Some(now(15_000).wall), until: Some(now(18_000).wall) };
+    let mut world = World::playing(content);
+    world.run_to(30_000);
+    assert_eq!(world.take_shown(), ["50 a", "10050 b", "15000 x", "18000 c", "28000 a"]);
+}
+
+#[test]
+fn an_item_makes_room_when_its_validity_ends() {
+    let mut items = vec![image("a"), image("b")];
+    items[0].valid.until = Some(now(4_000).wall);
+    let mut world = World::playing(live(1, vec![playlist("p", items)]));
+    world.run_to(40_000);
+    assert_eq!(world.take_shown(), ["50 a", "4000 b"]);
+}
+
+#[test]
+fn an_item_joins_when_its_validity_begins() {
+    let mut items = vec![image("a"), image("b")];
+    items[1].valid.from = Some(now(34_000).wall);
+    let mut world = World::playing(live(1, vec![playlist("p", items)]));
+    world.run_to(45_000);
+    // Its turn has long come: it comes as soon as it is prepared.
+    assert_eq!(world.take_shown(), ["50 a", "34050 b", "44050 a"]);
+}
+
+#[test]
+fn a_guessed_clock_ends_nothing_and_a_believed_one_does() {
+    let mut content = live(1, vec![playlist("p", vec![image("a")])]);
+    content.manifest.schedule[0].valid.until = Some(now(0).wall);
+    let mut world = World::new(false);
+    world.trust = Trust::Guess;
+    world.start(Some(content));
+    world.up(Stage::new(0));
+    world.run_to(20_000);
+    assert_eq!(world.take_shown(), ["50 a"]);
+    world.trust = Trust::Synced;
+    world.handle(Event::Tick);
+    world.run_to(21_000);
+    assert_eq!(world.take_shown(), ["20050 card:Nothing is scheduled now"]);
+}
+
+#[test]
+fn a_clock_that_steps_is_followed_at_the_next_event() {
+    let mut content =
+        live(1, vec![playlist("p", vec![image("a")]), playlist("q", vec![image("b")])]);
+    let time = |hour| Time::constant(hour, 0, 0, 0);
+    content.manifest.schedule[0].windows =
+        vec![Window { days: vec![], from: time(9), until: time(12) }];
+    let mut world = World::playing(content);
+    world.run_to(1_000);
+    for (step_h, want) in [(4, "1050 b"), (0, "1100 a"), (-4, "1150 b")] {
+        world.wall_off = SignedDuration::from_hours(step_h);
+        world.handle(Event::Tick);
+        let ms = world.ms + 50;
+        world.run_to(ms);
+        assert_eq!(world.shown.last().map(String::as_str), Some(want));
+    }
+    world.wall_off += SignedDuration::from_millis(99);
+    let wishes = world.wishes;
+    world.handle(Event::Tick);
+    assert_eq!(world.wishes, wishes, "a slewed clock is no step");
+}
+
+#[test]
+fn a_year_of_lunches_is_played_to_the_second() {
+    let mut content =
+        live(1, vec![playlist("lunch", vec![image("l")]), playlist("q", vec![image("b")])]);
+    let time = |hour| Time::constant(hour, 0, 0, 0);
+    content.manifest.schedule[0].windows =
+        vec![Window { days: vec![], from: time(12), until: time(13) }];
+    let mut world = World::playing(content);
+    world.run_to(365 * 24 * 3_600_000);
+    let shown = world.take_shown();
+    let lunches: Vec<u64> = shown
+        .iter()
+        .filter_map(|line| line.strip_suffix(" l"))
+        .map(|ms| ms.parse().expect("a number"))
+        .collect();
+    // An hour is one showing of a lone still.
+    assert_eq!(lunches.len(), 365);
+    for ms in lunches {
+        let local = now(ms).wall.to_zoned(facts(false).time_zone);
+        assert_eq!(local.time(), time(12), "{local}");
+    }
+}
+
+#[test]
+fn settings_hold_from_the_next_item_and_the_background_at_once() {
+    let mut world = World::playing(live(1, vec![playlist("p", vec![image("a"), image("b")])]));
+    world.run_to(5_000);
+    let mut config = config();
+    config.playback.image_duration = std::time::Duration::from_secs(2);
+    config.screen.background = [9, 9, 9];
+    let wishes = world.wishes;
+    world.handle(Event::Settings(std::sync::Arc::new(config)));
+    assert_eq!(world.wishes, wishes + 1, "another background is another wish");
+    world.run_to(23_000);
+    // What was being prepared already keeps the time it was made with.
+    assert_eq!(world.take_shown(), ["50 a", "10050 b", "20050 a", "22050 b"]);
 }

@@ -1,0 +1,102 @@
+//! What happens when something cannot be shown.
+
+use super::*;
+
+fn broken(names: &[&str]) -> Stage {
+    let mut stage = Stage::new(0);
+    stage.broken = names.iter().map(|name| (*name).to_owned()).collect();
+    stage
+}
+
+fn playing_on(stage: Stage, items: Vec<vitrine_sync::model::Item>) -> World {
+    let mut world = World::new(false);
+    world.start(Some(live(1, vec![playlist("p", items)])));
+    world.up(stage);
+    world
+}
+
+#[test]
+fn a_broken_item_is_passed_over_and_reported_once() {
+    let mut world = playing_on(broken(&["b"]), vec![image("a"), image("b"), image("c")]);
+    world.run_to(3_600_000);
+    let shown = world.take_shown();
+    assert_eq!(&shown[..3], ["50 a", "10050 c", "20050 a"], "never a gap");
+    assert_eq!(shown.len(), 360);
+    assert_eq!(world.faults(), ["item_failed"]);
+}
+
+#[test]
+fn an_item_that_is_never_ready_is_passed_over_in_time() {
+    let mut stage = Stage::new(0);
+    stage.stuck.insert("a".into());
+    let mut world = playing_on(stage, vec![image("a"), image("b")]);
+    world.run_to(10_000);
+    assert_eq!(world.take_shown(), ["5000 b"]);
+    assert_eq!(world.faults(), ["item_failed"]);
+}
+
+#[test]
+fn when_everything_is_broken_a_card_says_so_and_nothing_spins() {
+    let mut world = playing_on(broken(&["a", "b"]), vec![image("a"), image("b")]);
+    world.run_to(24 * 3_600_000);
+    assert_eq!(world.shown[0], "100 card:No item can be shown");
+    assert!(world.events < 500, "{} events in a day", world.events);
+    assert_eq!(world.faults(), ["item_failed", "item_failed"]);
+    // Mended, it plays within the longest gap.
+    world.stage.iter_mut().for_each(|stage| stage.broken.clear());
+    world.take_shown();
+    world.run_to(25 * 3_600_000 + 1_000);
+    assert!(world.take_shown().iter().any(|line| line.ends_with(" a")));
+}
+
+#[test]
+fn a_showing_that_breaks_off_makes_room_at_once() {
+    let mut world = playing_on(Stage::new(0), vec![video("60a"), image("b")]);
+    world.run_to(5_000);
+    let turn = *world.presented.first().expect("a turn");
+    let error = "the worker died".to_owned();
+    let report = vitrine_render::report::Report::Failed { turn, error };
+    world.handle(Event::Stage(StageEvent::Report(report)));
+    world.run_to(10_000);
+    assert_eq!(world.take_shown(), ["50 60a", "5000 b"]);
+    assert_eq!(world.faults(), ["item_failed"]);
+    assert_eq!(world.proofs().len(), 1, "it was on the screen");
+}
+
+#[test]
+fn a_fallback_plays_when_what_is_due_cannot() {
+    let mut content =
+        live(1, vec![playlist("p", vec![image("a")]), playlist("house", vec![image("h")])]);
+    content.manifest.schedule[1].kind = vitrine_sync::model::EntryKind::Fallback;
+    let mut world = World::new(false);
+    world.start(Some(content));
+    world.up(broken(&["a"]));
+    world.run_to(1_000);
+    assert_eq!(world.take_shown(), ["100 h"]);
+    world.stage.iter_mut().for_each(|stage| stage.broken.clear());
+    world.run_to(16_000);
+    assert_eq!(world.take_shown(), ["15100 a"], "tried again 15 s after it had failed");
+}
+
+#[test]
+fn late_words_about_earlier_turns_change_nothing() {
+    let mut world = playing_on(Stage::new(0), vec![image("a"), image("b")]);
+    world.run_to(15_000);
+    let wishes = world.wishes;
+    for turn in [0, 1, 999] {
+        let report = vitrine_render::report::Report::Failed { turn, error: "late".into() };
+        world.handle(Event::Stage(StageEvent::Report(report)));
+    }
+    assert_eq!((world.wishes, world.faults().len()), (wishes, 0));
+}
+
+#[test]
+fn a_new_generation_gives_everything_another_chance() {
+    let mut world = playing_on(broken(&["b"]), vec![image("a"), image("b")]);
+    world.run_to(12_000);
+    world.stage.iter_mut().for_each(|stage| stage.broken.clear());
+    world.go_live(live(2, vec![playlist("p", vec![image("a"), image("b")])]));
+    world.run_to(13_000);
+    // a's time is long up.
+    assert_eq!(world.take_shown(), ["50 a", "12050 b"]);
+}

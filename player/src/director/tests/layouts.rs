@@ -1,0 +1,113 @@
+//! Pages of several zones.
+
+use vitrine_config::time::Mono;
+use vitrine_sync::model::Target;
+
+use super::*;
+
+#[test]
+fn a_change_in_one_zone_leaves_the_others_alone() {
+    let lists = vec![
+        playlist("left", vec![image("a"), image("b")]),
+        playlist("right", vec![lasting(25_000, image("c")), lasting(25_000, image("d"))]),
+    ];
+    let mut world = World::playing(live_layout(1, lists));
+    world.run_to(40_000);
+    let shown = world.take_shown();
+    assert_eq!(shown, ["50 a", "50 c", "10050 b", "20050 a", "25050 d", "30050 b"]);
+}
+
+#[test]
+fn zones_of_one_rhythm_change_together() {
+    let lists = vec![
+        playlist("left", vec![image("a"), image("b")]),
+        playlist("right", vec![image("c"), image("d")]),
+    ];
+    let mut world = World::playing(live_layout(1, lists));
+    world.run_to(30_000);
+    let shown = world.take_shown();
+    assert_eq!(shown, ["50 a", "50 c", "10050 b", "10050 d", "20050 a", "20050 c"]);
+}
+
+#[test]
+fn two_videos_each_come_to_their_own_end() {
+    let lists = vec![
+        playlist("left", vec![video("20a"), video("21b")]),
+        playlist("right", vec![video("7c"), video("8d")]),
+    ];
+    let mut world = World::playing(live_layout(1, lists));
+    world.run_to(24_000);
+    // The stage can wait for one end; the other video holds its last frame for as long as its
+    // successor takes to prepare.
+    let shown = world.take_shown();
+    assert_eq!(shown, ["50 20a", "50 7c", "7100 8d", "15150 7c", "20050 21b", "22200 8d"]);
+}
+
+#[test]
+fn a_still_beside_a_video_changes_on_time() {
+    let lists =
+        vec![playlist("left", vec![video("25a")]), playlist("right", vec![image("b"), image("c")])];
+    let mut world = World::playing(live_layout(1, lists));
+    world.run_to(35_000);
+    let shown = world.take_shown();
+    assert_eq!(shown, ["50 25a", "50 b", "10050 c", "20050 b", "25050 25a", "30050 c"]);
+}
+
+#[test]
+fn an_empty_zone_leaves_the_rest_of_the_page() {
+    let lists = vec![playlist("left", vec![]), playlist("right", vec![image("b"), image("c")])];
+    let mut world = World::playing(live_layout(1, lists));
+    world.run_to(15_000);
+    assert_eq!(world.take_shown(), ["50 b", "10050 c"]);
+}
+
+#[test]
+fn a_page_takes_turns_when_every_zone_has_had_its_pass() {
+    let lists = vec![
+        playlist("left", vec![image("a"), image("b"), image("c")]),
+        playlist("right", vec![lasting(15_000, image("d"))]),
+    ];
+    let mut content = live_layout(1, lists);
+    content.manifest.schedule.push(entry("left alone", Target::Playlist("left".into())));
+    let mut world = World::playing(content);
+    world.run_to(60_000);
+    let shown = world.take_shown();
+    let page = ["50 a", "50 d", "10050 b", "15050 d", "20050 c"];
+    assert_eq!(shown, [&page[..], &["30050 a", "40050 b", "50050 c"]].concat());
+}
+
+#[test]
+fn a_zone_that_goes_goes_at_once_though_nothing_new_comes() {
+    let list = |id: &str, item: &str| playlist(id, vec![image(item), image("z")]);
+    let mut world = World::playing(live_layout(1, vec![list("left", "a"), list("right", "b")]));
+    world.run_to(5_000);
+    world.go_live(live_layout(2, vec![list("left", "a")]));
+    world.run_to(5_100);
+    let names = world.stage.as_ref().map(Stage::names).unwrap_or_default();
+    assert_eq!(names, "a marker");
+    world.run_to(11_000);
+    let names = world.stage.as_ref().map(Stage::names).unwrap_or_default();
+    assert_eq!(names, "z", "the marker goes with the next change");
+}
+
+#[test]
+fn a_seat_is_kept_for_the_first_change() {
+    use crate::director::slot::{Ahead, What, seat};
+    use vitrine_render::scene::Start;
+    let known = |ms| Ahead {
+        start: Start::At(mono(ms)),
+        due: Some(mono(ms)),
+        what: What::TakeOver(ms as usize),
+    };
+    let open = Ahead { start: Start::AtEnd { turn: 1 }, due: None, what: What::Curtain };
+    let lead: fn(u64) -> Option<Mono> = |ms| Some(mono(ms - 3_000));
+    for (case, ahead, now_ms, want, again_at) in [
+        ("nothing", vec![], 0, None, None),
+        ("the first", vec![known(9_000), known(8_000)], 0, Some(known(8_000)), None),
+        ("an open end", vec![open.clone()], 0, Some(open.clone()), None),
+        ("until", vec![known(9_000), open.clone()], 5_999, Some(open.clone()), lead(9_000)),
+        ("the lead", vec![known(9_000), open], 6_000, Some(known(9_000)), None),
+    ] {
+        assert_eq!(seat(ahead, mono(now_ms)), (want, again_at), "case {case:?}");
+    }
+}

@@ -1,0 +1,51 @@
+//! Playing everything once.
+
+use super::*;
+
+fn once(items: Vec<vitrine_sync::model::Item>, stage: Stage) -> World {
+    let mut world = World::new(true);
+    world.start(Some(live(1, vec![playlist("p", items)])));
+    world.up(stage);
+    world
+}
+
+fn finished_at(world: &mut World, until_ms: u64) -> Option<u64> {
+    let finished = |world: &World| {
+        world.effects.iter().filter(|effect| matches!(effect, Effect::Finished)).count()
+    };
+    for ms in (0..=until_ms).step_by(50) {
+        world.run_to(ms);
+        if finished(world) > 0 {
+            world.run_to(until_ms);
+            assert_eq!(finished(world), 1, "said once");
+            return Some(ms);
+        }
+    }
+    None
+}
+
+#[test]
+fn it_ends_when_every_item_was_shown_or_has_failed_once() {
+    let broken = |names: &[&str]| {
+        let mut stage = Stage::new(0);
+        stage.broken = names.iter().map(|name| (*name).to_owned()).collect();
+        stage
+    };
+    let stills = || vec![image("a"), image("b"), image("c")];
+    for (case, items, stage, shown, end) in [
+        ("stills", stills(), broken(&[]), vec!["50 a", "10050 b", "20050 c"], 30_050),
+        ("the first fails", stills(), broken(&["a"]), vec!["50 b", "10050 c"], 20_050),
+        ("the last fails", stills(), broken(&["c"]), vec!["50 a", "10050 b"], 20_050),
+        ("all fail", stills(), broken(&["a", "b", "c"]), vec![], 100),
+        ("one still", vec![image("a")], broken(&[]), vec!["50 a"], 10_050),
+        ("ends with a video", vec![video("3a")], broken(&[]), vec!["50 3a"], 3_050),
+        ("nothing at all", vec![], broken(&[]), vec![], 0),
+    ] {
+        let mut world = once(items, stage);
+        assert_eq!(finished_at(&mut world, 60_000), Some(end), "case {case:?}");
+        let mut names = world.take_shown();
+        names.retain(|line| !line.ends_with("colour"));
+        assert_eq!(names, shown, "case {case:?}");
+        assert_eq!(world.proofs().len(), shown.len(), "case {case:?}");
+    }
+}

@@ -1,0 +1,146 @@
+//! Stages that come and go.
+
+use vitrine_render::report::{Beat, Report};
+
+use super::*;
+
+fn count(world: &World, what: fn(&Effect) -> bool) -> usize {
+    world.effects.iter().filter(|effect| what(effect)).count()
+}
+
+fn alive(world: &World) -> usize {
+    count(world, |effect| matches!(effect, Effect::Alive))
+}
+
+fn ready(world: &World) -> usize {
+    count(world, |effect| matches!(effect, Effect::Ready))
+}
+
+#[test]
+fn a_stage_that_comes_back_shows_what_is_left_of_the_item() {
+    let mut world = World::playing(live(1, vec![playlist("p", vec![image("a"), image("b")])]));
+    world.run_to(14_000);
+    world.down();
+    world.run_to(15_000);
+    world.up(Stage::new(500));
+    world.run_to(21_000);
+    // 5 s of b were left; the new one took 50 ms to be ready.
+    assert_eq!(world.take_shown(), ["50 a", "10050 b", "15050 b", "20100 a"]);
+    assert!(world.presented.iter().skip(2).all(|turn| *turn > 500), "numbers it does not know");
+    assert_eq!(world.faults(), ["stage_died"]);
+    let turns: Vec<u64> = world.proofs().iter().map(|proof| proof.turn).collect();
+    assert_eq!(turns.len(), 3, "each showing is proved once");
+}
+
+#[test]
+fn a_stage_that_comes_back_late_shows_the_next_item() {
+    let mut world = World::playing(live(1, vec![playlist("p", vec![image("a"), image("b")])]));
+    world.run_to(5_000);
+    world.down();
+    world.run_to(60_000);
+    world.up(Stage::new(0));
+    world.run_to(61_000);
+    assert_eq!(world.take_shown(), ["50 a", "60050 b"]);
+}
+
+#[test]
+fn the_schedule_goes_on_without_a_stage() {
+    let mut content =
+        live(1, vec![playlist("p", vec![image("a")]), playlist("q", vec![image("b")])]);
+    content.manifest.schedule[0].valid.until = Some(now(60_000).wall);
+    let mut world = World::new(false);
+    world.start(Some(content));
+    world.run_to(120_000);
+    assert_eq!(world.wishes, 0, "there is nobody to wish from");
+    world.up(Stage::new(0));
+    world.run_to(121_000);
+    assert_eq!(world.take_shown(), ["120050 b"]);
+}
+
+#[test]
+fn a_stage_that_dies_again_and_again_is_reported_now_and_then() {
+    let mut world = World::playing(live(1, vec![playlist("p", vec![image("a")])]));
+    for second in 1..=180 {
+        world.down();
+        world.run_to(second * 1_000);
+        world.up(Stage::new(0));
+    }
+    assert_eq!(world.faults().len(), 3);
+}
+
+#[test]
+fn ready_is_said_once_after_the_first_frame() {
+    let mut world = World::playing(live(1, vec![playlist("p", vec![image("a"), image("b")])]));
+    assert_eq!(ready(&world), 0);
+    world.run_to(50);
+    assert_eq!(ready(&world), 1);
+    world.run_to(50_000);
+    assert_eq!(ready(&world), 1);
+}
+
+#[test]
+fn without_an_output_ready_does_not_wait_for_a_frame() {
+    let mut config = config();
+    config.screen.output = vitrine_config::model::Output::None;
+    let mut world = World::with(config, false);
+    assert_eq!(ready(&world), 0);
+    world.start(None);
+    assert_eq!(ready(&world), 1);
+}
+
+#[test]
+fn only_evidence_counts_as_life() {
+    let mut world = World::playing(live(1, vec![playlist("p", vec![video("60a")])]));
+    let before = alive(&world);
+    for (case, frames_presented, moving, proofs) in [
+        ("nothing was ever presented", 0, true, 0),
+        ("first frames", 5, true, 1),
+        ("no more frames, though it should move", 5, true, 1),
+        ("no more frames of a still", 5, false, 2),
+        ("it moves", 6, true, 3),
+    ] {
+        let beat = Beat { at: world.mono, frames_presented, moving };
+        world.handle(Event::Stage(StageEvent::Report(Report::Beat(beat))));
+        assert_eq!(alive(&world) - before, proofs, "case {case:?}");
+    }
+}
+
+#[test]
+fn without_a_stage_the_agent_is_alive_by_itself_and_with_a_silent_one_it_is_not() {
+    let mut world = World::new(false);
+    world.start(None);
+    world.run_to(60_000);
+    assert!((11..=14).contains(&alive(&world)), "{}", alive(&world));
+    world.up(Stage::new(0));
+    let before = alive(&world);
+    world.run_to(120_000);
+    assert_eq!(alive(&world), before, "no beat, no proof");
+}
+
+#[test]
+fn no_card_flashes_up_while_the_store_is_being_read() {
+    let mut world = World::new(false);
+    world.up(Stage::new(0));
+    world.run_to(1_900);
+    world.start(Some(live(1, vec![playlist("p", vec![image("a")])])));
+    world.run_to(3_000);
+    assert_eq!(world.take_shown(), ["1950 a"]);
+
+    let mut world = World::new(false);
+    world.up(Stage::new(0));
+    world.run_to(3_000);
+    assert_eq!(world.take_shown(), ["2050 card:Starting"]);
+}
+
+#[test]
+fn the_stage_may_keep_a_picture_over_the_death_of_the_agent() {
+    // A new director meets a stage that shows turns of the old one.
+    let content = || live(1, vec![playlist("p", vec![image("a"), image("b")])]);
+    let stage = World::playing(content()).stage.expect("a stage");
+    let newest = stage.hello().newest_turn;
+    let mut world = World::new(false);
+    world.start(Some(content()));
+    world.up(stage);
+    world.run_to(10_000);
+    assert!(!world.presented.is_empty() && world.presented.iter().all(|turn| *turn > newest));
+}
