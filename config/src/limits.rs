@@ -6,6 +6,18 @@ pub const MANIFEST_WIRE_BYTES: usize = 4 << 20;
 pub const MANIFEST_DECODED_BYTES: usize = 16 << 20;
 /// Items over all playlists of a manifest.
 pub const ITEMS: usize = 10_000;
+/// Nesting of a manifest's JSON: its own shape needs 7, and parsers recurse.
+pub const MANIFEST_DEPTH: usize = 32;
+/// Playlists of a manifest.
+pub const PLAYLISTS: usize = 1_000;
+/// Layouts of a manifest.
+pub const LAYOUTS: usize = 1_000;
+/// Schedule entries of a manifest; the scheduler looks at each on every edge.
+pub const ENTRIES: usize = 1_000;
+/// Windows of a schedule entry: three a day for a week, twice over.
+pub const WINDOWS: usize = 42;
+/// Orders of a manifest: people give them one at a time.
+pub const ORDERS: usize = 100;
 /// Any text in a manifest: labels fit on a screen.
 pub const STRING_BYTES: usize = 4_096;
 /// Zones of a layout. More is a mistake, and each may cost a video decoder.

@@ -3,7 +3,7 @@
 //! In:  [`Options`], [`Tuning`], [`Request`]s.
 //! Out: [`Event`]s: which generation is live, what a pairing screen must show, how the connection is.
 //!
-//! Start at [`model`] (what content is), then `shell` (the one loop), `session` (who we are to the
+//! Start at [`model`] (what content is) and [`Sync`] (how it is used), then `shell` (the one loop), `session` (who we are to the
 //! cloud), `plan` (what to fetch), `cache` and `store` (what is kept and how it survives).
 //!
 //! Sees no window, no pixel, no schedule. The sync thread alone writes the cache, the store thread
@@ -13,20 +13,30 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub mod feed;
 pub mod model;
 
-#[allow(dead_code, unused_imports)] // Until the shell calls everything.
+mod accept;
+mod backoff;
 mod cache;
+mod cloud;
+#[allow(dead_code)] // Until accounts are removed by `vitrine pair`.
 mod durable;
-#[allow(dead_code)] // Until the shell calls everything.
+mod error;
+mod handle;
+mod http;
+#[allow(dead_code)] // Until accounts are removed by `vitrine pair`.
 mod identity;
 #[cfg(test)]
 mod kill_tests;
-#[allow(dead_code)] // Until the shell calls everything.
 mod plan;
-#[allow(dead_code, unused_imports)] // Until the shell calls everything.
+mod session;
+mod shell;
+#[allow(dead_code)] // Until the store is filled in.
 mod store;
 
+pub use error::StartError;
+pub use handle::{Full, STOP, Sync};
 pub use vitrine_wire as wire;
 
 use jiff::Timestamp;

@@ -93,7 +93,7 @@ pub(crate) enum Readiness {
 
 /// Beyond this many times the patience, anything at all to show is enough: one file that the cloud
 /// has lost must not hold back a whole generation for ever.
-const LAST_PATIENCE: u32 = 4;
+pub(crate) const LAST_PATIENCE: u32 = 4;
 
 /// Compares wants with the disk.
 pub(crate) fn plan(wants: &Wants<'_>, disk: &Disk, budget: Budget) -> Plan {

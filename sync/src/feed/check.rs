@@ -1,0 +1,298 @@
+//! One element of a manifest at a time: its shape, its ranges, its texts.
+//!
+//! In:  a JSON value. Out: the element in the words of [`crate::model`], or what is wrong with it.
+//!
+//! Not here: whether what it refers to exists (`feed::cloud`).
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use vitrine_config::limits;
+use vitrine_wire::manifest as wire;
+
+use crate::model::{Asset, Complaint, Content, Entry, Item, Layout, Order, Target, Validity, Zone};
+
+/// Complaints kept of one input: a person reads a screenful, and ten thousand would be a flood in
+/// the outbox.
+const COMPLAINTS: usize = 50;
+
+/// Complaints as they come up, bounded.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    under: String,
+    kept: Vec<Complaint>,
+    more: usize,
+}
+
+impl Notes {
+    /// Notes what was passed over at `place`.
+    pub(crate) fn add(&mut self, place: &str, text: String) {
+        if self.kept.len() == COMPLAINTS {
+            self.more += 1;
+            return;
+        }
+        self.kept.push(Complaint { place: format!("{}{place}", self.under), text: brief(text) });
+    }
+
+    /// Runs `work` with its places under `place`.
+    pub(crate) fn within<T>(&mut self, place: &str, work: impl FnOnce(&mut Notes) -> T) -> T {
+        self.under = format!("{place}.");
+        let out = work(self);
+        self.under.clear();
+        out
+    }
+
+    /// Passes on what is good and notes what is not.
+    pub(crate) fn taken<T>(&mut self, place: &str, read: Result<T, String>) -> Option<T> {
+        read.map_err(|text| self.add(place, text)).ok()
+    }
+
+    /// A value that may be absent and is passed over when it is wrong.
+    pub(crate) fn optional<T: DeserializeOwned>(
+        &mut self,
+        at: &str,
+        value: Option<&Value>,
+    ) -> Option<T> {
+        let read = Option::<T>::deserialize(value.unwrap_or(&Value::Null));
+        self.taken(at, read.map_err(|e| e.to_string())).flatten()
+    }
+
+    /// Reads a list whose elements have ids; wrong ones and repeated ids are passed over.
+    pub(crate) fn distinct<T>(
+        &mut self,
+        raw: Vec<Value>,
+        at: &str,
+        read: impl Fn(Value) -> Result<T, String>,
+        id: impl Fn(&T) -> String,
+    ) -> Vec<T> {
+        let mut taken = BTreeSet::new();
+        let mut kept = Vec::with_capacity(raw.len());
+        for (n, value) in raw.into_iter().enumerate() {
+            let place = format!("{at}[{n}]");
+            let Some(element) = self.taken(&place, read(value)) else { continue };
+            let id = id(&element);
+            if taken.contains(&id) {
+                self.add(&place, format!("id {id:?} is taken"));
+                continue;
+            }
+            taken.insert(id);
+            kept.push(element);
+        }
+        kept
+    }
+
+    /// The first `most` of a list.
+    pub(crate) fn cut<T>(&mut self, at: &str, mut list: Vec<T>, most: usize, what: &str) -> Vec<T> {
+        if list.len() > most {
+            self.add(at, format!("{} too many {what}", list.len() - most));
+            list.truncate(most);
+        }
+        list
+    }
+
+    /// All of them; the last one says how many more there were.
+    pub(crate) fn done(mut self) -> Vec<Complaint> {
+        if self.more > 0 {
+            let text = format!("{} more were passed over", self.more);
+            self.kept.push(Complaint { place: "…".into(), text });
+        }
+        self.kept
+    }
+}
+
+/// Refuses JSON that is nested deeper than `most`: nothing in a manifest needs it, and parsers
+/// recurse. Looks at brackets outside of strings only; whether it is JSON at all comes later.
+pub(crate) fn depth(json: &[u8], most: usize) -> Result<(), String> {
+    let (mut deep, mut in_string, mut escaped) = (0usize, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'{' | b'[' => deep += 1,
+            b'}' | b']' => deep = deep.saturating_sub(1),
+            _ => {}
+        }
+        if deep > most {
+            return Err(format!("nested deeper than {most}"));
+        }
+    }
+    Ok(())
+}
+
+/// A file. Names stay labels: nothing is ever opened by one.
+pub(crate) fn asset(value: Value) -> Result<Asset, String> {
+    let asset: Asset = shape(value)?;
+    text("name", &asset.name)?;
+    text("media_type", &asset.media_type)?;
+    if asset.size_bytes == 0 {
+        return Err("size_bytes is 0, want the file's length".into());
+    }
+    Ok(asset)
+}
+
+/// Id and name of a playlist.
+pub(crate) fn named(value: &Value) -> Result<(String, String), String> {
+    #[derive(Deserialize)]
+    struct Named {
+        id: String,
+        name: String,
+    }
+    let Named { id, name } = Named::deserialize(value).map_err(|e| e.to_string())?;
+    self::id(&id)?;
+    text("name", &name)?;
+    Ok((id, name))
+}
+
+/// An entry of a playlist.
+pub(crate) fn item(value: Value) -> Result<Item, String> {
+    let raw: wire::Item = shape(value)?;
+    id(&raw.id)?;
+    let content = match raw.content {
+        wire::Content::Image { asset } => Content::Image(asset),
+        wire::Content::Video { asset } => Content::Video(asset),
+        wire::Content::Colour { colour } => Content::Colour(rgb("colour", &colour)?),
+    };
+    let shortest = limits::ITEM_DURATION_MIN_MS;
+    if let Some(ms) = raw.duration_ms {
+        within("duration_ms", ms, shortest, limits::ITEM_DURATION_MS)?;
+    }
+    within("volume", raw.volume, 0.0, 1.0)?;
+    Ok(Item {
+        id: raw.id,
+        content,
+        duration: raw.duration_ms.map(Duration::from_millis),
+        fit: raw.fit,
+        background: raw.background.map(|text| rgb("background", &text)).transpose()?,
+        volume: raw.volume,
+        valid: Validity { from: raw.valid_from, until: raw.valid_until },
+    })
+}
+
+/// A page; its zones come separately.
+pub(crate) fn layout(mut value: Value) -> Result<Layout, String> {
+    if let Some(object) = value.as_object_mut() {
+        object.insert("zones".into(), Value::Array(Vec::new()));
+    }
+    let raw: wire::Layout = shape(value)?;
+    id(&raw.id)?;
+    text("name", &raw.name)?;
+    within("width_px", raw.width_px, 1, limits::IMAGE_SIDE_PX)?;
+    within("height_px", raw.height_px, 1, limits::IMAGE_SIDE_PX)?;
+    Ok(Layout {
+        id: raw.id,
+        name: raw.name,
+        width_px: raw.width_px,
+        height_px: raw.height_px,
+        background: raw.background.map(|text| rgb("background", &text)).transpose()?,
+        zones: Vec::new(),
+    })
+}
+
+/// A rectangle, and how far in front it is.
+pub(crate) fn zone(value: Value) -> Result<(i32, Zone), String> {
+    let raw: wire::Zone = shape(value)?;
+    id(&raw.id)?;
+    // A zone may hang over an edge of the page; beyond its own size it is a mistake.
+    let side = i64::from(limits::IMAGE_SIDE_PX);
+    within("x_px", i64::from(raw.x_px), -side, side)?;
+    within("y_px", i64::from(raw.y_px), -side, side)?;
+    within("width_px", raw.width_px, 1, limits::IMAGE_SIDE_PX)?;
+    within("height_px", raw.height_px, 1, limits::IMAGE_SIDE_PX)?;
+    within("opacity", raw.opacity, 0.0, 1.0)?;
+    let zone = Zone {
+        id: raw.id,
+        x_px: raw.x_px,
+        y_px: raw.y_px,
+        width_px: raw.width_px,
+        height_px: raw.height_px,
+        opacity: raw.opacity,
+        playlist: raw.playlist,
+    };
+    Ok((raw.z, zone))
+}
+
+/// A line of the schedule. A wrong window costs the whole line: without it the line would be open
+/// for longer than anybody meant.
+pub(crate) fn entry(value: Value) -> Result<Entry, String> {
+    let raw: wire::Entry = shape(value)?;
+    id(&raw.id)?;
+    if raw.windows.len() > limits::WINDOWS {
+        return Err(format!("{} windows, at most {}", raw.windows.len(), limits::WINDOWS));
+    }
+    let target = match raw.target {
+        wire::Target::Playlist(id) => Target::Playlist(id),
+        wire::Target::Layout(id) => Target::Layout(id),
+    };
+    Ok(Entry {
+        id: raw.id,
+        kind: raw.kind,
+        priority: raw.priority,
+        target,
+        windows: raw.windows,
+        valid: Validity { from: raw.valid_from, until: raw.valid_until },
+    })
+}
+
+/// Something to be done once.
+pub(crate) fn order(value: Value) -> Result<Order, String> {
+    let order: Order = shape(value)?;
+    id(&order.id)?;
+    Ok(order)
+}
+
+fn shape<T: DeserializeOwned>(value: Value) -> Result<T, String> {
+    serde_json::from_value(value).map_err(|e| e.to_string())
+}
+
+fn id(text: &str) -> Result<(), String> {
+    self::text("id", text)?;
+    if text.is_empty() { Err("id is empty".into()) } else { Ok(()) }
+}
+
+fn text(key: &str, text: &str) -> Result<(), String> {
+    let (found, most) = (text.len(), limits::STRING_BYTES);
+    if found > most {
+        return Err(format!("{key}: {found} bytes, at most {most}"));
+    }
+    Ok(())
+}
+
+fn within<T: PartialOrd + std::fmt::Display>(
+    key: &str,
+    found: T,
+    least: T,
+    most: T,
+) -> Result<(), String> {
+    if found >= least && found <= most {
+        return Ok(());
+    }
+    Err(format!("{key} is {found}, want {least} to {most}"))
+}
+
+fn rgb(key: &str, text: &str) -> Result<[u8; 3], String> {
+    let wrong =
+        || format!("{key} is {:?}, want #rrggbb", text.chars().take(20).collect::<String>());
+    let digits = text.strip_prefix('#').ok_or_else(wrong)?;
+    if digits.len() != 6 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(wrong());
+    }
+    let number = u32::from_str_radix(digits, 16).map_err(|_| wrong())?;
+    let [_, red, green, blue] = number.to_be_bytes();
+    Ok([red, green, blue])
+}
+
+/// A complaint quotes foreign text: cut to what a line of a log holds.
+fn brief(mut text: String) -> String {
+    const MOST: usize = 300;
+    if text.len() > MOST {
+        let cut = (0..=MOST).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(cut);
+        text.push('…');
+    }
+    text
+}

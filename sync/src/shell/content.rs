@@ -1,0 +1,386 @@
+//! Manifests in the loop: fetched, judged, kept, prepared, put in force.
+//!
+//! A manifest that is believed becomes *pending* in the store before anything else happens. It goes
+//! live when `plan::ready` says so; until then the old one plays. If another one comes meanwhile,
+//! the newest wins: pending is one place, not a queue.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::task::spawn_blocking;
+use vitrine_config::time::{Mono, Now, Trust};
+use vitrine_wire::Digest;
+use vitrine_wire::manifest::Order;
+
+use super::errand::Errand;
+use super::{Done, Shell, transfer};
+use crate::accept::{self, Accepted, Refusal, Seen};
+use crate::backoff::around;
+use crate::cloud::{Cloud, News};
+use crate::error::{CloudError, Failure, chain};
+use crate::identity::Account;
+use crate::model::{Complaint, Live, Manifest};
+use crate::plan::{self, Budget, Disk, Readiness, Wants};
+use crate::session::Pass;
+use crate::{Connection, Event};
+
+/// With the push channel up, polling is only the net below it.
+const POLL_LESS: u32 = 10;
+/// Pause between two asks, whatever hints come: a chatty cloud makes no loop.
+const POLL_GAP: Duration = Duration::from_secs(1);
+/// Pause between two words on files that came late: the player looks through everything each time.
+const FRESHEN: Duration = Duration::from_secs(2);
+/// Complaints quoted in one report; the rest is counted.
+const QUOTED: usize = 10;
+
+/// A manifest that is kept but not in force.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) manifest: Arc<Manifest>,
+    pub(super) since: Mono,
+}
+
+/// See the head of this file.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    pub(super) live: Option<Arc<Live>>,
+    pub(super) previous: Option<Manifest>,
+    pub(super) pending: Option<Pending>,
+    pub(super) seen: Option<Seen>,
+    /// Asking for the manifest.
+    pub(super) poll: Errand,
+    /// Comparing wants with the disk.
+    pub(super) settle: Errand,
+    etag: Option<String>,
+    asked_at: Mono,
+    /// What was refused last: said once, not at every poll.
+    refused: Option<Digest>,
+    /// Version whose `not_after` was reported.
+    lapsed: Option<u64>,
+    /// When the player was told of the live files.
+    said_at: Mono,
+    /// Files for which there is no room, as reported.
+    unmet: BTreeSet<Digest>,
+}
+
+/// What a fetch brought.
+#[derive(Debug)]
+pub(super) struct Fetched {
+    server_time: Option<jiff::Timestamp>,
+    judged: Option<Judged>,
+}
+
+#[derive(Debug)]
+struct Judged {
+    raw: Bytes,
+    etag: Option<String>,
+    verdict: Result<Option<Accepted>, Refusal>,
+}
+
+impl Content {
+    /// Forgets everything and wants all of it at `at`; the store is the caller's business.
+    pub(super) fn forget(&mut self, at: Mono) {
+        *self = Content::default();
+        self.poll.want(at);
+        self.settle.want(at);
+    }
+}
+
+impl<C: Cloud> Shell<C> {
+    pub(super) fn hinted(&mut self, version: u64, now: Now) {
+        if self.content.seen.is_none_or(|seen| seen.version < version) {
+            let at = now.mono.max(self.content.asked_at.after(POLL_GAP));
+            self.content.poll.want(at);
+        }
+    }
+
+    pub(super) fn fetch_manifest(&mut self, cloud: &Arc<C>, pass: &Pass, now: Now) {
+        let Some(account) = self.session.account().cloned() else { return };
+        if !self.content.poll.start(now) {
+            return;
+        }
+        self.content.asked_at = now.mono;
+        let (cloud, pass) = (Arc::clone(cloud), pass.clone());
+        let (etag, seen) = (self.content.etag.clone(), self.content.seen);
+        self.tasks
+            .spawn(async move { Done::Manifest(fetch(&*cloud, pass, etag, account, seen).await) });
+    }
+
+    pub(super) async fn manifest_came(&mut self, came: Result<Fetched, CloudError>, now: Now) {
+        match came {
+            Err(error) => self.manifest_failed(&error, now),
+            Ok(Fetched { server_time, judged }) => {
+                self.session.heard(server_time, now);
+                self.connected(Connection::Online { push: self.push.is_open() });
+                let rarely = if self.push.is_open() { POLL_LESS } else { 1 };
+                let pause = around(self.tuning.poll * rarely, rand::random());
+                self.content.poll.worked(Some(now.mono.after(pause)));
+                if let Some(judged) = judged {
+                    self.judged(judged, now).await;
+                }
+                self.watch_lapse(now).await;
+            }
+        }
+    }
+
+    fn manifest_failed(&mut self, error: &CloudError, now: Now) {
+        self.call_failed(error, now);
+        if error.wants_token() {
+            self.content.poll.put_off(now);
+        } else {
+            self.content.poll.failed(error.retry_after, now, rand::random());
+            self.connected(Connection::Offline { why: error.to_string() });
+        }
+    }
+
+    async fn judged(&mut self, judged: Judged, now: Now) {
+        self.content.etag = judged.etag;
+        match judged.verdict {
+            Ok(None) => {}
+            Ok(Some(accepted)) => self.accepted(accepted, judged.raw, now).await,
+            Err(refusal) => {
+                let bytes = Digest::of(&judged.raw);
+                if self.content.refused.replace(bytes) != Some(bytes) {
+                    self.trouble(refusal.code(), refusal.to_string()).await;
+                }
+            }
+        }
+    }
+
+    async fn accepted(&mut self, accepted: Accepted, raw: Bytes, now: Now) {
+        let Accepted { manifest, complaints, seen } = accepted;
+        let kept = self.ways.store.keep_pending(seen.version, raw.to_vec(), now.wall).await;
+        if let Err(error) = kept {
+            // Without the bytes in the store it would be gone after a restart: ask again instead.
+            self.content.etag = None;
+            self.content.poll.failed(None, now, rand::random());
+            return self.trouble("manifest_not_kept", chain(&error)).await;
+        }
+        tracing::info!(version = seen.version, "sync: manifest accepted");
+        self.content.seen = Some(seen);
+        self.content.refused = None;
+        self.content.unmet.clear();
+        let manifest = Arc::new(manifest);
+        self.content.pending = Some(Pending { manifest: Arc::clone(&manifest), since: now.mono });
+        self.content.settle.want(now.mono);
+        if !complaints.is_empty() {
+            self.trouble("manifest_partial", complained(seen.version, &complaints)).await;
+        }
+        self.take_orders(&manifest.orders, now).await;
+    }
+
+    /// Hands over orders that are new and still to be started; each is noted first, so that it is
+    /// done once whatever happens.
+    pub(super) async fn take_orders(&mut self, orders: &[Order], now: Now) {
+        let wall = self.session.wall(now);
+        for order in orders.iter().filter(|order| wall < order.expires_at) {
+            match self.ways.store.begin_order(order.id.clone()).await {
+                Ok(true) => self.say(Event::Order(order.clone())),
+                Ok(false) => {}
+                Err(error) => {
+                    let detail = format!("order {:?} is not begun: {}", order.id, chain(&error));
+                    self.trouble("order_not_noted", detail).await;
+                }
+            }
+        }
+    }
+
+    /// Compares what is wanted with what is here, and acts on it.
+    pub(super) async fn settle(&mut self, now: Now) {
+        if !self.content.settle.start(now) {
+            return;
+        }
+        self.content.settle.worked(None);
+        self.go_live_if_ready(now).await;
+        self.freshen(now);
+        self.replan(now).await;
+    }
+
+    async fn go_live_if_ready(&mut self, now: Now) {
+        let Some(pending) = &self.content.pending else { return };
+        let (manifest, since) = (Arc::clone(&pending.manifest), pending.since);
+        let waited = now.mono.since(since);
+        let (held, patience) = (self.ways.cache.held(), self.tuning.patience);
+        match plan::ready(&manifest, &held, waited, patience) {
+            Readiness::Wait { missing } => {
+                tracing::debug!(version = manifest.version, missing = missing.len(), "not ready");
+                let edges = [patience, patience.saturating_mul(plan::LAST_PATIENCE)];
+                let next = edges.into_iter().filter(|edge| *edge > waited).min();
+                if let Some(edge) = next {
+                    self.content.settle.want(since.after(edge));
+                }
+            }
+            Readiness::Go { missing } => self.go_live(&manifest, missing, now).await,
+        }
+    }
+
+    async fn go_live(&mut self, manifest: &Manifest, missing: BTreeSet<Digest>, now: Now) {
+        if let Err(error) = self.ways.store.go_live(manifest.version).await {
+            self.content.settle.failed(None, now, rand::random());
+            if self.content.settle.failures() == 1 {
+                self.trouble("generation_not_kept", chain(&error)).await;
+            }
+            return;
+        }
+        tracing::info!(version = manifest.version, missing = missing.len(), "sync: live");
+        self.content.pending = None;
+        self.content.previous = self.content.live.take().map(|live| live.manifest.clone());
+        self.say_live(manifest.clone(), missing, now);
+    }
+
+    /// Tells the player of files that have come since the generation went live.
+    fn freshen(&mut self, now: Now) {
+        let Some(live) = &self.content.live else { return };
+        let held = self.ways.cache.held();
+        let absent = live.manifest.assets.keys().filter(|asset| !held.contains_key(asset));
+        let missing: BTreeSet<Digest> = absent.copied().collect();
+        if missing == live.missing {
+            return;
+        }
+        let next = self.content.said_at.after(FRESHEN);
+        if !missing.is_empty() && now.mono < next {
+            self.content.settle.want(next);
+            return;
+        }
+        let manifest = live.manifest.clone();
+        self.say_live(manifest, missing, now);
+    }
+
+    pub(super) fn say_live(&mut self, manifest: Manifest, missing: BTreeSet<Digest>, now: Now) {
+        let live = Arc::new(Live { manifest, files: self.ways.cache.files(), missing });
+        self.content.live = Some(Arc::clone(&live));
+        self.content.said_at = now.mono;
+        self.say(Event::Live(live));
+    }
+
+    async fn replan(&mut self, now: Now) {
+        let parts = self.ways.cache.parts().unwrap_or_default();
+        let free_bytes = match self.ways.cache.free_bytes() {
+            Ok(bytes) => bytes,
+            Err(error) => return self.trouble("cache", chain(&error)).await,
+        };
+        let disk = Disk { held: self.ways.cache.held(), parts, free_bytes };
+        let budget = Budget {
+            cache_bytes: self.tuning.cache_bytes,
+            reserve_bytes: self.tuning.reserve_bytes,
+        };
+        let wants = Wants {
+            pending: self.content.pending.as_ref().map(|pending| &*pending.manifest),
+            live: self.content.live.as_ref().map(|live| &live.manifest),
+            previous: self.content.previous.as_ref(),
+        };
+        let plan = plan::plan(&wants, &disk, budget);
+        let version = wants.pending.or(wants.live).map_or(0, |manifest| manifest.version);
+        self.transfers.plan(plan.downloads);
+        let keep: BTreeSet<Digest> = disk.parts.into_keys().collect();
+        let stale: BTreeSet<Digest> = plan.stale_parts.into_iter().collect();
+        let mut tidied = self.ways.cache.keep_parts(&(&keep - &stale));
+        for asset in plan.evict {
+            tracing::info!(%asset, "sync: evicted to make room");
+            tidied = tidied.and(self.ways.cache.remove(&asset));
+        }
+        if let Err(error) = tidied {
+            self.trouble("cache", chain(&error)).await;
+        }
+        self.report_unmet(version, &plan.unmet, now).await;
+    }
+
+    async fn report_unmet(&mut self, version: u64, unmet: &[plan::Unmet], now: Now) {
+        let names: BTreeSet<Digest> = unmet.iter().map(|unmet| unmet.asset).collect();
+        if !unmet.is_empty() {
+            // Room may come from elsewhere.
+            self.content.settle.want(now.mono.after(crate::backoff::CAP));
+        }
+        let news = !names.is_subset(&self.content.unmet);
+        self.content.unmet = names;
+        if let Some(first) = unmet.first().filter(|_| news) {
+            let detail = format!(
+                "version {version}: no room for {} files, of which {} lacks {} of its {} bytes; \
+                 raise cache.size_mb, lower cache.reserve_mb, or use a larger card",
+                unmet.len(),
+                first.asset,
+                first.short_bytes,
+                first.bytes
+            );
+            self.trouble("no_room", detail).await;
+        }
+    }
+
+    pub(super) fn fetch_assets(&mut self, cloud: &Arc<C>, pass: &Pass, now: Now) {
+        while let Some((asset, etag)) = self.transfers.next(now, self.tuning.downloads) {
+            let digest = asset.sha256;
+            let here_bytes = Arc::default();
+            let errand = transfer::Errand {
+                cloud: Arc::clone(cloud),
+                cache: self.ways.cache.clone(),
+                pass: pass.clone(),
+                asset,
+                etag,
+                here_bytes: Arc::clone(&here_bytes),
+            };
+            let task = self.tasks.spawn(async move { Done::Asset(transfer::fetch(errand).await) });
+            self.transfers.started(digest, task, here_bytes);
+        }
+    }
+
+    pub(super) async fn asset_ended(&mut self, ended: transfer::Ended, now: Now) {
+        if let Err(transfer::FetchFailure::Cloud(error)) = &ended.result {
+            self.call_failed(error, now);
+        }
+        let came = ended.result.is_ok();
+        if let Some(detail) = self.transfers.ended(ended, now, rand::random()) {
+            self.trouble("asset", detail).await;
+        }
+        if came {
+            self.content.settle.want(now.mono);
+        }
+    }
+
+    /// A generation that the cloud wanted replaced by now is reported once and plays on. Nothing
+    /// lapses by a guessed time.
+    async fn watch_lapse(&mut self, now: Now) {
+        let Some(live) = &self.content.live else { return };
+        let (version, not_after) = (live.manifest.version, live.manifest.not_after);
+        let Some(not_after) = not_after.filter(|at| now.trust == Trust::Synced && *at < now.wall)
+        else {
+            return;
+        };
+        if self.content.lapsed.replace(version) != Some(version) {
+            let detail = format!("version {version} was to be replaced by {not_after}; plays on");
+            self.trouble("manifest_lapsed", detail).await;
+        }
+    }
+}
+
+async fn fetch<C: Cloud>(
+    cloud: &C,
+    pass: Pass,
+    etag: Option<String>,
+    account: Account,
+    seen: Option<Seen>,
+) -> Result<Fetched, CloudError> {
+    let answer = cloud.manifest(pass, etag).await?;
+    let server_time = answer.server_time;
+    let News::Envelope { raw, etag } = answer.value else {
+        return Ok(Fetched { server_time, judged: None });
+    };
+    // Up to 16 MiB of JSON and a signature: a second on a slow board, not the loop's.
+    let bytes = raw.clone();
+    let verdict = spawn_blocking(move || accept::accept(&bytes, &account, seen)).await;
+    let lost = |_| CloudError::new("judge manifest", Failure::Strange("panicked".into()));
+    let judged = Judged { raw, etag, verdict: verdict.map_err(lost)? };
+    Ok(Fetched { server_time, judged: Some(judged) })
+}
+
+/// What was passed over, in one text.
+pub(super) fn complained(version: u64, complaints: &[Complaint]) -> String {
+    let quoted = complaints.iter().take(QUOTED).map(|c| format!("{}: {}", c.place, c.text));
+    let mut text = format!("version {version}: passed over: ");
+    text.push_str(&quoted.collect::<Vec<_>>().join("; "));
+    if let Some(more) = complaints.len().checked_sub(QUOTED + 1) {
+        text.push_str(&format!("; and {} more", more + 1));
+    }
+    text
+}

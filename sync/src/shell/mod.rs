@@ -1,0 +1,271 @@
+//! The sync loop: the one place where sockets, timers, disk and decisions meet.
+//!
+//! In:  requests of the player, answers of the cloud, the time.
+//! Out: [`Event`]s.
+//!
+//! Decisions are made elsewhere and without I/O: `session` (who we are), `accept` (what is
+//! believed), `plan` (what to fetch, when to go live), `backoff` and [`errand`] (when again). Calls
+//! run as tasks that end in a [`Done`]; the loop itself waits for nothing but the store.
+//!
+//! Reading order: [`Shell::run`], [`Shell::advance`] (everything that can be started),
+//! [`Shell::finished`] (everything that can end), then `content`, `pairing`, `outbox`.
+//!
+//! Full: requests are bounded by [`crate::Full`]; hints wait for the loop; tasks are bounded by their
+//! kinds, one each, and [`Tuning::downloads`].
+
+mod content;
+mod errand;
+mod open;
+mod outbox;
+mod pairing;
+mod progress;
+mod push;
+mod transfer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ed25519_dalek::SigningKey;
+use jiff::Timestamp;
+use tokio::select;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use vitrine_config::time::{Clock, Mono, Now, Trust};
+use vitrine_wire::record::{self, Body, Fault, Record};
+
+use crate::cache::Cache;
+use crate::cloud::Cloud;
+use crate::error::CloudError;
+use crate::session::{Reply, Session};
+use crate::store;
+use crate::{Connection, Event, Options, Request, Tuning};
+
+pub(crate) use open::{Opened, open};
+
+/// Requests taken from the inbox at a time: one commit for all of them.
+pub(crate) const INBOX: usize = 1_024;
+/// With nothing to wait for, the loop still looks around this often.
+const IDLE: Duration = Duration::from_secs(3_600);
+/// Pause between two notes of the time: a restart without a clock guesses at most this far back.
+const NOTE_TIME: Duration = Duration::from_secs(300);
+
+/// What a task ends with.
+enum Done {
+    Reply(Reply, Option<Timestamp>),
+    Manifest(Result<content::Fetched, CloudError>),
+    Asset(transfer::Ended),
+    Records(Result<outbox::Sent, outbox::NotSent>),
+    Screenshot(Result<(), CloudError>),
+    Push(CloudError),
+}
+
+/// The ways out: what every part of the loop may use.
+struct Ways<C> {
+    /// None: sync with nobody.
+    cloud: Option<Arc<C>>,
+    store: Arc<store::Handle>,
+    cache: Cache,
+    clock: Arc<dyn Clock>,
+    sink: Box<dyn Fn(Event) + Send>,
+}
+
+/// The loop's state.
+pub(crate) struct Shell<C: Cloud> {
+    ways: Ways<C>,
+    options: Options,
+    tuning: Tuning,
+    key: Option<SigningKey>,
+    session: Session,
+    connection: Connection,
+    content: content::Content,
+    transfers: transfer::Transfers,
+    progress: progress::Reporter,
+    outbox: outbox::Outbox,
+    push: push::Push,
+    note_time: errand::Errand,
+    tasks: JoinSet<Done>,
+    /// What went wrong at start.
+    troubles: Vec<(&'static str, String)>,
+}
+
+impl<C: Cloud> Shell<C> {
+    /// Runs until the inbox is closed, which is how the player asks it to stop. What is in the inbox
+    /// then is still kept; calls that are under way are dropped.
+    pub(crate) async fn run(&mut self, mut inbox: mpsc::Receiver<Request>) {
+        self.begin().await;
+        let mut requests = Vec::new();
+        loop {
+            self.advance(self.now()).await;
+            let wait = self.deadline().map_or(IDLE, |at| at.since(self.now().mono)).min(IDLE);
+            select! {
+                biased;
+                taken = inbox.recv_many(&mut requests, INBOX) => {
+                    if taken == 0 {
+                        return;
+                    }
+                    self.requested(std::mem::take(&mut requests)).await;
+                }
+                Some(done) = self.tasks.join_next() => self.joined(done).await,
+                Some(news) = self.push.inbox.recv() => self.pushed(news),
+                () = sleep(wait) => {}
+            }
+        }
+    }
+
+    fn now(&self) -> Now {
+        self.ways.clock.now()
+    }
+
+    fn say(&self, event: Event) {
+        (self.ways.sink)(event);
+    }
+
+    /// Starts everything that is due. Nothing but the session talks to the cloud without a pass.
+    async fn advance(&mut self, now: Now) {
+        self.settle(now).await;
+        self.report_progress(now);
+        if self.note_time.start(now) {
+            self.note_time(now).await;
+        }
+        let Some(cloud) = self.ways.cloud.clone() else { return };
+        self.ask(&cloud, now);
+        let Some(pass) = self.session.pass(now).cloned() else { return };
+        self.fetch_manifest(&cloud, &pass, now);
+        self.fetch_assets(&cloud, &pass, now);
+        self.send_records(&cloud, &pass, now);
+        self.send_screenshot(&cloud, &pass, now);
+        self.open_push(&cloud, &pass, now);
+    }
+
+    /// When [`Shell::advance`] will have something to do, if nothing comes in before.
+    fn deadline(&self) -> Option<Mono> {
+        let now = self.now();
+        let always =
+            [self.content.settle.deadline(), self.progress.deadline(), self.note_time.deadline()];
+        let online = self.ways.cloud.as_ref().and_then(|_| self.session.deadline());
+        let proved = self.session.pass(now).filter(|_| self.ways.cloud.is_some()).map(|_| {
+            [
+                self.content.poll.deadline(),
+                self.transfers.deadline(self.tuning.downloads),
+                self.outbox.records.deadline(),
+                self.outbox.pictures.deadline(),
+                self.push.errand.deadline(),
+            ]
+        });
+        let proved = proved.into_iter().flatten();
+        always.into_iter().chain([online]).chain(proved).flatten().min()
+    }
+
+    async fn joined(&mut self, done: Result<Done, tokio::task::JoinError>) {
+        match done {
+            Ok(done) => self.finished(done).await,
+            Err(error) if error.is_cancelled() => {}
+            Err(error) => {
+                tracing::error!(%error, "sync: a task panicked; all calls are made anew");
+                self.drop_calls().await;
+            }
+        }
+    }
+
+    async fn finished(&mut self, done: Done) {
+        let now = self.now();
+        match done {
+            Done::Reply(reply, server_time) => self.replied(reply, server_time, now).await,
+            Done::Manifest(result) => self.manifest_came(result, now).await,
+            Done::Asset(ended) => self.asset_ended(ended, now).await,
+            Done::Records(result) => self.records_sent(result, now).await,
+            Done::Screenshot(result) => self.screenshot_sent(result, now).await,
+            Done::Push(error) => self.push_ended(&error, now),
+        }
+    }
+
+    async fn requested(&mut self, requests: Vec<Request>) {
+        let now = self.now();
+        let mut records = Vec::new();
+        for request in requests {
+            match request {
+                Request::Record(record) => records.push(record),
+                Request::SyncNow => self.hurry(now),
+                Request::Tune(tuning) => self.tune(tuning, now),
+                Request::Screenshot { order, png } => self.picture(order, png, now).await,
+            }
+        }
+        self.keep(records, now).await;
+    }
+
+    fn hurry(&mut self, now: Now) {
+        self.session.hurry(now);
+        self.content.poll.hurry(now);
+        self.outbox.records.hurry(now);
+        self.push.hurry(now);
+        self.transfers.hurry();
+    }
+
+    fn tune(&mut self, tuning: Tuning, now: Now) {
+        self.tuning = tuning;
+        self.content.settle.want(now.mono);
+        self.content.poll.want(now.mono.after(self.tuning.poll));
+    }
+
+    /// Gives up every call that is under way, so that each is made anew.
+    async fn drop_calls(&mut self) {
+        self.tasks.shutdown().await;
+        let now = self.now();
+        self.session.unanswered(now);
+        self.content.poll.put_off(now);
+        self.outbox.records.put_off(now);
+        self.outbox.pictures.put_off(now);
+        self.push.dropped(now);
+        self.transfers.plan(Vec::new());
+        self.content.settle.want(now.mono);
+    }
+
+    /// Says what went wrong, and keeps it for the cloud.
+    async fn trouble(&mut self, code: &str, detail: String) {
+        tracing::warn!(code, detail, "sync");
+        let fault = Body::Fault(Fault { code: code.to_owned(), detail: detail.clone() });
+        let now = self.now();
+        self.keep(vec![record(fault, now)], now).await;
+        self.say(Event::Trouble { code: code.to_owned(), detail });
+    }
+
+    fn connected(&mut self, connection: Connection) {
+        if self.connection != connection {
+            tracing::info!(?connection, "sync");
+            self.connection = connection.clone();
+            self.say(Event::Connection(connection));
+        }
+    }
+
+    /// A call failed: a matter of the token, or of the connection.
+    fn call_failed(&mut self, error: &CloudError, now: Now) {
+        self.session.heard(error.server_time, now);
+        if error.wants_token() {
+            self.session.refused(now, rand::random());
+        } else {
+            tracing::info!(%error, "sync: call failed");
+        }
+    }
+
+    async fn note_time(&mut self, now: Now) {
+        if let Err(error) = self.ways.store.note_time(now.wall).await {
+            tracing::warn!(%error, "sync: time not noted");
+        }
+        self.note_time.worked(Some(now.mono.after(NOTE_TIME)));
+    }
+}
+
+/// A record of this moment.
+fn record(body: Body, now: Now) -> Record {
+    let trust = match now.trust {
+        Trust::Synced => record::Trust::Synced,
+        Trust::Guess => record::Trust::Guess,
+    };
+    Record { id: random_id(), at: now.wall, trust, body }
+}
+
+/// 32 hexadecimal digits.
+fn random_id() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}

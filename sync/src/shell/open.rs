@@ -1,0 +1,239 @@
+//! What a start finds, before any network: who we are, what is in force, what is still to be done.
+//!
+//! The disk is no witness: every kept envelope is proved again with the pinned key. What cannot be
+//! proved is dropped, the generation before it takes its place, and everything that playing can go
+//! on without is a trouble and not an error.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ed25519_dalek::SigningKey;
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+use vitrine_config::limits;
+use vitrine_config::time::{Clock, Mono};
+use vitrine_wire::Digest;
+
+use super::content::{Content, Pending, complained};
+use super::{Shell, Ways};
+use crate::accept::{self, Accepted, Seen};
+use crate::cache::Cache;
+use crate::cloud::Cloud;
+use crate::error::{StartError, chain};
+use crate::identity::{Account, device_key};
+use crate::model::{Live, Manifest};
+use crate::session::Session;
+use crate::store::{self, Generation};
+use crate::{Connection, Event, Options, Paired, Tuning, durable};
+
+/// What a start found.
+pub(crate) struct Opened {
+    store: store::Handle,
+    cache: Cache,
+    key: Option<SigningKey>,
+    account: Option<Account>,
+    live: Option<Arc<Live>>,
+    previous: Option<Manifest>,
+    pending: Option<Manifest>,
+    seen: Option<Seen>,
+    latest_time: Option<Timestamp>,
+    troubles: Vec<Trouble>,
+}
+
+/// Code and detail.
+type Trouble = (&'static str, String);
+
+/// Opens everything in the state directory.
+///
+/// # Errors
+///
+/// The directory, the store or the cache cannot be used at all.
+pub(crate) async fn open(options: &Options) -> Result<Opened, StartError> {
+    let dir = &options.state_dir;
+    durable::make_dir(dir, 0o700)
+        .map_err(|error| StartError::new("make the state directory", &error))?;
+    let (store, found) = store::start(dir)?;
+    let mut troubles = Vec::new();
+    troubles.extend(found.rebuilt.map(|why| ("store_rebuilt", why)));
+    let seed = rand::random();
+    let key = noted("device_key", device_key(dir, seed), &mut troubles);
+    let account = noted("account", Account::load(dir), &mut troubles).flatten();
+    // An account that cannot be read is not "nobody's device": without it, no pairing either.
+    let key = key.filter(|_| !troubles.iter().any(|(code, _)| *code == "account"));
+    let mut proving = Proving { store: &store, account: account.as_ref(), troubles };
+    let live = proving.live().await;
+    let pending = proving.pending().await;
+    let previous = proving.previous().await;
+    let mut troubles = proving.troubles;
+    let highest = noted("store", store.highest_version().await, &mut troubles).unwrap_or(0);
+    let seen = seen(highest, [&pending, &live]);
+    let latest_time = noted("store", store.latest_time().await, &mut troubles).flatten();
+    let wanted = sizes([&live, &pending, &previous]);
+    let (cache, amiss) = Cache::open(dir.join("assets"), &wanted)
+        .map_err(|error| StartError::new("open the cache", &error))?;
+    troubles.extend(amiss.into_iter().map(|text| ("cache", text)));
+    let live = live.map(|live| Arc::new(in_force(live.manifest, &cache)));
+    let [pending, previous] = [pending, previous].map(|kept| kept.map(|kept| kept.manifest));
+    Ok(Opened { store, cache, key, account, live, previous, pending, seen, latest_time, troubles })
+}
+
+impl Opened {
+    /// The first word to the player.
+    pub(crate) fn started(&self) -> Event {
+        let paired = self.account.as_ref().map(|account| Paired {
+            tenant: account.tenant.clone(),
+            device: account.device.clone(),
+        });
+        Event::Started { live: self.live.clone(), paired, latest_time: self.latest_time }
+    }
+
+    /// Notes something else that went wrong at start.
+    pub(crate) fn note(&mut self, code: &'static str, detail: String) {
+        self.troubles.push((code, detail));
+    }
+}
+
+impl<C: Cloud> Shell<C> {
+    /// The loop, ready to run.
+    pub(crate) fn new(
+        opened: Opened,
+        (options, tuning): (Options, Tuning),
+        cloud: Option<C>,
+        clock: Arc<dyn Clock>,
+        sink: Box<dyn Fn(Event) + Send>,
+    ) -> Shell<C> {
+        let now = clock.now();
+        // Whoever stands before an unpaired screen waits for its code; paired ones come in turn.
+        let spread = options.first_contact_spread.mul_f64(rand::random());
+        let first = if opened.account.is_some() { now.mono.after(spread) } else { now.mono };
+        let url = options.cloud_url.clone().unwrap_or_default();
+        let pending = opened.pending.map(|m| Pending { manifest: Arc::new(m), since: now.mono });
+        let mut content = Content::default();
+        content.forget(Mono::default());
+        (content.live, content.previous) = (opened.live, opened.previous);
+        (content.pending, content.seen) = (pending, opened.seen);
+        let cloud = cloud.filter(|_| opened.key.is_some()).map(Arc::new);
+        let store = Arc::new(opened.store);
+        Shell {
+            ways: Ways { cloud, store, cache: opened.cache, clock, sink },
+            options,
+            tuning,
+            key: opened.key,
+            session: Session::new(url, opened.account, first),
+            connection: Connection::Off,
+            content,
+            transfers: Default::default(),
+            progress: Default::default(),
+            outbox: Default::default(),
+            push: super::push::Push::new(),
+            note_time: Default::default(),
+            tasks: JoinSet::new(),
+            troubles: opened.troubles,
+        }
+    }
+
+    /// What is done once, after the player knows what to show.
+    pub(super) async fn begin(&mut self) {
+        let now = self.now();
+        if self.ways.cloud.is_some() {
+            self.connected(Connection::Connecting);
+        } else {
+            self.say(Event::Connection(Connection::Off));
+        }
+        for (code, detail) in std::mem::take(&mut self.troubles) {
+            self.trouble(code, detail).await;
+        }
+        let cut = self.ways.store.begun_but_not_ended().await.unwrap_or_default();
+        for order in cut {
+            self.end_order(order, Err("cut off by a stop or a crash".into()), now).await;
+        }
+        let newest = self.content.pending.as_ref().map(|pending| pending.manifest.orders.clone());
+        let live = || self.content.live.as_ref().map(|live| live.manifest.orders.clone());
+        let orders = newest.or_else(live).unwrap_or_default();
+        self.take_orders(&orders, now).await;
+        self.outbox.records.want(now.mono);
+        self.note_time.want(now.mono);
+    }
+}
+
+/// Reads kept generations and believes only what the pinned key proves.
+struct Proving<'a> {
+    store: &'a store::Handle,
+    account: Option<&'a Account>,
+    troubles: Vec<Trouble>,
+}
+
+impl Proving<'_> {
+    /// The live one, or the newest before it that can be proved.
+    async fn live(&mut self) -> Option<Accepted> {
+        for _ in 0..=limits::GENERATIONS_KEPT {
+            let kept = noted("store", self.store.live().await, &mut self.troubles)??;
+            let version = kept.version;
+            if let Some(live) = self.prove(kept)? {
+                return Some(live);
+            }
+            noted("store", self.store.discard(version).await, &mut self.troubles)?;
+        }
+        None
+    }
+
+    async fn pending(&mut self) -> Option<Accepted> {
+        let kept = noted("store", self.store.pending().await, &mut self.troubles)??;
+        let version = kept.version;
+        let pending = self.prove(kept)?;
+        if pending.is_none() {
+            noted("store", self.store.discard(version).await, &mut self.troubles)?;
+        }
+        pending
+    }
+
+    async fn previous(&mut self) -> Option<Accepted> {
+        let kept = noted("store", self.store.previous().await, &mut self.troubles)??;
+        self.account.and_then(|account| accept::prove(&kept.envelope, account).ok())
+    }
+
+    /// Outer None: nobody's device, nothing can be proved. Inner None: disproved.
+    fn prove(&mut self, kept: Generation) -> Option<Option<Accepted>> {
+        let account = self.account?;
+        Some(match accept::prove(&kept.envelope, account) {
+            Ok(accepted) => {
+                if !accepted.complaints.is_empty() {
+                    let text = complained(kept.version, &accepted.complaints);
+                    tracing::info!(text, "sync: kept manifest");
+                }
+                Some(accepted)
+            }
+            Err(refusal) => {
+                let detail = format!("kept version {}: {refusal}; dropped", kept.version);
+                self.troubles.push((refusal.code(), detail));
+                None
+            }
+        })
+    }
+}
+
+/// A result, or None with a note.
+fn noted<T, E: std::error::Error>(
+    code: &'static str,
+    result: Result<T, E>,
+    troubles: &mut Vec<Trouble>,
+) -> Option<T> {
+    result.map_err(|error| troubles.push((code, chain(&error)))).ok()
+}
+
+/// The newest manifest ever believed; its bytes may be lost.
+fn seen(highest: u64, kept: [&Option<Accepted>; 2]) -> Option<Seen> {
+    let newest = kept.into_iter().flatten().map(|kept| kept.seen).find(|s| s.version >= highest);
+    newest.or((highest > 0).then_some(Seen { version: highest, payload: None }))
+}
+
+fn sizes(kept: [&Option<Accepted>; 3]) -> BTreeMap<Digest, u64> {
+    let assets = kept.into_iter().flatten().flat_map(|kept| &kept.manifest.assets);
+    assets.map(|(digest, asset)| (*digest, asset.size_bytes)).collect()
+}
+
+fn in_force(manifest: Manifest, cache: &Cache) -> Live {
+    let absent = manifest.assets.keys().filter(|asset| !cache.contains(asset));
+    let missing = absent.copied().collect();
+    Live { manifest, files: cache.files(), missing }
+}

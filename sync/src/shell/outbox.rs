@@ -1,0 +1,217 @@
+//! Records and pictures in the loop: kept first, sent in batches, forgotten when acknowledged.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use vitrine_config::time::Now;
+use vitrine_wire::record::{BATCH_MAX, Batch, Body, Fault, OrderResult, Record};
+
+use super::errand::Errand;
+use super::{Done, Shell, record};
+use crate::cloud::{Answer, Cloud};
+use crate::error::{CloudError, Failure, chain};
+use crate::session::Pass;
+use crate::store::{self, StoreError};
+
+/// Records that come close together go in one batch.
+const COALESCE: Duration = Duration::from_secs(2);
+/// Pictures that wait to be sent, a few megabytes each; a person asks for one at a time.
+const PICTURES: usize = 4;
+/// HTTP status of a body that is longer than the other side takes.
+const TOO_LARGE: u16 = 413;
+/// Failures after which a picture is given up: with the back-off some ten minutes.
+const PICTURE_TRIES: u32 = 10;
+
+/// A batch that reached the cloud.
+#[derive(Debug)]
+pub(super) struct Sent {
+    sent: usize,
+    acknowledged: usize,
+    server_time: Option<jiff::Timestamp>,
+}
+
+/// Why a batch did not.
+#[derive(Debug)]
+pub(super) enum NotSent {
+    Cloud(CloudError),
+    Store(StoreError),
+}
+
+#[derive(Debug)]
+struct Picture {
+    order: String,
+    png: Arc<Vec<u8>>,
+}
+
+/// See the head of this file.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    pub(super) records: Errand,
+    pub(super) pictures: Errand,
+    waiting: VecDeque<Picture>,
+    /// Kept since the last batch went.
+    fresh: usize,
+    /// Records that went for want of room or could not be kept; said with the next batch.
+    lost: usize,
+    /// Records in the next batch: fewer after the cloud called one too large.
+    most: Option<usize>,
+}
+
+impl<C: Cloud> Shell<C> {
+    /// Puts records into the store, all or none. Results end their orders.
+    pub(super) async fn keep(&mut self, records: Vec<Record>, now: Now) {
+        if records.is_empty() {
+            return;
+        }
+        let count = records.len();
+        let is_result = |record: &Record| matches!(record.body, Body::OrderResult(_));
+        let (results, plain): (Vec<_>, Vec<_>) = records.into_iter().partition(is_result);
+        if !plain.is_empty() {
+            let few = plain.len();
+            let kept = self.ways.store.append_records(plain).await;
+            self.kept(few, kept);
+        }
+        for result in results {
+            if let Body::OrderResult(OrderResult { order, .. }) = &result.body {
+                let kept = self.ways.store.end_order(order.clone(), result.clone()).await;
+                self.kept(1, kept);
+            }
+        }
+        self.outbox.fresh += count;
+        let full = self.outbox.fresh >= BATCH_MAX;
+        self.outbox.records.want(if full { now.mono } else { now.mono.after(COALESCE) });
+    }
+
+    fn kept(&mut self, count: usize, kept: Result<usize, StoreError>) {
+        match kept {
+            Ok(dropped) => self.outbox.lost += dropped,
+            Err(error) => {
+                tracing::warn!(count, error = chain(&error), "sync: records are not kept");
+                self.outbox.lost += count;
+            }
+        }
+    }
+
+    pub(super) fn send_records(&mut self, cloud: &Arc<C>, pass: &Pass, now: Now) {
+        if !self.outbox.records.start(now) {
+            return;
+        }
+        self.outbox.fresh = 0;
+        let most = self.outbox.most.unwrap_or(BATCH_MAX);
+        let (cloud, store, pass) = (Arc::clone(cloud), Arc::clone(&self.ways.store), pass.clone());
+        self.tasks.spawn(async move { Done::Records(send(&*cloud, &store, pass, most).await) });
+    }
+
+    pub(super) async fn records_sent(&mut self, result: Result<Sent, NotSent>, now: Now) {
+        match result {
+            Ok(Sent { sent, acknowledged, server_time }) => {
+                self.session.heard(server_time, now);
+                self.outbox.most = None;
+                let more = sent > 0 && (acknowledged < sent || sent >= BATCH_MAX);
+                self.outbox.records.worked(more.then_some(now.mono));
+                self.say_lost(now).await;
+            }
+            Err(NotSent::Store(error)) => {
+                tracing::warn!(error = chain(&error), "sync: records are not sent");
+                self.outbox.records.failed(None, now, rand::random());
+            }
+            Err(NotSent::Cloud(error)) => {
+                self.call_failed(&error, now);
+                if error.wants_token() {
+                    return self.outbox.records.put_off(now);
+                }
+                if error.status() == Some(TOO_LARGE) {
+                    let most = self.outbox.most.unwrap_or(BATCH_MAX);
+                    self.outbox.most = Some((most / 2).max(1));
+                }
+                self.outbox.records.failed(error.retry_after, now, rand::random());
+            }
+        }
+    }
+
+    async fn say_lost(&mut self, now: Now) {
+        let lost = std::mem::take(&mut self.outbox.lost);
+        if lost > 0 {
+            let detail = format!("{lost} records were lost: the outbox was full or not writable");
+            let fault = Fault { code: "records_lost".into(), detail };
+            self.keep(vec![record(Body::Fault(fault), now)], now).await;
+        }
+    }
+
+    /// Takes a picture to send.
+    pub(super) async fn picture(&mut self, order: String, png: Arc<Vec<u8>>, now: Now) {
+        if self.outbox.waiting.len() >= PICTURES {
+            let detail = format!("{PICTURES} other pictures wait to be sent");
+            return self.end_order(order, Err(detail), now).await;
+        }
+        self.outbox.waiting.push_back(Picture { order, png });
+        self.outbox.pictures.want(now.mono);
+    }
+
+    pub(super) fn send_screenshot(&mut self, cloud: &Arc<C>, pass: &Pass, now: Now) {
+        let Some(Picture { order, png }) = self.outbox.waiting.front() else { return };
+        let (order, png) = (order.clone(), Arc::clone(png));
+        if self.outbox.pictures.start(now) {
+            let (cloud, pass) = (Arc::clone(cloud), pass.clone());
+            self.tasks.spawn(async move {
+                Done::Screenshot(cloud.screenshot(pass, order, png).await.map(|_| ()))
+            });
+        }
+    }
+
+    pub(super) async fn screenshot_sent(&mut self, result: Result<(), CloudError>, now: Now) {
+        if let Err(error) = &result {
+            self.call_failed(error, now);
+            if error.wants_token() {
+                return self.outbox.pictures.put_off(now);
+            }
+            self.outbox.pictures.failed(error.retry_after, now, rand::random());
+            if self.outbox.pictures.failures() < PICTURE_TRIES {
+                return;
+            }
+        }
+        self.outbox.pictures.worked(None);
+        if let Some(picture) = self.outbox.waiting.pop_front() {
+            let result = result.map(|()| "sent".into()).map_err(|error| error.to_string());
+            self.end_order(picture.order, result, now).await;
+        }
+        if !self.outbox.waiting.is_empty() {
+            self.outbox.pictures.want(now.mono);
+        }
+    }
+
+    /// Ends an order and tells the cloud.
+    pub(super) async fn end_order(&mut self, id: String, how: Result<String, String>, now: Now) {
+        let done = how.is_ok();
+        let detail = how.unwrap_or_else(|why| why);
+        let result = OrderResult { order: id, done, detail };
+        self.keep(vec![record(Body::OrderResult(result), now)], now).await;
+    }
+}
+
+/// Sends the oldest records and forgets those that the cloud now keeps.
+async fn send<C: Cloud>(
+    cloud: &C,
+    store: &store::Handle,
+    pass: Pass,
+    most: usize,
+) -> Result<Sent, NotSent> {
+    let records = store.oldest_records(most).await.map_err(NotSent::Store)?;
+    let sent = records.len();
+    if sent == 0 {
+        return Ok(Sent { sent, acknowledged: 0, server_time: None });
+    }
+    let ours: BTreeSet<String> = records.iter().map(|record| record.id.clone()).collect();
+    let answer = cloud.records(pass, Batch { records }).await.map_err(NotSent::Cloud)?;
+    let Answer { value, server_time } = answer;
+    let kept: Vec<String> = value.ids.into_iter().filter(|id| ours.contains(id)).collect();
+    let acknowledged = kept.len();
+    if acknowledged == 0 {
+        let text = format!("none of {sent} records is acknowledged");
+        let failure = Failure::Strange(text);
+        return Err(NotSent::Cloud(CloudError::new("POST records", failure)));
+    }
+    store.acknowledge(kept).await.map_err(NotSent::Store)?;
+    Ok(Sent { sent, acknowledged, server_time })
+}

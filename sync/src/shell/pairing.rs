@@ -1,0 +1,172 @@
+//! The session in the loop: its questions asked, its answers carried out.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ed25519_dalek::SigningKey;
+use jiff::Timestamp;
+use tokio::task::spawn_blocking;
+use vitrine_config::time::Now;
+use vitrine_wire::auth::{Assertion, PairingAnswer, PairingRequest, TokenRequest, fingerprint};
+
+use super::{Done, Shell, random_id};
+use crate::cloud::{Cloud, Told};
+use crate::error::{CloudError, Failure, chain};
+use crate::identity::Account;
+use crate::model::Manifest;
+use crate::session::{Ask, Effect, Grant, Reply};
+use crate::{Connection, Event, Paired, Pairing};
+
+/// Life of an assertion: as short as two clocks allow.
+const ASSERTION_LIFE_S: i64 = 120;
+
+impl<C: Cloud> Shell<C> {
+    pub(super) fn ask(&mut self, cloud: &Arc<C>, now: Now) {
+        let Some(key) = &self.key else { return };
+        let Some(ask) = self.session.due(now) else { return };
+        let cloud = Arc::clone(cloud);
+        match ask {
+            Ask::Pairing => {
+                let request = PairingRequest {
+                    public_key: STANDARD.encode(key.verifying_key().as_bytes()),
+                    name: self.options.name.clone(),
+                    model: self.options.model.clone(),
+                    release: self.options.release.clone(),
+                };
+                self.tasks.spawn(async move {
+                    let (told, at) = taken(cloud.pairing(request).await);
+                    Done::Reply(Reply::Pairing(told), at)
+                });
+            }
+            Ask::Token(grant) => {
+                let aud = self.options.cloud_url.clone().unwrap_or_default();
+                let request = token_request(grant, key, aud);
+                self.tasks.spawn(async move {
+                    let (told, at) = match request {
+                        Ok(request) => taken(cloud.token(request).await),
+                        Err(error) => (Err(error), None),
+                    };
+                    Done::Reply(Reply::Token(told), at)
+                });
+            }
+        }
+    }
+
+    pub(super) async fn replied(&mut self, reply: Reply, at: Option<Timestamp>, now: Now) {
+        self.session.heard(at, now);
+        match &reply {
+            Reply::Pairing(Err(error)) | Reply::Token(Err(error)) if error.status().is_none() => {
+                self.connected(Connection::Offline { why: error.to_string() });
+            }
+            Reply::Pairing(_) | Reply::Token(_) => {}
+        }
+        for effect in self.session.answered(reply, now, rand::random()) {
+            match effect {
+                Effect::Show(answer) => self.show(answer),
+                Effect::Paired(account) => self.paired(account, now).await,
+                Effect::Unpaired => self.say(Event::Unpaired),
+                Effect::Trouble { code, detail } => self.trouble(code, detail).await,
+            }
+        }
+    }
+
+    fn show(&self, answer: PairingAnswer) {
+        let Some(key) = &self.key else { return };
+        self.say(Event::Pairing(Pairing {
+            user_code: answer.user_code,
+            verification_uri: answer.verification_uri,
+            verification_uri_complete: answer.verification_uri_complete,
+            fingerprint: fingerprint(&key.verifying_key().to_bytes()),
+        }));
+    }
+
+    /// Makes the account the device's own. Whatever was another's goes first, so that no crash
+    /// leaves one tenant's bytes under another's name.
+    async fn paired(&mut self, account: Account, now: Now) {
+        let before = Account::load(&self.options.state_dir).ok().flatten();
+        if let Err(detail) = self.make_way(before.as_ref(), &account, now).await {
+            return self.trouble("tenant_not_forgotten", detail).await;
+        }
+        if let Err(error) = account.save(&self.options.state_dir) {
+            // Plays until the next start, which then pairs anew.
+            self.trouble("account_not_kept", chain(&error)).await;
+        }
+        tracing::info!(tenant = account.tenant, device = account.device, "sync: paired");
+        self.say(Event::Paired(Paired { tenant: account.tenant, device: account.device }));
+        self.content.poll.hurry(now);
+    }
+
+    async fn make_way(
+        &mut self,
+        before: Option<&Account>,
+        account: &Account,
+        now: Now,
+    ) -> Result<(), String> {
+        let Some(before) = before.filter(|before| !same_owner(before, account)) else {
+            return Ok(());
+        };
+        self.drop_calls().await;
+        self.ways.store.forget_tenant().await.map_err(|error| chain(&error))?;
+        let live = self.content.live.take();
+        self.content.forget(now.mono);
+        if before.tenant == account.tenant {
+            // The same people's content: it stays on the screen until the new device has its own.
+            self.content.live = live;
+            return Ok(());
+        }
+        let cache = self.ways.cache.clone();
+        let wiped = spawn_blocking(move || cache.wipe()).await;
+        wiped.map_err(|error| chain(&error))?.map_err(|error| chain(&error))?;
+        self.say_live(nothing(account), Default::default(), now);
+        self.content.live = None;
+        Ok(())
+    }
+}
+
+/// Whether manifests made for the one are good for the other.
+fn same_owner(before: &Account, after: &Account) -> bool {
+    (&before.tenant, &before.device, &before.tenant_key)
+        == (&after.tenant, &after.device, &after.tenant_key)
+}
+
+/// What a new tenant's device plays before anything has come.
+fn nothing(account: &Account) -> Manifest {
+    Manifest {
+        version: 0,
+        tenant: account.tenant.clone(),
+        device: account.device.clone(),
+        not_after: None,
+        assets: Default::default(),
+        playlists: Default::default(),
+        layouts: Default::default(),
+        schedule: Vec::new(),
+        orders: Vec::new(),
+    }
+}
+
+fn token_request(grant: Grant, key: &SigningKey, aud: String) -> Result<TokenRequest, CloudError> {
+    Ok(match grant {
+        Grant::DeviceCode(device_code) => TokenRequest::DeviceCode { device_code },
+        Grant::Refresh(refresh_token) => TokenRequest::Refresh { refresh_token },
+        Grant::Assertion { device, at } => {
+            let iat = at.as_second();
+            let (iss, exp) = (device.clone(), iat + ASSERTION_LIFE_S);
+            let claims = Assertion { iss, sub: device, aud, iat, exp, jti: random_id() };
+            let assertion = claims.sign(key).map_err(|error| {
+                CloudError::new("sign assertion", Failure::Strange(error.to_string()))
+            })?;
+            TokenRequest::Assertion { assertion }
+        }
+    })
+}
+
+fn taken<T>(told: Told<T>) -> (Result<T, CloudError>, Option<Timestamp>) {
+    match told {
+        Ok(answer) => (Ok(answer.value), answer.server_time),
+        Err(error) => {
+            let at = error.server_time;
+            (Err(error), at)
+        }
+    }
+}
