@@ -36,7 +36,7 @@ pub struct Sync {
 /// again later or count it: what is dropped here is lost.
 #[derive(Debug, thiserror::Error)]
 #[error("sync takes no requests at the moment")]
-pub struct Full(pub Request);
+pub struct Full(pub Box<Request>);
 
 impl Sync {
     /// Opens store and cache and starts the `sync` and `store` threads. Returns when the stored state
@@ -78,7 +78,7 @@ impl Sync {
     ///
     /// The inbox is full or sync has ended; the request comes back.
     pub fn post(&self, request: Request) -> Result<(), Full> {
-        self.inbox.try_send(request).map_err(|error| Full(error.into_inner()))
+        self.inbox.try_send(request).map_err(|error| Full(Box::new(error.into_inner())))
     }
 
     /// Stops. What was posted before is kept; calls that are under way are dropped. Returns whether
