@@ -11,8 +11,9 @@
 //!
 //! Not here: pairing and tokens (`session`), signing (`wire::auth`).
 
-use std::fs::File;
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -84,7 +85,8 @@ pub(crate) enum IdentityError {
     },
 }
 
-/// Reads the device key; at the very first start makes it from `seed`, 32 fresh random bytes.
+/// Reads the device key; at the very first start makes it from `seed`, 32 fresh random bytes. The
+/// state directory must be there.
 ///
 /// # Errors
 ///
@@ -94,7 +96,10 @@ pub(crate) fn device_key(state_dir: &Path, seed: [u8; 32]) -> Result<SigningKey,
     let path = state_dir.join("device.key");
     let account = state_dir.join("account.json");
     match read(&path)? {
-        Some(der) => parse_key(&der, path),
+        Some(der) => {
+            keep_to_ourselves(&path)?;
+            parse_key(&der, path)
+        }
         None if account.exists() => Err(IdentityError::KeyLost { key: path, account }),
         None => make_key(path, seed),
     }
@@ -105,6 +110,17 @@ fn parse_key(der: &[u8], path: PathBuf) -> Result<SigningKey, IdentityError> {
         let found = format!("{} bytes, {error}", der.len());
         IdentityError::Key { path, found }
     })
+}
+
+/// A key that came back from a copy may be open to others.
+fn keep_to_ourselves(path: &Path) -> Result<(), IdentityError> {
+    let about = fs::metadata(path).map_err(failed("look at", path))?;
+    if about.permissions().mode() & 0o077 != 0 {
+        tracing::warn!(path = %path.display(), "device key: others could read it; closed to them");
+        let ours = Permissions::from_mode(0o400);
+        fs::set_permissions(path, ours).map_err(failed("close to others", path))?;
+    }
+    Ok(())
 }
 
 fn make_key(path: PathBuf, seed: [u8; 32]) -> Result<SigningKey, IdentityError> {
@@ -213,8 +229,6 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Identi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt;
 
     fn account() -> Account {
         Account {
@@ -258,6 +272,16 @@ mod tests {
             assert!(error.contains("pair this device anew"), "case {case:?}: {error}");
             assert_eq!(fs::read(&path).unwrap(), bytes, "case {case:?}: the file changed");
         }
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_closed_to_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("device.key");
+        device_key(dir.path(), [1; 32]).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(device_key(dir.path(), [2; 32]).unwrap().to_bytes(), [1; 32]);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o400);
     }
 
     #[test]

@@ -112,3 +112,10 @@ pub(crate) struct CacheError {
     #[source]
     pub(super) source: io::Error,
 }
+
+impl CacheError {
+    /// With its cause, in one line.
+    pub(super) fn detail(&self) -> String {
+        format!("{self}: {}", self.source)
+    }
+}

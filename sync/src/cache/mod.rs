@@ -50,7 +50,8 @@ pub(crate) struct Cache {
 impl Cache {
     /// Looks at what is in `root` (making it if need be) and tidies: files of a length other than
     /// `wanted` says go, partial downloads of what is not in `wanted` go, foreign names stay and are
-    /// not counted. Also says what was found amiss, one text each. Blocks; reads no file's bytes.
+    /// not counted. Also says what was found amiss, one text each; what cannot be tidied because the
+    /// disk says no is no obstacle. Blocks; reads no file's bytes.
     pub(crate) fn open(
         root: PathBuf,
         wanted: &BTreeMap<Digest, u64>,
@@ -60,7 +61,9 @@ impl Cache {
         let mut amiss = Vec::new();
         let held = scan::files(&root, wanted, &mut amiss)?;
         let cache = Cache { root: root.into(), held: Arc::new(Mutex::new(held)) };
-        cache.keep_parts(&wanted.keys().copied().collect())?;
+        if let Err(error) = cache.keep_parts(&wanted.keys().copied().collect()) {
+            amiss.push(error.detail());
+        }
         Ok((cache, amiss))
     }
 
@@ -118,14 +121,13 @@ impl Cache {
         }
     }
 
-    /// Removes every file and every part for good: another tenant's bytes are none of the next
+    /// Removes everything in the directory for good: another tenant's bytes are none of the next
     /// one's business. No download may be under way.
     pub(crate) fn wipe(&self) -> Result<(), CacheError> {
-        for asset in self.held().into_keys() {
-            self.remove(&asset)?;
-        }
-        self.keep_parts(&BTreeSet::new())?;
-        scan::sync(&self.root)
+        self.lock().clear();
+        scan::wipe(&self.root)?;
+        let parts = self.root.join("parts");
+        durable::make_dir(&parts, 0o755).map_err(failed("make the directory", &parts))
     }
 
     /// Where the bytes of a download gather.

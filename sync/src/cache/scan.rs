@@ -18,16 +18,17 @@ pub(super) fn files(
     amiss: &mut Vec<String>,
 ) -> Result<BTreeMap<Digest, Held>, CacheError> {
     let mut held = BTreeMap::new();
-    for entry in homes(root)? {
-        let Some((asset, found)) = asset_file(&entry)? else { continue };
+    for entry in homes(root, amiss)? {
+        let Some((asset, found)) = asset_file(&entry) else { continue };
         match wanted.get(&asset) {
             Some(&bytes) if bytes != found.bytes => {
-                let path = entry.path();
-                fs::remove_file(&path).map_err(failed("remove", &path))?;
                 amiss.push(format!(
                     "asset {asset}: {} bytes on disk, want {bytes}; removed, to be fetched again",
                     found.bytes
                 ));
+                let path = entry.path();
+                let removed = fs::remove_file(&path).map_err(failed("remove", &path));
+                amiss.extend(removed.err().map(|error| error.detail()));
             }
             _ => drop(held.insert(asset, found)),
         }
@@ -42,43 +43,45 @@ pub(super) fn parts(dir: &Path) -> Result<BTreeMap<Digest, u64>, CacheError> {
         let name = entry.file_name();
         let asset = name.to_str().and_then(|name| name.strip_suffix(".part")?.parse().ok());
         if let Some(asset) = asset {
-            parts.insert(asset, metadata(&entry)?.len());
+            let about = entry.metadata().map_err(failed("look at", &entry.path()))?;
+            parts.insert(asset, about.len());
         }
     }
     Ok(parts)
 }
 
-/// Brings the absence of removed files to the medium.
-pub(super) fn sync(root: &Path) -> Result<(), CacheError> {
-    for dir in list(root)?.iter().filter(|entry| is_dir(entry)) {
-        let path = dir.path();
-        durable::sync_dir(&path).map_err(failed("bring to the medium", &path))?;
+/// Removes everything under `root`, and brings its absence to the medium.
+pub(super) fn wipe(root: &Path) -> Result<(), CacheError> {
+    for entry in list(root)? {
+        let path = entry.path();
+        let removed =
+            if is_dir(&entry) { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        removed.map_err(failed("remove", &path))?;
     }
-    Ok(())
+    durable::sync_dir(root).map_err(failed("bring to the medium", root))
 }
 
-/// Everything in the directories of two digits.
-fn homes(root: &Path) -> Result<Vec<DirEntry>, CacheError> {
+/// Everything in the directories of two digits. One that cannot be read costs what lies in it.
+fn homes(root: &Path, amiss: &mut Vec<String>) -> Result<Vec<DirEntry>, CacheError> {
     let mut all = Vec::new();
-    for dir in list(root)? {
-        if dir.file_name().len() == 2 && is_dir(&dir) {
-            all.extend(list(&dir.path())?);
+    for dir in list(root)?.iter().filter(|dir| dir.file_name().len() == 2 && is_dir(dir)) {
+        match list(&dir.path()) {
+            Ok(entries) => all.extend(entries),
+            Err(error) => amiss.push(error.detail()),
         }
     }
     Ok(all)
 }
 
 /// The asset that an entry is: a plain file, named by a digest, in the directory of its first two
-/// digits.
-fn asset_file(entry: &DirEntry) -> Result<Option<(Digest, Held)>, CacheError> {
+/// digits. One that cannot even be looked at is none.
+fn asset_file(entry: &DirEntry) -> Option<(Digest, Held)> {
     let (path, name) = (entry.path(), entry.file_name());
-    let Some(asset) = name.to_str().and_then(|name| name.parse::<Digest>().ok()) else {
-        return Ok(None);
-    };
-    let home = path.parent().and_then(Path::file_name).and_then(|home| home.to_str());
-    let at_home = home.is_some_and(|home| asset.to_string().starts_with(home));
-    let about = metadata(entry)?;
-    Ok((at_home && about.is_file()).then(|| (asset, held(&about))))
+    let asset: Digest = name.to_str()?.parse().ok()?;
+    let home = path.parent()?.file_name()?.to_str()?;
+    let about = entry.metadata().ok()?;
+    let ours = about.is_file() && asset.to_string().starts_with(home);
+    ours.then(|| (asset, held(&about)))
 }
 
 /// What the file system says about a file. One with no usable time counts as the oldest.
@@ -94,9 +97,4 @@ fn list(dir: &Path) -> Result<Vec<DirEntry>, CacheError> {
 
 fn is_dir(entry: &DirEntry) -> bool {
     entry.file_type().is_ok_and(|kind| kind.is_dir())
-}
-
-/// Does not follow links.
-fn metadata(entry: &DirEntry) -> Result<Metadata, CacheError> {
-    entry.metadata().map_err(failed("look at", &entry.path()))
 }

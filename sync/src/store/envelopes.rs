@@ -37,11 +37,14 @@ pub(super) struct Envelopes {
 }
 
 impl Envelopes {
+    /// Those of a state directory; touches nothing.
+    pub(super) fn at(state_dir: &Path) -> Envelopes {
+        Envelopes { dir: state_dir.join("generations") }
+    }
+
     /// Makes the directory if need be.
-    pub(super) fn open(state_dir: &Path) -> io::Result<Envelopes> {
-        let dir = state_dir.join("generations");
-        durable::make_dir(&dir, 0o700)?;
-        Ok(Envelopes { dir })
+    pub(super) fn make(&self) -> io::Result<()> {
+        durable::make_dir(&self.dir, 0o700)
     }
 
     /// Versions that have a file, ascending. Other names are not ours.

@@ -76,6 +76,11 @@ pub(crate) enum StoreError {
         #[source]
         source: serde_json::Error,
     },
+    /// The disk cannot be written in this run.
+    #[error(
+        "store: the disk cannot be written, so nothing may be begun that must not happen twice"
+    )]
+    Volatile,
     /// The store's thread has ended.
     #[error("store: stopped")]
     Stopped,

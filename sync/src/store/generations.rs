@@ -150,7 +150,8 @@ fn insert(all: &Transaction<'_>, new: &Generation) -> Result<(), StoreError> {
 }
 
 fn raise_highest(all: &Transaction<'_>, version: u64) -> Result<(), StoreError> {
-    let sql = "UPDATE fact SET highest_version = max(highest_version, ?1)";
+    // The condition spares the flash: an update to the same value is written all the same.
+    let sql = "UPDATE fact SET highest_version = ?1 WHERE highest_version < ?1";
     all.execute(sql, [column(version)?]).map(drop).map_err(sql_failed("note the highest version"))
 }
 

@@ -46,6 +46,10 @@ pub(crate) struct Opened {
     /// Why the database was moved aside and a new one filled from the envelope files. Records in it
     /// are lost and orders in it may be taken for new ones. Worth a fault record.
     pub(crate) rebuilt: Option<String>,
+    /// Why nothing is kept durably in this run: the disk does not let us write. What was live plays
+    /// on, from the envelope files; manifests and orders are refused; records are kept in memory.
+    /// Worth telling a person.
+    pub(crate) volatile: Option<String>,
 }
 
 /// A manifest as it came, with when it came.
@@ -67,10 +71,17 @@ pub(crate) struct Store {
     /// None after a failure: whatever the connection believes to have written may not be there, so
     /// the next request opens the database anew.
     db: Option<Connection>,
+    /// The last connection met damage.
+    damaged: bool,
+    /// The connection is to a database in memory.
+    volatile: bool,
     outbox_most: usize,
-    /// Held until the store is dropped.
-    _lock: File,
+    /// Held until the store is dropped. None: the disk does not even let us take it.
+    lock: Option<File>,
 }
+
+/// Records kept in memory while the disk cannot be written: a day of a busy screen, 4 MB.
+const VOLATILE_RECORDS: usize = 10_000;
 
 impl Store {
     /// Opens the store in `state_dir`, making what is not there and replacing what is broken. Blocks
@@ -78,21 +89,49 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Another process holds it, the disk cannot be written, or SQLite is too old.
+    /// Another process holds it, or SQLite is too old. A disk that cannot be written is none: see
+    /// [`Opened::volatile`].
     pub(crate) fn open(state_dir: &Path) -> Result<(Store, Opened), StoreError> {
         open::check_sqlite()?;
-        durable::make_dir(state_dir, 0o755).map_err(io_failed("make the directory", state_dir))?;
-        let lock = open::lock(state_dir)?;
-        let files = Envelopes::open(state_dir).map_err(io_failed("make generations", state_dir))?;
-        let (dir, outbox_most) = (state_dir.to_owned(), OUTBOX_RECORDS);
-        let mut store = Store { dir, files, db: None, outbox_most, _lock: lock };
-        let opened = store.reopen()?;
+        let mut store = Store {
+            dir: state_dir.to_owned(),
+            files: Envelopes::at(state_dir),
+            db: None,
+            damaged: false,
+            volatile: false,
+            outbox_most: OUTBOX_RECORDS,
+            lock: None,
+        };
+        let opened = match store.open_on_disk() {
+            Err(error @ (StoreError::Io { .. } | StoreError::Sqlite { .. })) => {
+                store.open_in_memory(&error)?
+            }
+            other => other?,
+        };
         Ok((store, opened))
+    }
+
+    fn open_on_disk(&mut self) -> Result<Opened, StoreError> {
+        durable::make_dir(&self.dir, 0o755).map_err(io_failed("make the directory", &self.dir))?;
+        self.lock = Some(open::lock(&self.dir)?);
+        self.files.make().map_err(self.files.failed("make the directory"))?;
+        self.reopen()
+    }
+
+    /// The way out when the disk says no: what the envelope files tell, and a memory that ends with
+    /// the process.
+    fn open_in_memory(&mut self, why: &StoreError) -> Result<Opened, StoreError> {
+        let mut db = open::in_memory()?;
+        if let Err(error) = transact(&mut db, "adopt", |all| generations::adopt(all, &self.files)) {
+            tracing::warn!(%error, "store: the envelope files cannot be read either");
+        }
+        (self.db, self.volatile, self.outbox_most) = (Some(db), true, VOLATILE_RECORDS);
+        Ok(Opened { volatile: Some(with_causes(why)), ..Opened::default() })
     }
 
     /// Writes what is still in the log to its place and notes that this was a clean stop.
     pub(crate) fn close(mut self) -> Result<(), StoreError> {
-        let Some(db) = self.db.take() else { return Ok(()) };
+        let Some(db) = self.db.take().filter(|_| !self.volatile) else { return Ok(()) };
         db.close().map_err(|(_, error)| sql_failed("close")(error))?;
         open::mark_clean(&self.dir)
     }
@@ -184,6 +223,9 @@ impl Store {
     /// Notes that an order is about to be done. True only the first time, and then it is on the
     /// medium: whatever happens to us, the order is not done twice.
     pub(crate) fn begin_order(&mut self, id: &str) -> Result<bool, StoreError> {
+        if self.volatile {
+            return Err(StoreError::Volatile);
+        }
         self.write("begin an order", |all| outbox::begin(all, id))
     }
 
@@ -251,9 +293,16 @@ impl Store {
     /// Opens the database, takes up envelope files that it does not know, and makes the files match.
     fn reopen(&mut self) -> Result<Opened, StoreError> {
         self.db = None;
-        let (mut db, opened) = open::connect(&self.dir)?;
+        let (mut db, mut opened) = open::connect(&self.dir, self.damaged)?;
+        let noted = self.files.note().map_or(0, |note| note.highest);
+        if opened.rebuilt.is_none() && noted > 0 && generations::highest(&db)? == 0 {
+            opened.rebuilt = Some("the database is missing".into());
+        }
         transact(&mut db, "adopt", |all| generations::adopt(all, &self.files))?;
-        self.db = Some(db);
+        if self.volatile {
+            (self.volatile, self.outbox_most) = (false, OUTBOX_RECORDS);
+        }
+        (self.db, self.damaged) = (Some(db), false);
         self.mirror();
         Ok(opened)
     }
@@ -261,7 +310,7 @@ impl Store {
     /// Makes the envelope files match the database. They are its copy: if that fails, what was
     /// committed stands all the same, and the next change or start tries again.
     fn mirror(&mut self) {
-        let Some(db) = &self.db else { return };
+        let Some(db) = self.db.as_ref().filter(|_| !self.volatile) else { return };
         if let Err(error) = generations::mirror(db, &self.files) {
             tracing::warn!(%error, "store: the envelope files lag behind the database");
         }
@@ -294,11 +343,23 @@ impl Store {
 
     /// After a failure of the disk nothing that the connection remembers is believed.
     fn distrust<T>(&mut self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
-        if matches!(answer, Err(StoreError::Sqlite { .. } | StoreError::Io { .. })) {
+        if let Err(error @ (StoreError::Sqlite { .. } | StoreError::Io { .. })) = &answer {
+            self.damaged |= open::broken(error).is_some();
             self.db = None;
         }
         answer
     }
+}
+
+/// An error with what caused it, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 /// One change, on the medium when this returns `Ok`, else not at all.

@@ -9,8 +9,9 @@
 //!
 //! Not here: what goes into the new one (`generations`).
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, ffi};
@@ -53,18 +54,24 @@ pub(super) fn lock(dir: &Path) -> Result<File, StoreError> {
 /// Opens the database in `dir`, checked after an unclean stop and replaced if it is no good.
 ///
 /// From here on until [`mark_clean`] the stop counts as unclean.
-pub(super) fn connect(dir: &Path) -> Result<(Connection, Opened), StoreError> {
+/// `damaged`: the last connection met damage, so a quick look is not enough.
+pub(super) fn connect(dir: &Path, damaged: bool) -> Result<(Connection, Opened), StoreError> {
     let path = database(dir);
     let clean = clean_mark(dir);
     let unclean = path.exists() && !clean.exists();
     durable::remove(&clean).map_err(io_failed("remove", &clean))?;
-    let rebuilt = match try_connect(&path, unclean) {
-        Ok(db) => return Ok((db, Opened { unclean, rebuilt: None })),
+    let check = match (unclean, damaged) {
+        (_, true) => Some("integrity_check"),
+        (true, false) => Some("quick_check"),
+        (false, false) => None,
+    };
+    let rebuilt = match try_connect(&path, check) {
+        Ok(db) => return Ok((db, Opened { unclean, ..Opened::default() })),
         Err(error) => broken(&error).ok_or(error)?,
     };
     move_aside(dir).map_err(io_failed("move the broken database aside", &path))?;
-    let db = try_connect(&path, false)?;
-    Ok((db, Opened { unclean, rebuilt: Some(rebuilt) }))
+    let db = try_connect(&path, None)?;
+    Ok((db, Opened { unclean, rebuilt: Some(rebuilt), ..Opened::default() }))
 }
 
 /// Notes that the database was closed as it should be.
@@ -98,7 +105,7 @@ pub(super) fn broken(error: &StoreError) -> Option<String> {
     }
 }
 
-fn try_connect(path: &Path, check: bool) -> Result<Connection, StoreError> {
+fn try_connect(path: &Path, check: Option<&str>) -> Result<Connection, StoreError> {
     match fs::symlink_metadata(path) {
         Ok(about) if !about.is_file() => return Err(found("not a plain file")),
         Ok(about) if about.len() == 0 => return Err(found("zero bytes long")),
@@ -110,9 +117,11 @@ fn try_connect(path: &Path, check: bool) -> Result<Connection, StoreError> {
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(path, flags).map_err(sql_failed("open"))?;
+    // Before the log is made, which takes its mode from here.
+    fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(io_failed("close", path))?;
     configure(&db)?;
-    if check {
-        quick_check(&db)?;
+    if let Some(check) = check {
+        run_check(&db, check)?;
     }
     migrate::migrate(&mut db)?;
     Ok(db)
@@ -135,10 +144,19 @@ fn configure(db: &Connection) -> Result<(), StoreError> {
     .map_err(failed())
 }
 
-/// Reads every page; 100 MB take about 2 s from an SD card.
-fn quick_check(db: &Connection) -> Result<(), StoreError> {
-    let verdict: String =
-        db.query_row("PRAGMA quick_check(1)", (), |row| row.get(0)).map_err(sql_failed("check"))?;
+/// A database that is nowhere but in memory, for when the disk does not let us write.
+pub(super) fn in_memory() -> Result<Connection, StoreError> {
+    let mut db = Connection::open_in_memory().map_err(sql_failed("open in memory"))?;
+    migrate::migrate(&mut db)?;
+    Ok(db)
+}
+
+/// Reads every page; 100 MB take about 2 s from an SD card. `integrity_check` takes a multiple of
+/// that, for it compares each index with its table.
+fn run_check(db: &Connection, check: &str) -> Result<(), StoreError> {
+    let verdict: String = db
+        .query_row(&format!("PRAGMA {check}(1)"), (), |row| row.get(0))
+        .map_err(sql_failed("check"))?;
     if verdict == "ok" { Ok(()) } else { Err(found(&format!("damaged: {verdict}"))) }
 }
 

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use tempfile::{TempDir, tempdir};
 
 use super::*;
+use crate::store::StoreError;
 
 /// A closed store with versions 1 (previous), 2 (live), 3 (pending) and plenty of records.
 fn filled() -> TempDir {
@@ -100,7 +101,7 @@ fn a_whole_database_is_not_moved_aside() {
     let dir = filled();
     fs::remove_file(dir.path().join("store.clean")).unwrap();
     let (mut store, opened) = open(dir.path());
-    assert_eq!(opened, Opened { unclean: true, rebuilt: None });
+    assert_eq!(opened, Opened { unclean: true, ..Opened::default() });
     assert_eq!(store.outbox_len().unwrap(), 500);
     assert!(asides(dir.path()).is_empty());
 }
@@ -137,8 +138,67 @@ fn an_old_log_is_never_taken_up_by_a_new_database() {
     fs::remove_file(dir.path().join("store.db")).unwrap();
     fs::write(dir.path().join("store.db-wal"), [7; 4096]).unwrap();
     let (mut store, opened) = open(dir.path());
-    assert_eq!(opened.rebuilt, None);
+    assert!(opened.rebuilt.is_some_and(|why| why.contains("missing")));
     holds_the_generations(&mut store, "log without database");
+}
+
+#[test]
+fn damage_that_a_quick_look_misses_is_found_once_it_was_met() {
+    let dir = tempdir().unwrap();
+    let (mut store, _) = open(dir.path());
+    store.append_records(&[fault("needle1"), fault("needle2")]).unwrap();
+    store.close().unwrap();
+    let path = dir.path().join("store.db");
+    let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'sqlite_autoindex_record_1'";
+    let db = Connection::open(&path).unwrap();
+    let page: usize = db.query_row(root, (), |row| row.get(0)).unwrap();
+    drop(db);
+    let mut bytes = fs::read(&path).unwrap();
+    let start = (page - 1) * 4096;
+    let index = &mut bytes[start..start + 4096];
+    let key = index.windows(7).position(|at| at == b"needle1").unwrap();
+    index[key + 6] = b'0';
+    fs::write(&path, bytes).unwrap();
+    fs::remove_file(dir.path().join("store.clean")).ok();
+
+    let (mut store, opened) = open(dir.path());
+    assert_eq!(opened, Opened { unclean: true, ..Opened::default() }, "quick_check misses it");
+    store.outbox_most = 1;
+    assert!(store.append_records(&[fault("new")]).is_err());
+    store.append_records(&[fault("new")]).unwrap();
+    assert_eq!(ids(&store.oldest_records(9).unwrap()), ["new"]);
+    assert_eq!(asides(dir.path()).len(), 1);
+}
+
+#[test]
+fn a_disk_that_cannot_be_written_does_not_stop_what_was_live() {
+    let dir = filled();
+    // A directory where a file has to go stands in for a disk that says no.
+    fs::remove_file(dir.path().join("store.clean")).unwrap();
+    fs::create_dir_all(dir.path().join("store.clean/x")).unwrap();
+    let (mut store, opened) = open(dir.path());
+    assert!(opened.volatile.is_some_and(|why| why.contains("store.clean")));
+    holds_the_generations(&mut store, "volatile");
+    assert!(matches!(store.begin_order("reboot"), Err(StoreError::Volatile)));
+    store.append_records(&[fault("in memory")]).unwrap();
+    assert_eq!(ids(&store.oldest_records(9).unwrap()), ["in memory"]);
+    store.close().unwrap();
+
+    fs::remove_dir_all(dir.path().join("store.clean")).unwrap();
+    let (mut store, opened) = open(dir.path());
+    assert_eq!(opened, Opened { unclean: true, ..Opened::default() });
+    assert_eq!(store.outbox_len().unwrap(), 500, "what was on disk is still there");
+}
+
+#[test]
+fn a_start_that_has_nothing_to_do_writes_nothing() {
+    let dir = filled();
+    let before = fs::read(dir.path().join("store.db")).unwrap();
+    let (store, _) = open(dir.path());
+    let log = fs::metadata(dir.path().join("store.db-wal")).map_or(0, |about| about.len());
+    assert_eq!(log, 0, "a full disk would have stopped this start");
+    store.close().unwrap();
+    assert_eq!(fs::read(dir.path().join("store.db")).unwrap(), before);
 }
 
 #[test]
