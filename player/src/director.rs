@@ -18,11 +18,10 @@ use jiff::tz::TimeZone;
 use vitrine_config::Config;
 use vitrine_config::model::Output;
 use vitrine_config::time::{Mono, Now};
-use vitrine_render::report::{Hello, Report};
 use vitrine_render::scene::{Card, Scene, Turn, Wish};
-use vitrine_sync::wire::record::{Body, Fault, ProofOfPlay};
+use vitrine_sync::wire::record::{Body, Fault};
 
-use crate::event::{Effect, Event, HostFacts, StageEvent};
+use crate::event::{Effect, Event, HostFacts};
 use crate::scene_of;
 use crate::telemetry::Records;
 use cards::Facts;
@@ -42,6 +41,7 @@ mod playback;
 mod programme;
 mod showing;
 mod slot;
+mod stage;
 mod view;
 
 #[cfg(test)]
@@ -59,9 +59,6 @@ const CARD_STAYS: Duration = Duration::from_secs(1);
 const HEARTBEAT_SOON: Duration = Duration::from_secs(5);
 /// A last item that does not leave the screen does not keep the player from ending.
 const FINISH_WITHIN: Duration = Duration::from_secs(5);
-/// A stage that dies again and again is reported at most this often.
-const STAGE_FAULT_GAP: Duration = Duration::from_secs(60);
-
 /// What is known at start and does not change.
 #[derive(Debug, Clone)]
 pub struct StartFacts {
@@ -91,8 +88,6 @@ pub struct Director {
     health: Health,
     card: Option<ShownCard>,
     last_wish: Option<Wish>,
-    /// See [`Director::with_marker`].
-    marker: Option<Turn>,
     /// When the absence of content is shown, though nothing is known yet.
     patient_until: Option<Mono>,
     heartbeat_at: Option<Mono>,
@@ -127,7 +122,6 @@ impl Director {
             health: Health::new(now.mono),
             card: None,
             last_wish: None,
-            marker: None,
             patient_until: None,
             heartbeat_at: None,
             stage_fault_at: None,
@@ -212,79 +206,6 @@ impl Director {
         }
     }
 
-    fn stage_says(&mut self, event: StageEvent, now: &Now) {
-        match event {
-            StageEvent::Up(hello) => self.stage_up(hello, now),
-            StageEvent::Report(report) => self.report(report, now),
-            StageEvent::Snapshot { id, png } => self.snapshot(id, png, now),
-            StageEvent::Down { why } => self.stage_down(why, now),
-        }
-    }
-
-    fn stage_up(&mut self, hello: Hello, now: &Now) {
-        // What an earlier stage showed is over, whether or not its end was told.
-        self.close_ledger(now.mono, now);
-        let showing = hello.showing.iter().copied().max().unwrap_or(0);
-        self.playback.restart(hello.newest_turn.max(showing), now);
-        self.desk.renumber(|| self.playback.turns.next());
-        self.health.up(hello);
-        (self.card, self.last_wish, self.marker) = (None, None, None);
-        self.patient_until = Some(now.mono.after(STARTING_PATIENCE));
-    }
-
-    fn stage_down(&mut self, why: String, now: &Now) {
-        let was_up = self.health.stage().is_ok();
-        let last_seen = self.health.down(why.clone(), now.mono);
-        if !was_up {
-            return;
-        }
-        self.close_ledger(last_seen, now);
-        self.playback.suspend();
-        self.last_wish = None;
-        let quiet = self.stage_fault_at.is_some_and(|at| now.mono.since(at) < STAGE_FAULT_GAP);
-        if !quiet {
-            self.stage_fault_at = Some(now.mono);
-            let detail = format!("{why}; it is brought back and shows what should be on then");
-            self.fault(Fault { code: "stage_died".into(), detail }, now);
-        }
-    }
-
-    fn report(&mut self, report: Report, now: &Now) {
-        match report {
-            Report::Hello(hello) => self.stage_up(hello, now),
-            Report::Shown { turn, at } => {
-                self.ready_if(true);
-                self.ledger.shown(turn, at);
-                self.desk.shown(turn, at);
-                self.playback.shown(turn, at);
-            }
-            Report::Gone { turn, at, frames_presented, frames_dropped } => {
-                let proof = self.ledger.gone(turn, at, (frames_presented, frames_dropped));
-                self.prove(proof, now);
-            }
-            Report::Ended { turn, at } => self.playback.ended(turn, at),
-            Report::Prepared { turn } => self.playback.prepared(turn),
-            Report::Failed { turn, error } => self.playback.failed(turn, &error, now.mono),
-            Report::Beat(beat) => {
-                if self.health.beat(beat, now.mono) {
-                    self.effects.push(Effect::Alive);
-                }
-            }
-            // The host keeps the picture that travels behind it and says `StageEvent::Snapshot`.
-            Report::Snapshot { .. } => {}
-        }
-    }
-
-    fn close_ledger(&mut self, at: Mono, now: &Now) {
-        for proof in self.ledger.close(at) {
-            self.prove(Some(proof), now);
-        }
-    }
-
-    fn prove(&mut self, proof: Option<ProofOfPlay>, now: &Now) {
-        self.keep(proof.map(Body::ProofOfPlay), now);
-    }
-
     fn keep(&mut self, body: Option<Body>, now: &Now) {
         let request = body.map(|body| self.records.request(body, now));
         self.effects.extend(request.map(Effect::Sync));
@@ -304,7 +225,7 @@ impl Director {
 
     /// Brings everything together after an event.
     fn settle(&mut self, now: &Now) {
-        self.playback.settle(now);
+        self.playback.settle(now, self.health.is_judge(now.mono));
         for fault in self.playback.take_faults() {
             self.fault(fault, now);
         }
@@ -317,14 +238,10 @@ impl Director {
     /// Sends the wish if it is another one than before.
     fn wish(&mut self, now: &Now) {
         // Also when nobody is there to show it: a person may ask what would be on.
-        let mut wanted = self.wanted(now);
+        let wanted = self.wanted(now);
         let patient = self.patient_until.is_some_and(|until| now.mono < until);
         if self.health.stage().is_err() || (!self.cloud.started && patient) {
             return;
-        }
-        if self.with_marker(&mut wanted) {
-            // The next picture must have a newer number than this one.
-            self.playback.remake_next(now);
         }
         let mut next = self.playback.next();
         if let Some(next) = &mut next {
@@ -371,29 +288,6 @@ impl Director {
         let layer = |shown: &ShownCard| scene_of::card(shown.turn, shown.card.clone());
         scene.layers.extend(self.card.as_ref().map(layer));
         scene
-    }
-
-    /// Gives a picture that only lost layers a number that says it is newer.
-    ///
-    /// The stage passes over a wanted picture whose newest turn is older than what it has moved on
-    /// to by itself. A picture made by taking something away (the name after *identify*, a zone of
-    /// a layout) has no new turn; a layer that nobody sees lends it one. True if it is a new one.
-    fn with_marker(&mut self, wanted: &mut Scene) -> bool {
-        let mut new = false;
-        if let Some(last) = &self.last_wish {
-            let marker = self.marker;
-            let turns = |scene: &Scene| -> Vec<Turn> {
-                let turns = scene.layers.iter().map(|layer| layer.turn);
-                turns.filter(|turn| Some(*turn) != marker).collect()
-            };
-            if turns(wanted) != turns(&last.wanted) {
-                let next = last.next.as_ref().map_or(0, |next| next.scene.newest_turn());
-                new = wanted.newest_turn() < next.max(last.wanted.newest_turn());
-                self.marker = new.then(|| self.playback.turns.next());
-            }
-        }
-        wanted.layers.extend(self.marker.map(scene_of::marker));
-        new
     }
 
     /// Proves life and sends heartbeats.

@@ -70,21 +70,16 @@ pub fn layer(
 
 /// A built-in picture over the whole canvas.
 pub fn card(turn: Turn, card: Card) -> Layer {
-    whole(turn, Source::Card(card), 1.0)
+    whole(turn, Source::Card(card))
 }
 
 /// The background as a layer: what comes after the last item of a play that ends.
 pub fn curtain(turn: Turn, config: &Config) -> Layer {
-    whole(turn, Source::Colour(Rgb(config.screen.background)), 1.0)
+    whole(turn, Source::Colour(Rgb(config.screen.background)))
 }
 
-/// A layer that nobody sees. It carries a number, nothing else.
-pub fn marker(turn: Turn) -> Layer {
-    whole(turn, Source::Colour(Rgb::default()), 0.0)
-}
-
-fn whole(turn: Turn, source: Source, opacity: f32) -> Layer {
-    Layer { turn, source, place: None, fit: Fit::Contain, background: None, opacity }
+fn whole(turn: Turn, source: Source) -> Layer {
+    Layer { turn, source, place: None, fit: Fit::Contain, background: None, opacity: 1.0 }
 }
 
 fn source(item: &Item, files: &Files, config: &Config) -> Option<Source> {

@@ -19,8 +19,9 @@ pub type Turn = u64;
 /// prepared in full before the swap. When `next` comes due and is prepared, the stage swaps to it
 /// by itself, on the frame boundary, and reports [`crate::report::Report::Shown`].
 ///
-/// A wish whose `wanted` is older (smaller highest turn) than what the stage has since moved on to
-/// was sent before that was known: its `wanted` is passed over, its `next` is taken.
+/// A wish whose `wanted` has a turn that the stage has since moved on from by itself was sent before
+/// that was known: its `wanted` is passed over, its `next` is taken, unless it has such a turn, too.
+/// The director learns from the reports, and asks under a new turn if it still wants that showing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Wish {
     /// On screen as soon as it is prepared.

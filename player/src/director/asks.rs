@@ -97,12 +97,7 @@ impl Director {
         }
         let turn = match self.desk.overlay() {
             Some(overlay) => overlay.turn,
-            None => {
-                let turn = self.playback.turns.next();
-                // The next picture must have a newer number than this one.
-                self.playback.remake_next(now);
-                turn
-            }
+            None => self.playback.turns.next(),
         };
         let taken = self.desk.identify(turn, order, now.mono);
         taken.then_some(()).ok_or_else(|| "too many orders to identify wait already".to_owned())

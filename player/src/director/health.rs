@@ -95,6 +95,12 @@ impl Health {
         self.proved_at.is_some_and(|at| now.since(at) <= PROOF_LASTS)
     }
 
+    /// Whether the stage is there and working, so that what it does not get ready is to blame: one
+    /// whose display is away may stand still for hours.
+    pub fn is_judge(&self, now: Mono) -> bool {
+        self.last_beat.is_some_and(|beat| now.since(beat.at) <= PROOF_LASTS)
+    }
+
     /// Frames handed to the display since the stage started, as last heard.
     pub fn frames_presented(&self) -> u64 {
         self.last_beat.map_or(0, |beat| beat.frames_presented)

@@ -1,9 +1,7 @@
 //! What was really on the screen: proof of play from the display's own word.
 //!
 //! Every turn that was asked for is entered here, also those that the director has given up since:
-//! the stage may have shown them before it knew. Each time that a turn was on the screen is proved
-//! once; that is one time, except for a wish that crosses the stage's own step on its way, which
-//! may bring the picture before back for a moment.
+//! the stage may have shown them before it knew.
 
 use std::collections::BTreeMap;
 
@@ -93,4 +91,60 @@ fn proof(line: &mut Line, at: Mono, frames: (u64, u64)) -> Option<ProofOfPlay> {
     let shown_ms = u64::try_from(at.since(line.shown_at.take()?).as_millis()).unwrap_or(u64::MAX);
     let (frames_presented, frames_dropped) = frames;
     Some(ProofOfPlay { shown_ms, frames_presented, frames_dropped, ..line.proof.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::director::showing::{Lane, Maker, Turns};
+    use crate::director::sim::{colour, config, live, mono, now, playlist};
+    use crate::playlist::{Failures, Step, Stock};
+    use crate::scene_of::Spot;
+
+    /// As many showings of one item as a test wants.
+    fn showings(count: usize) -> Vec<Showing> {
+        let live = live(3, vec![playlist("p", vec![colour("a")])]);
+        let (failures, config, mut turns) = (Failures::default(), config(), Turns::default());
+        let now = now(0);
+        let (wall, mono, trust) = (now.wall, now.mono, now.trust);
+        let stock = Stock { live: &live, failures: &failures, wall, mono, trust };
+        let mut maker = Maker { stock, config: &config, turns: &mut turns, once: false };
+        let lane = Lane::new(Spot::screen(), "p".into(), None);
+        let step = Step { index: 0, wraps: false };
+        (0..count).filter_map(|_| lane.showing(step, &mut maker)).collect()
+    }
+
+    #[test]
+    fn only_what_was_shown_is_proved_and_for_as_long_as_it_was() {
+        let manifest = live(3, vec![playlist("p", vec![colour("a")])]).manifest;
+        let mut ledger = Ledger::default();
+        let showings = showings(3);
+        showings.iter().for_each(|showing| ledger.enter(showing, &manifest));
+        ledger.shown(1, mono(100));
+        ledger.shown(1, mono(900));
+        let proof = ledger.gone(1, mono(2_600), (60, 3)).expect("it was shown");
+        assert_eq!((proof.turn, proof.manifest_version, proof.shown_ms), (1, 3, 2_500));
+        assert_eq!((proof.frames_presented, proof.frames_dropped), (60, 3));
+        assert_eq!(ledger.gone(1, mono(2_700), (1, 0)), None, "once");
+        assert_eq!(ledger.gone(2, mono(2_700), (0, 0)), None, "never shown");
+        assert_eq!(ledger.gone(9, mono(2_700), (9, 0)), None, "never asked for");
+        ledger.shown(3, mono(3_000));
+        assert_eq!(ledger.close(mono(4_000)).len(), 1);
+        assert_eq!(ledger.close(mono(4_000)).len(), 0);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_what_is_on_the_screen_is_kept() {
+        let manifest = live(3, vec![playlist("p", vec![colour("a")])]).manifest;
+        let mut ledger = Ledger::default();
+        let showings = showings(5_000);
+        for showing in &showings {
+            ledger.enter(showing, &manifest);
+            if showing.turn == 7 {
+                ledger.shown(7, mono(0));
+            }
+        }
+        assert_eq!(ledger.turns.len(), TURNS_MAX);
+        assert_eq!(ledger.on_screen().map(|(turn, _)| turn).collect::<Vec<_>>(), [7]);
+    }
 }

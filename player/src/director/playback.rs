@@ -5,6 +5,7 @@
 //! where it all comes together; everything else notes what has happened.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use vitrine_config::Config;
@@ -21,6 +22,10 @@ use crate::playlist::{Failures, Stock};
 use crate::{scene_of, telemetry};
 
 mod ahead;
+
+/// What was wanted and has left the screen is wanted again after this, unless its successor is
+/// there by then: the stage says both within one frame.
+const LEFT_GRACE: Duration = Duration::from_millis(200);
 
 /// The content half of the director.
 #[derive(Debug)]
@@ -148,6 +153,13 @@ impl Playback {
         }
     }
 
+    /// `turn` is off the screen. The word that tells what came instead may be right behind.
+    pub fn gone(&mut self, turn: Turn, now: Mono) {
+        if let Some(showing) = self.showings_mut().find(|showing| showing.turn == turn) {
+            showing.left_at = Some(now.after(LEFT_GRACE));
+        }
+    }
+
     /// The wish with these showings has been sent.
     pub fn asked(&mut self, now: Mono) {
         for showing in self.showings_mut() {
@@ -220,19 +232,15 @@ impl Playback {
         Ok(())
     }
 
-    /// Makes the next picture anew, under newer numbers.
-    pub fn remake_next(&mut self, now: &Now) {
-        self.slot = None;
-        self.settle(now);
-    }
-
     /// Brings everything together at `now`: what is due, what is on, what is next.
-    pub fn settle(&mut self, now: &Now) {
+    /// `stage_is_judge`: it shows signs of life, so what it does not get ready is to blame.
+    pub fn settle(&mut self, now: &Now, stage_is_judge: bool) {
         let Some(live) = self.live.clone() else { return };
         if self.curtain.is_some() {
             return;
         }
-        self.pass_over_the_overdue(now.mono);
+        self.pass_over_the_overdue(now.mono, stage_is_judge);
+        self.take_up_what_was_left(&live, now);
         self.agenda.follow(&live, &self.failures, now);
         self.keep_to_the_agenda(&live, now);
         self.keep_the_lanes_filled(&live, now);
@@ -242,11 +250,30 @@ impl Playback {
         }
     }
 
-    fn pass_over_the_overdue(&mut self, now: Mono) {
-        let overdue = |s: &&Showing| s.overdue_at(&self.config).is_some_and(|at| at <= now);
-        let turns: Vec<Turn> = self.showings().filter(overdue).map(|s| s.turn).collect();
-        let error = format!("not ready within {} ms", self.config.playback.prepare.as_millis());
+    fn pass_over_the_overdue(&mut self, now: Mono, stage_is_judge: bool) {
+        let prepare = self.config.playback.prepare;
+        let overdue = |s: &Showing| s.overdue_at(prepare).is_some_and(|at| at <= now);
+        if !stage_is_judge {
+            let late = self.showings_mut().filter(|showing| overdue(showing));
+            return late.for_each(|showing| showing.asked_at = Some(now));
+        }
+        let turns: Vec<Turn> = self.showings().filter(|s| overdue(s)).map(|s| s.turn).collect();
+        let error = format!("not ready within {} ms", prepare.as_millis());
         turns.into_iter().for_each(|turn| self.failed(turn, &error, now));
+    }
+
+    /// Shows under a new number what the stage has left behind though it is still wanted: its step
+    /// to the next picture has crossed a wish that had no such picture any more.
+    fn take_up_what_was_left(&mut self, live: &Live, now: &Now) {
+        let Some(mut programme) = self.programme.take() else { return };
+        let mut maker = self.maker(live, now.mono);
+        for lane in &mut programme.lanes {
+            let left = |showing: &Showing| showing.left_at.is_some_and(|at| at <= now.mono);
+            if lane.current.as_ref().is_some_and(left) {
+                lane.renumber(&mut maker, now);
+            }
+        }
+        self.programme = Some(programme);
     }
 
     /// Puts another programme on if another one is due.
@@ -361,8 +388,10 @@ impl Playback {
         if self.live.is_none() || self.curtain.is_some() {
             return None;
         }
-        let overdue = self.showings().filter_map(|showing| showing.overdue_at(&self.config));
-        overdue.chain(self.agenda.deadline()).chain(self.seat_again_at).min()
+        let overdue =
+            self.showings().filter_map(|showing| showing.overdue_at(self.config.playback.prepare));
+        let left = self.showings().filter_map(|showing| showing.left_at);
+        overdue.chain(left).chain(self.agenda.deadline()).chain(self.seat_again_at).min()
     }
 
     /// All showings of the wish.

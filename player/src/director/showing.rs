@@ -82,13 +82,15 @@ pub struct Showing {
     pub shown_at: Option<Mono>,
     /// When its last frame's time was over, with nothing to follow.
     pub ended_at: Option<Mono>,
+    /// When it is given up, having left the screen.
+    pub left_at: Option<Mono>,
 }
 
 impl Showing {
     /// When the stage has taken too long over it; None if it is not waited for.
-    pub fn overdue_at(&self, config: &Config) -> Option<Mono> {
+    pub fn overdue_at(&self, prepare: Duration) -> Option<Mono> {
         let waited_for = !self.prepared && self.shown_at.is_none();
-        self.asked_at.filter(|_| waited_for).map(|at| at.after(config.playback.prepare))
+        self.asked_at.filter(|_| waited_for).map(|at| at.after(prepare))
     }
 
     /// When it ends and, where that can be known, the moment. `alone`: nothing else would follow.
@@ -118,7 +120,7 @@ impl Showing {
         }
         (again.turn, again.layer.turn) = (turn, turn);
         (again.asked_at, again.prepared) = (None, false);
-        (again.shown_at, again.ended_at) = (None, None);
+        (again.shown_at, again.ended_at, again.left_at) = (None, None, None);
         Some(again)
     }
 }
@@ -187,6 +189,7 @@ impl Lane {
             prepared: false,
             shown_at: None,
             ended_at: None,
+            left_at: None,
         })
     }
 

@@ -59,16 +59,6 @@ impl Slot {
         }
     }
 
-    /// The highest number that it brings.
-    pub fn newest_turn(&self) -> Turn {
-        match &self.change {
-            Change::Curtain(turn) => *turn,
-            Change::Lanes(_) | Change::TakeOver(_) => {
-                self.showings().map(|showing| showing.turn).max().unwrap_or(0)
-            }
-        }
-    }
-
     /// Whether `turn` first comes on the screen with this change.
     pub fn brings(&self, turn: Turn) -> bool {
         match &self.change {

@@ -27,10 +27,7 @@ impl Playback {
             self.slot = None;
             return;
         };
-        // Something put on the screen since would make the next picture the older one.
-        let newest = self.programme.iter().flat_map(Programme::showings).map(|s| s.turn).max();
-        let newer = |slot: &Slot| Some(slot.newest_turn()) > newest;
-        if !self.slot.as_ref().is_some_and(|slot| newer(slot) && self.is_in(slot, &ahead, live)) {
+        if !self.slot.as_ref().is_some_and(|slot| self.is_in(slot, &ahead, live)) {
             self.slot = self.make(ahead, live, now);
         }
     }

@@ -153,10 +153,10 @@ fn identify_lies_over_the_picture_for_ten_seconds() {
     let names = |world: &World| world.stage.as_ref().map(Stage::names).unwrap_or_default();
     assert_eq!(names(&world), "a card:identify");
     world.run_to(11_000);
-    assert_eq!(names(&world), "card:identify b", "the playlist goes on underneath");
+    assert_eq!(names(&world), "b card:identify", "the playlist goes on underneath");
     assert!(results(&world).is_empty());
     world.run_to(11_200);
-    assert_eq!(names(&world), "b marker");
+    assert_eq!(names(&world), "b");
     assert_eq!(results(&world), [("who".to_owned(), true)]);
     assert_eq!(world.take_shown().iter().filter(|line| line.ends_with(" b")).count(), 1);
 }
@@ -200,6 +200,7 @@ fn heartbeats_come_while_somebody_would_get_them() {
         });
         beats.collect::<Vec<_>>()
     };
+    world.stage.iter_mut().for_each(|stage| stage.beats = false);
     world.run_to(1_000_000);
     assert!(beats(&world).is_empty(), "not paired");
     let paired = vitrine_sync::Paired { tenant: "acme".into(), device: "lobby".into() };

@@ -40,7 +40,7 @@ fn when_everything_is_broken_a_card_says_so_and_nothing_spins() {
     let mut world = playing_on(broken(&["a", "b"]), vec![image("a"), image("b")]);
     world.run_to(24 * 3_600_000);
     assert_eq!(world.shown[0], "100 card:No item can be shown");
-    assert!(world.events < 500, "{} events in a day", world.events);
+    assert!(world.ticks < 500, "{} wake-ups in a day", world.ticks);
     assert_eq!(world.faults(), ["item_failed", "item_failed"]);
     // Mended, it plays within the longest gap.
     world.stage.iter_mut().for_each(|stage| stage.broken.clear());

@@ -111,7 +111,9 @@ fn without_a_stage_the_agent_is_alive_by_itself_and_with_a_silent_one_it_is_not(
     world.start(None);
     world.run_to(60_000);
     assert!((11..=14).contains(&alive(&world)), "{}", alive(&world));
-    world.up(Stage::new(0));
+    let mut stage = Stage::new(0);
+    stage.beats = false;
+    world.up(stage);
     let before = alive(&world);
     world.run_to(120_000);
     assert_eq!(alive(&world), before, "no beat, no proof");
@@ -143,4 +145,45 @@ fn the_stage_may_keep_a_picture_over_the_death_of_the_agent() {
     world.up(stage);
     world.run_to(10_000);
     assert!(!world.presented.is_empty() && world.presented.iter().all(|turn| *turn > newest));
+}
+
+#[test]
+fn a_stage_without_signs_of_life_is_no_judge_of_items() {
+    let mut stage = Stage::new(0);
+    stage.beats = false;
+    stage.stuck.insert("a".into());
+    let mut world = World::new(false);
+    world.start(Some(live(1, vec![playlist("p", vec![image("a"), image("b")])])));
+    world.up(stage);
+    world.run_to(3_600_000);
+    assert!(world.faults().is_empty(), "its display may be away");
+    world.stage.iter_mut().for_each(|stage| stage.beats = true);
+    world.run_to(3_610_000);
+    assert_eq!(world.faults(), ["item_failed"]);
+    assert_eq!(world.shown.len(), 1, "and b is on");
+}
+
+#[test]
+fn a_step_of_the_stage_that_crosses_a_wish_is_taken_back() {
+    let mut world = World::playing(live(1, vec![playlist("p", vec![image("a"), image("b")])]));
+    world.run_to(10_000);
+    world.lag = std::time::Duration::from_millis(100);
+    // On its way when the stage goes on to b, which is not there any more.
+    world.go_live(live(2, vec![playlist("p", vec![image("a")])]));
+    world.run_to(20_000);
+    assert_eq!(world.take_shown(), ["50 a", "10050 b", "10150 a"]);
+    let turns: std::collections::BTreeSet<u64> = world.presented.iter().copied().collect();
+    assert_eq!(turns.len(), 3, "under another number");
+}
+
+#[test]
+fn what_is_wanted_and_has_left_the_screen_is_wanted_anew() {
+    let mut world = World::playing(live(1, vec![playlist("p", vec![image("a")])]));
+    world.run_to(4_000);
+    let turn = world.presented[0];
+    let (at, frames_presented, frames_dropped) = (world.mono, 1, 0);
+    let report = Report::Gone { turn, at, frames_presented, frames_dropped };
+    world.handle(Event::Stage(StageEvent::Report(report)));
+    world.run_to(5_000);
+    assert_eq!(world.take_shown(), ["50 a", "4250 a"]);
 }
