@@ -25,7 +25,7 @@ mod watch;
 
 pub use change::{Change, Effect, changes};
 pub use error::{Place, Problem, Problems};
-pub use load::{Sources, check_file, load};
+pub use load::{Sources, check_file, load, load_what_holds};
 pub use model::Config;
 pub use show::{show, show_origins};
 pub use watch::{Reload, Watch};

@@ -51,6 +51,14 @@ pub fn load(sources: &Sources) -> Result<Config, Problems> {
     if reading.problems.is_empty() { Ok(reading.config) } else { Err(reading.problems) }
 }
 
+/// Reads all layers and takes what holds, so that a player starts whatever is written there: a
+/// wrong value leaves what the layers below it say. The second is everything that is wrong.
+pub fn load_what_holds(sources: &Sources) -> (Config, Option<Problems>) {
+    let reading = read(sources);
+    let problems = (!reading.problems.is_empty()).then_some(reading.problems);
+    (reading.config, problems)
+}
+
 /// Checks one file alone: no `conf.d`, no environment.
 ///
 /// # Errors

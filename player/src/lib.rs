@@ -13,3 +13,78 @@ mod scene_of;
 mod schedule;
 pub mod status;
 pub mod telemetry;
+
+mod cli;
+#[allow(dead_code)] // Until `run` is here.
+mod clock;
+mod commands;
+#[allow(dead_code)] // Until `run` is here.
+mod control;
+#[allow(dead_code)] // Until `run` is here.
+mod director_loop;
+#[allow(dead_code)] // Until `run` is here.
+mod error;
+#[allow(dead_code)] // Until `run` is here.
+mod host;
+#[allow(dead_code)] // Until `run` is here.
+mod inbox;
+#[allow(dead_code)] // Until `run` is here.
+mod log;
+#[allow(dead_code)] // Until `run` is here.
+mod notify;
+mod out;
+#[allow(dead_code)] // Until `run` is here.
+mod settings;
+mod show;
+#[allow(dead_code)] // Until `run` is here.
+mod signals;
+#[allow(dead_code)] // Until `run` is here.
+mod stage_host;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Action, Cli};
+use error::{Code, Error};
+use event::Command;
+
+/// The `vitrine` binary: reads the command line, does it, and says how it went.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) => return usage(&answer),
+    };
+    match act(cli.action) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            out::complain(&error.to_string());
+            error.code().into()
+        }
+    }
+}
+
+/// Help and version are asked for; anything else is a wrong command line.
+fn usage(answer: &clap::Error) -> ExitCode {
+    // Nobody is left to be told that the terminal is gone.
+    let _ = answer.print();
+    if answer.use_stderr() { Code::Usage.into() } else { ExitCode::SUCCESS }
+}
+
+fn act(action: Action) -> Result<(), Error> {
+    match action {
+        Action::Run(_) | Action::Play(_) | Action::Stage(_) | Action::MediaWorker(_) => {
+            Err(Error::Usage("not in this release".to_owned()))
+        }
+        Action::Status(question) => commands::ask(&question, Command::Status),
+        Action::Next(question) => commands::ask(&question, Command::Next),
+        Action::Previous(question) => commands::ask(&question, Command::Previous),
+        Action::Identify(question) => commands::ask(&question, Command::Identify),
+        Action::Sync(cli::Sync::Now(question)) => commands::ask(&question, Command::SyncNow),
+        Action::Screenshot(args) => commands::screenshot(&args),
+        Action::Config(cli::Config::Check { file }) => commands::config_check(&file),
+        Action::Config(cli::Config::Show(settings)) => commands::config_show(&settings),
+        Action::Completions { shell } => commands::completions(shell),
+        Action::Version(format) => commands::version(format),
+    }
+}

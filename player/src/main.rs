@@ -1,2 +1,7 @@
 //! The `vitrine` binary.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vitrine_player::main()
+}

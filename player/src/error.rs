@@ -1,0 +1,131 @@
+//! Why `vitrine` ends with something else than success, and with which exit code.
+//!
+//! Texts start in lower case, say what, wanted, found and what to do, and end without a full stop.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What a script can tell apart. `2`, usage, is also what the argument parser ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Code {
+    /// It did not work; the text says why.
+    Failed = 1,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// The settings are wrong.
+    Config = 3,
+    /// No player answers.
+    Unreachable = 4,
+}
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> ExitCode {
+        ExitCode::from(code as u8)
+    }
+}
+
+/// A failed command.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Settings, all problems at once.
+    #[error("{0}")]
+    Config(String),
+    /// The arguments do not fit together.
+    #[error("{0}")]
+    Usage(String),
+    /// Nobody listens on the control socket.
+    #[error("no player answers on {}: {source}; is vitrine.service running?", .socket.display())]
+    Unreachable {
+        /// Where.
+        socket: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The player said no.
+    #[error("the player refused: {0}")]
+    Refused(String),
+    /// The player's answer makes no sense to this release.
+    #[error("the player's answer was not understood: {0}; are both of the same release?")]
+    Answer(String),
+    /// A file or directory.
+    #[error("{}: {action}: {source}", .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// Another one is at work.
+    #[error("{0}")]
+    Busy(String),
+    /// Nothing of what was named can be played.
+    #[error("nothing to play: {0}")]
+    NothingToPlay(String),
+    /// The screen could not be opened or was lost.
+    #[error("no screen: {0}")]
+    Stage(String),
+    /// Sync could not be started.
+    #[error("sync: {0}")]
+    Sync(String),
+    /// The system gave no thread.
+    #[error("thread {name}: {source}")]
+    Thread {
+        /// Which.
+        name: &'static str,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// Signals cannot be received.
+    #[error("signals: {0}")]
+    Signals(#[source] io::Error),
+    /// Standard output is gone or full.
+    #[error("standard output: {0}")]
+    Output(#[source] io::Error),
+    /// A part of the player ended by itself.
+    #[error("{0} ended although nobody asked it to")]
+    Ended(&'static str),
+}
+
+impl Error {
+    /// What the process ends with.
+    pub fn code(&self) -> Code {
+        match self {
+            Error::Config(_) => Code::Config,
+            Error::Usage(_) => Code::Usage,
+            Error::Unreachable { .. } => Code::Unreachable,
+            _ => Code::Failed,
+        }
+    }
+
+    /// A failed action on a path; for `map_err`.
+    pub fn file(path: impl Into<PathBuf>, action: &'static str) -> impl FnOnce(io::Error) -> Error {
+        let path = path.into();
+        move |source| Error::File { path, action, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_what_the_manual_says() {
+        let lost = io::Error::other("gone");
+        for (case, error, code) in [
+            ("settings", Error::Config("x".into()), 3),
+            ("arguments", Error::Usage("x".into()), 2),
+            ("no player", Error::Unreachable { socket: "/s".into(), source: lost }, 4),
+            ("refused", Error::Refused("x".into()), 1),
+            ("no content", Error::NothingToPlay("x".into()), 1),
+        ] {
+            assert_eq!(error.code() as u8, code, "case {case:?}");
+        }
+    }
+}

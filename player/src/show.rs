@@ -1,0 +1,134 @@
+//! How answers of the player are put into words for people.
+
+use std::fmt::Write;
+
+use vitrine_config::time::Trust;
+
+use crate::status::Status;
+
+/// `vitrine status` as text: one fact a line, the most asked-for first.
+pub fn status(status: &Status) -> String {
+    let mut lines = Lines::default();
+    for showing in &status.showing {
+        let zone = showing.zone.as_deref().map(|zone| format!("zone {zone}: ")).unwrap_or_default();
+        let since = showing
+            .since
+            .map_or_else(|| "being prepared".to_owned(), |since| format!("since {since:.0}"));
+        lines.add("showing", format!("{zone}{} (turn {}, {since})", showing.label, showing.turn));
+    }
+    if status.showing.is_empty() {
+        lines.add("showing", "nothing".to_owned());
+    }
+    let until = status.due_until.map(|until| format!(", until {until:.0}")).unwrap_or_default();
+    lines.add("due", format!("{}{until}", status.due));
+    lines.add("cloud", status.connection.clone());
+    lines.option("pairing", status.user_code.as_ref().map(|code| format!("code {code}")));
+    lines.option("tenant", status.tenant.clone());
+    lines.option("device", status.device.clone());
+    lines.add("manifest", status.manifest_version.to_string());
+    lines.option("download", status.downloads.clone());
+    lines.add("stage", format!("{}, {} frames", status.stage, status.frames_presented));
+    let trust = match status.trust {
+        Trust::Synced => "set by the network",
+        Trust::Guess => "a guess",
+    };
+    lines.add("clock", format!("{:.0}, {trust}", status.at));
+    lines.add("release", format!("{}, up {}", status.release, span(status.uptime_s)));
+    for trouble in &status.troubles {
+        lines.add("trouble", trouble.clone());
+    }
+    lines.text
+}
+
+/// A span for people: `2d 3h`, `4m 5s`, `6s`.
+pub fn span(seconds: u64) -> String {
+    let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
+    let (minutes, rest) = (seconds / 60 % 60, seconds % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{rest}s"),
+        (0, 0, _) => format!("{minutes}m {rest}s"),
+        (0, _, _) => format!("{hours}h {minutes}m"),
+        _ => format!("{days}d {hours}h"),
+    }
+}
+
+#[derive(Default)]
+struct Lines {
+    text: String,
+}
+
+impl Lines {
+    fn add(&mut self, name: &str, fact: String) {
+        // Writing to memory does not fail.
+        let _ = writeln!(self.text, "{name:<9} {fact}");
+    }
+
+    fn option(&mut self, name: &str, fact: Option<String>) {
+        if let Some(fact) = fact {
+            self.add(name, fact);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::status::Showing;
+
+    #[test]
+    fn spans_show_the_two_units_that_matter() {
+        for (seconds, want) in [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m 0s"),
+            (3_599, "59m 59s"),
+            (3_600, "1h 0m"),
+            (90_061, "1d 1h"),
+        ] {
+            assert_eq!(span(seconds), want);
+        }
+    }
+
+    #[test]
+    fn a_status_reads_well() {
+        let given = Status {
+            release: "0.1.0".into(),
+            at: Timestamp::constant(1_000, 0),
+            trust: Trust::Guess,
+            uptime_s: 61,
+            tenant: Some("acme".into()),
+            device: None,
+            user_code: None,
+            connection: "online".into(),
+            manifest_version: 3,
+            downloads: None,
+            due: "entry lunch".into(),
+            due_until: Some(Timestamp::constant(2_000, 0)),
+            showing: vec![Showing {
+                turn: 7,
+                zone: None,
+                playlist: "p".into(),
+                item: "i".into(),
+                label: "cat.jpg".into(),
+                since: None,
+            }],
+            stage: "pid 5".into(),
+            frames_presented: 9,
+            troubles: vec!["dog.jpg: not a picture".into()],
+        };
+        let want = "\
+showing   cat.jpg (turn 7, being prepared)
+due       entry lunch, until 1970-01-01T00:33:20Z
+cloud     online
+tenant    acme
+manifest  3
+stage     pid 5, 9 frames
+clock     1970-01-01T00:16:40Z, a guess
+release   0.1.0, up 1m 1s
+trouble   dog.jpg: not a picture
+";
+        assert_eq!(status(&given), want);
+    }
+}
