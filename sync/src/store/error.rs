@@ -77,9 +77,7 @@ pub(crate) enum StoreError {
         source: serde_json::Error,
     },
     /// The disk cannot be written in this run.
-    #[error(
-        "store: the disk cannot be written, so nothing may be begun that must not happen twice"
-    )]
+    #[error("store: the disk could not be written at start; mend or free it and start again")]
     Volatile,
     /// The store's thread has ended.
     #[error("store: stopped")]

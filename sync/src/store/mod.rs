@@ -47,8 +47,8 @@ pub(crate) struct Opened {
     /// are lost and orders in it may be taken for new ones. Worth a fault record.
     pub(crate) rebuilt: Option<String>,
     /// Why nothing is kept durably in this run: the disk does not let us write. What was live plays
-    /// on, from the envelope files; manifests and orders are refused; records are kept in memory.
-    /// Worth telling a person.
+    /// on, from the envelope files; orders and the forgetting of a tenant are refused; records are
+    /// kept in memory. Worth telling a person.
     pub(crate) volatile: Option<String>,
 }
 
@@ -73,6 +73,8 @@ pub(crate) struct Store {
     db: Option<Connection>,
     /// The last connection met damage.
     damaged: bool,
+    /// What opening anew found since [`Store::healed`] was asked.
+    healed: Option<Opened>,
     /// The connection is to a database in memory.
     volatile: bool,
     outbox_most: usize,
@@ -98,22 +100,24 @@ impl Store {
             files: Envelopes::at(state_dir),
             db: None,
             damaged: false,
+            healed: None,
             volatile: false,
             outbox_most: OUTBOX_RECORDS,
             lock: None,
         };
         let opened = match store.open_on_disk() {
-            Err(error @ (StoreError::Io { .. } | StoreError::Sqlite { .. })) => {
-                store.open_in_memory(&error)?
-            }
-            other => other?,
+            Ok(opened) => opened,
+            Err(error @ StoreError::Locked { .. }) => return Err(error),
+            Err(error) => store.open_in_memory(&error)?,
         };
         Ok((store, opened))
     }
 
     fn open_on_disk(&mut self) -> Result<Opened, StoreError> {
         durable::make_dir(&self.dir, 0o755).map_err(io_failed("make the directory", &self.dir))?;
-        self.lock = Some(open::lock(&self.dir)?);
+        if self.lock.is_none() {
+            self.lock = Some(open::lock(&self.dir)?);
+        }
         self.files.make().map_err(self.files.failed("make the directory"))?;
         self.reopen()
     }
@@ -275,6 +279,9 @@ impl Store {
     /// bring the files back: call it again before the new account is saved. So does a cut before
     /// (3), which leaves bytes that nothing refers to.
     pub(crate) fn forget_tenant(&mut self) -> Result<(), StoreError> {
+        if self.volatile {
+            return Err(StoreError::Volatile);
+        }
         self.files.wipe().map_err(self.files.failed("remove the envelopes"))?;
         self.write("forget the tenant", |all| {
             all.execute_batch(
@@ -290,8 +297,25 @@ impl Store {
         open::remove_aside(&self.dir)
     }
 
-    /// Opens the database, takes up envelope files that it does not know, and makes the files match.
+    /// What opening the database anew, after a failure in the midst of work, found; told once. A
+    /// rebuilt one is worth a fault record, as at start.
+    pub(crate) fn healed(&mut self) -> Result<Option<Opened>, StoreError> {
+        Ok(self.healed.take())
+    }
+
+    /// Opens the database. Damage that shows only when it is used is looked for in full, once.
     fn reopen(&mut self) -> Result<Opened, StoreError> {
+        match self.try_reopen() {
+            Err(error) if !self.damaged && open::broken(&error).is_some() => {
+                self.damaged = true;
+                self.try_reopen()
+            }
+            other => other,
+        }
+    }
+
+    /// Opens the database, takes up envelope files that it does not know, and makes the files match.
+    fn try_reopen(&mut self) -> Result<Opened, StoreError> {
         self.db = None;
         let (mut db, mut opened) = open::connect(&self.dir, self.damaged)?;
         let noted = self.files.note().map_or(0, |note| note.highest);
@@ -318,27 +342,41 @@ impl Store {
 
     fn connection(&mut self) -> Result<&mut Connection, StoreError> {
         if self.db.is_none() {
-            let opened = self.reopen()?;
+            let opened = self.open_on_disk()?;
             tracing::warn!(?opened, "store: opened anew after a failure");
+            self.healed = Some(opened);
         }
         self.db.as_mut().ok_or(StoreError::Stopped)
     }
 
     fn read<T>(
         &mut self,
-        ask: impl FnOnce(&Connection) -> Result<T, StoreError>,
+        ask: impl Fn(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let answer = ask(self.connection()?);
-        self.distrust(answer)
+        self.attempt(|db| ask(db))
     }
 
     fn write<T>(
         &mut self,
         action: &'static str,
-        change: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+        change: impl Fn(&Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let answer = transact(self.connection()?, action, change);
-        self.distrust(answer)
+        self.attempt(|db| transact(db, action, &change))
+    }
+
+    /// Does a request. One that meets a damaged database is done once more in the new one that takes
+    /// its place; any other failure is the asker's to judge, for nothing of it is in force.
+    fn attempt<T>(
+        &mut self,
+        request: impl Fn(&mut Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let answer = request(self.connection()?);
+        let answer = self.distrust(answer);
+        if !self.damaged {
+            return answer;
+        }
+        let again = request(self.connection()?);
+        self.distrust(again)
     }
 
     /// After a failure of the disk nothing that the connection remembers is believed.

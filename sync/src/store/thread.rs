@@ -158,6 +158,11 @@ impl Handle {
         self.ask(Store::forget_tenant).await
     }
 
+    /// See [`Store::healed`].
+    pub(crate) async fn healed(&self) -> Result<Option<Opened>, StoreError> {
+        self.ask(Store::healed).await
+    }
+
     async fn ask<T: Send + 'static>(
         &self,
         request: impl FnOnce(&mut Store) -> Result<T, StoreError> + Send + 'static,
