@@ -165,3 +165,40 @@ pub fn private_dir(path: &Path) -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+
+    async fn receive(files: &Files, bytes: &'static [u8]) -> Result<Received, Error> {
+        files.receive(Body::from(bytes).into_data_stream(), "part", 10).await
+    }
+
+    #[tokio::test]
+    async fn a_file_is_placed_whole_or_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = Files::open(dir.path()).unwrap();
+        let left = || std::fs::read_dir(dir.path().join("incoming")).unwrap().count();
+        assert!(receive(&files, b"eleven byte").await.is_err());
+        drop(receive(&files, b"ten bytes.").await.unwrap());
+        assert_eq!(left(), 0, "too long, and not placed");
+        let received = receive(&files, b"ten bytes.").await.unwrap();
+        let (digest, path) = (received.digest, files.asset("acme", &received.digest));
+        assert_eq!((digest, received.size_bytes), (Digest::of(b"ten bytes."), 10));
+        assert_eq!(received.head, b"ten bytes.");
+        received.place(&path).await.unwrap();
+        assert_eq!((std::fs::read(path).unwrap().as_slice(), left()), (&b"ten bytes."[..], 0));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_off_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = Files::open(dir.path()).unwrap();
+        let broken = || std::io::Error::other("cable pulled");
+        let chunks = [Ok("half"), Err(broken())];
+        let body = Body::from_stream(futures_util::stream::iter(chunks)).into_data_stream();
+        assert!(files.receive(body, "part", 10).await.is_err());
+        assert_eq!(std::fs::read_dir(dir.path().join("incoming")).unwrap().count(), 0);
+    }
+}

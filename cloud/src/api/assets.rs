@@ -1,6 +1,7 @@
 //! Assets: in from operators, out to devices in whole or in part.
 
 use std::io::SeekFrom;
+use std::ops::Range;
 use std::path::Path;
 
 use axum::body::Body;
@@ -77,8 +78,12 @@ pub async fn read(
     let asset = known.ok_or_else(|| Error::missing(format!("no asset {digest}")))?;
     let tag = format!("\"{digest}\"");
     let (range, if_range) = (text(&headers, header::RANGE), text(&headers, header::IF_RANGE));
-    let part = part(range, if_range, &tag, asset.size_bytes);
-    let mut response = send(&app.files.asset(&tenant, &digest), part, asset.size_bytes).await?;
+    let range = match part(range, if_range, &tag, asset.size_bytes) {
+        Part::Whole => None,
+        Part::Some(range) => Some(range),
+        Part::Nothing => return none_of(asset.size_bytes),
+    };
+    let mut response = send(&app.files.asset(&tenant, &digest), range, asset.size_bytes).await?;
     for (name, value) in [
         (header::ETAG, tag.as_str()),
         (header::CONTENT_TYPE, &asset.media_type),
@@ -99,21 +104,25 @@ pub fn promised_length(headers: &HeaderMap, most_bytes: u64) -> Result<(), Error
     }
 }
 
-/// Sends a file or a part of it, as it is: never compressed, never looked into by a browser.
-pub async fn send(path: &Path, part: Part, size_bytes: u64) -> Result<Response, Error> {
-    let (status, range) = match part {
-        Part::Nothing => {
-            let text = format!("the file has {size_bytes} bytes, none of them was asked for");
-            let status = StatusCode::RANGE_NOT_SATISFIABLE;
-            let mut response = Error::refused(status, "bad_range", text).into_response();
-            let whole = HeaderValue::try_from(format!("bytes */{size_bytes}"));
-            let whole = whole.map_err(|e| Error::Broken(e.to_string()))?;
-            response.headers_mut().insert(header::CONTENT_RANGE, whole);
-            return Ok(response);
-        }
-        Part::Whole => (StatusCode::OK, 0..size_bytes),
-        Part::Some(range) => (StatusCode::PARTIAL_CONTENT, range),
-    };
+/// 416, with the length that would have been right.
+fn none_of(size_bytes: u64) -> Result<Response, Error> {
+    let text = format!("the file has {size_bytes} bytes, none of them was asked for");
+    let refused = Error::refused(StatusCode::RANGE_NOT_SATISFIABLE, "bad_range", text);
+    let mut response = refused.into_response();
+    let whole = HeaderValue::try_from(format!("bytes */{size_bytes}"));
+    let whole = whole.map_err(|e| Error::Broken(e.to_string()))?;
+    response.headers_mut().insert(header::CONTENT_RANGE, whole);
+    Ok(response)
+}
+
+/// Sends a file or a range of it, as it is: never compressed, never looked into by a browser.
+pub async fn send(
+    path: &Path,
+    range: Option<Range<u64>>,
+    size_bytes: u64,
+) -> Result<Response, Error> {
+    let status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+    let range = range.unwrap_or(0..size_bytes);
     let failed = || Error::io(format!("read {}", path.display()));
     let mut file = File::open(path).await.map_err(failed())?;
     file.seek(SeekFrom::Start(range.start)).await.map_err(failed())?;

@@ -9,7 +9,6 @@ use super::assets::{promised_length, send};
 use super::extract::Id;
 use crate::auth::{Device, Operator};
 use crate::cloud::App;
-use crate::conditions::Part;
 use crate::error::Error;
 use crate::store::Screenshot;
 use crate::{limits, secret, sniff};
@@ -52,7 +51,7 @@ pub async fn last(
         return Err(Error::missing(text));
     };
     let path = app.files.screenshot(&tenant, &device);
-    let mut response = send(&path, Part::Whole, shot.size_bytes).await?;
+    let mut response = send(&path, None, shot.size_bytes).await?;
     let taken_at = shot.taken_at.to_string();
     for (name, value) in [
         (header::CONTENT_TYPE, &shot.media_type),

@@ -1,0 +1,106 @@
+use futures_util::{SinkExt, StreamExt};
+use reqwest::Method;
+use serde_json::json;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use vitrine_wire::event::Hint;
+
+use crate::rig::{Rig, run};
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+async fn connect(rig: &Rig, token: &str) -> Result<Socket, tungstenite::Error> {
+    let url = format!("{}/api/v3/events", rig.url.replace("http", "ws"));
+    let mut request = url.into_client_request().unwrap();
+    request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    connect_async(request).await.map(|(socket, _)| socket)
+}
+
+/// The next hint; None when the channel has ended.
+async fn hint(socket: &mut Socket) -> Option<u64> {
+    loop {
+        match socket.next().await? {
+            Ok(Message::Text(text)) => {
+                crate::spec::named("Hint", &serde_json::from_str(&text).unwrap());
+                let Hint::Manifest { version } = serde_json::from_str(&text).unwrap();
+                return Some(version);
+            }
+            Ok(Message::Ping(_) | Message::Pong(_)) => {}
+            _ => return None,
+        }
+    }
+}
+
+async fn publish_colour(rig: &Rig, operator: &str, colour: &str) {
+    let item = json!({ "id": "1", "kind": "colour", "colour": colour });
+    let playlist = rig.put("/api/v3/operator/playlists/p", json!({ "items": [item] }));
+    assert_eq!(playlist.token(operator).status().await, 204);
+    let schedule = json!([{ "id": "e", "target": { "playlist": "p" } }]);
+    let schedule = rig.put("/api/v3/operator/schedule", schedule);
+    assert_eq!(schedule.token(operator).status().await, 204);
+    rig.publish(operator).await;
+}
+
+#[test]
+fn a_device_is_told_what_is_there_and_what_is_new() {
+    run(async |rig| {
+        let operator = rig.tenant("acme").await;
+        let player = rig.device(&operator, "lobby", 1).await;
+        let mut socket = connect(rig, player.access()).await.unwrap();
+        let first = rig.manifest(&player).await.version;
+        assert_eq!(hint(&mut socket).await, Some(first));
+        publish_colour(rig, &operator, "#ff0000").await;
+        let second = rig.manifest(&player).await.version;
+        assert_eq!(hint(&mut socket).await, Some(second));
+        let path = format!("/api/v3/operator/devices/{}/orders", player.id());
+        let order = json!({ "action": "identify", "expires_in_s": 60 });
+        assert_eq!(rig.post(&path, order).token(&operator).status().await, 201);
+        assert_eq!(hint(&mut socket).await, Some(second + 1));
+    });
+}
+
+#[test]
+fn the_channel_is_for_devices_with_a_handshake() {
+    run(async |rig| {
+        let operator = rig.tenant("acme").await;
+        let player = rig.device(&operator, "lobby", 1).await;
+        assert!(connect(rig, "wrong").await.is_err());
+        assert!(connect(rig, &operator).await.is_err());
+        let plain = rig.get("/api/v3/events").token(player.access()).send().await;
+        assert!(plain.status.is_client_error(), "{}", plain.status);
+    });
+}
+
+#[test]
+fn the_channel_ends_with_the_device_and_with_the_server() {
+    run(async |rig| {
+        let operator = rig.tenant("acme").await;
+        let one = rig.device(&operator, "one", 1).await;
+        let two = rig.device(&operator, "two", 2).await;
+        let mut first = connect(rig, one.access()).await.unwrap();
+        let mut second = connect(rig, two.access()).await.unwrap();
+        assert!(hint(&mut first).await.is_some() && hint(&mut second).await.is_some());
+        let path = format!("/api/v3/operator/devices/{}", one.id());
+        assert_eq!(rig.call(Method::DELETE, &path).token(&operator).status().await, 204);
+        assert_eq!(hint(&mut first).await, None);
+        rig.stop().await;
+        assert_eq!(hint(&mut second).await, None);
+    });
+}
+
+#[test]
+fn a_talkative_device_is_hung_up_on() {
+    run(async |rig| {
+        let operator = rig.tenant("acme").await;
+        let player = rig.device(&operator, "lobby", 1).await;
+        let mut socket = connect(rig, player.access()).await.unwrap();
+        assert!(hint(&mut socket).await.is_some());
+        socket.send(Message::text("small talk")).await.unwrap();
+        publish_colour(rig, &operator, "#ff0000").await;
+        assert!(hint(&mut socket).await.is_some(), "small talk is passed over");
+        let _ = socket.send(Message::text("x".repeat(5_000))).await;
+        assert_eq!(hint(&mut socket).await, None);
+    });
+}
