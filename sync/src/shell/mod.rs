@@ -249,6 +249,10 @@ impl<C: Cloud> Shell<C> {
     }
 
     async fn note_time(&mut self, now: Now) {
+        let healed = self.ways.store.healed().await.ok().flatten();
+        if let Some(why) = healed.and_then(|opened| opened.rebuilt) {
+            self.trouble("store_rebuilt", why).await;
+        }
         if let Err(error) = self.ways.store.note_time(now.wall).await {
             tracing::warn!(%error, "sync: time not noted");
         }

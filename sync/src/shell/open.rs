@@ -55,6 +55,7 @@ pub(crate) async fn open(options: &Options) -> Result<Opened, StartError> {
     let (store, found) = store::start(dir)?;
     let mut troubles = Vec::new();
     troubles.extend(found.rebuilt.map(|why| ("store_rebuilt", why)));
+    troubles.extend(found.volatile.map(|why| ("store_volatile", why)));
     let seed = rand::random();
     let key = noted("device_key", device_key(dir, seed), &mut troubles);
     let account = noted("account", Account::load(dir), &mut troubles).flatten();
