@@ -59,21 +59,19 @@ impl Envelopes {
         Ok(versions)
     }
 
-    /// Bytes and time of a file. None: it is not there, or holds no envelope. Whether the envelope
-    /// is *true* is not asked here.
-    pub(super) fn read(&self, version: u64) -> io::Result<Option<(Vec<u8>, Timestamp)>> {
-        let file = match File::open(self.path(version)) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let time = file.metadata()?.modified()?;
-        let mut bytes = Vec::new();
-        file.take(MANIFEST_DECODED_BYTES as u64).read_to_end(&mut bytes)?;
-        if serde_json::from_slice::<Envelope>(&bytes).is_err() {
-            return Ok(None);
+    /// Bytes and time of a file. None: it cannot be read, or holds no envelope; one bad sector must
+    /// not cost the other files. Whether the envelope is *true* is not asked here.
+    pub(super) fn read(&self, version: u64) -> Option<(Vec<u8>, Timestamp)> {
+        match read_file(&self.path(version)) {
+            Ok((bytes, time)) if serde_json::from_slice::<Envelope>(&bytes).is_ok() => {
+                Some((bytes, time))
+            }
+            Ok(_) => None,
+            Err(error) => {
+                tracing::warn!(version, %error, "store: an envelope file cannot be read");
+                None
+            }
         }
-        Ok(Some((bytes, Timestamp::try_from(time).unwrap_or(Timestamp::UNIX_EPOCH))))
     }
 
     /// Keeps an envelope durably.
@@ -118,4 +116,12 @@ impl Envelopes {
     fn note_path(&self) -> PathBuf {
         self.dir.join("note.json")
     }
+}
+
+fn read_file(path: &Path) -> io::Result<(Vec<u8>, Timestamp)> {
+    let file = File::open(path)?;
+    let time = file.metadata()?.modified()?;
+    let mut bytes = Vec::new();
+    file.take(MANIFEST_DECODED_BYTES as u64).read_to_end(&mut bytes)?;
+    Ok((bytes, Timestamp::try_from(time).unwrap_or(Timestamp::UNIX_EPOCH)))
 }

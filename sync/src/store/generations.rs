@@ -79,9 +79,7 @@ pub(super) fn adopt(all: &Transaction<'_>, files: &Envelopes) -> Result<(), Stor
     let note = files.note().map_err(files.failed("read the note"))?;
     let versions = files.versions().map_err(files.failed("list"))?;
     for (version, was_live) in adoptable(&versions, highest(all)?, note.live) {
-        if let Some((envelope, received_at)) =
-            files.read(version).map_err(files.failed("read an envelope"))?
-        {
+        if let Some((envelope, received_at)) = files.read(version) {
             insert(all, &Generation { version, envelope, received_at })?;
             if was_live {
                 go_live(all, version)?;

@@ -237,7 +237,9 @@ fn with_the_database_lost_a_torn_envelope_is_passed_over_but_its_version_counts(
     fs::remove_file(dir.path().join("store.db")).unwrap();
     let torn = dir.path().join("generations/2.envelope");
     OpenOptions::new().write(true).truncate(true).open(torn).unwrap().write_all(b"{\"fo").unwrap();
-    fs::remove_file(dir.path().join("generations/3.envelope")).unwrap();
+    let third = dir.path().join("generations/3.envelope");
+    fs::remove_file(&third).unwrap();
+    fs::create_dir(&third).unwrap();
     let (mut store, _) = open(dir.path());
     assert_eq!(live_version(&mut store), Some(1));
     assert_eq!((store.pending().unwrap(), store.highest_version().unwrap()), (None, 3));
