@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use vitrine_config::model::*;
+use vitrine_config::Config;
 use vitrine_config::time::{Mono, Now, Trust};
-use vitrine_config::{Config, model};
 use vitrine_sync::model::{
     Asset, Content, Digest, Entry, EntryKind, Files, Fit, Item, Layout, Live, Manifest, Playlist,
     Target, Validity, Zone,
@@ -37,23 +36,13 @@ pub fn mono(ms: u64) -> Mono {
 }
 
 pub fn config() -> Config {
-    let second = Duration::from_secs;
-    Config {
-        cloud: Cloud {
-            url: None,
-            ca_file: None,
-            poll: second(60),
-            heartbeat: second(300),
-            first_contact_spread: second(0),
-        },
-        device: model::Device { name: None, time_zone: None },
-        paths: Paths { state_dir: "/state".into(), runtime_dir: "/run".into() },
-        cache: Cache { size_bytes: 1, reserve_bytes: 1, downloads: 2, patience: second(1) },
-        screen: Screen { output: Output::Fullscreen, background: [0, 0, 0] },
-        audio: Audio { device: AudioDevice::Auto, volume: 0.5 },
-        playback: Playback { image_duration: second(10), prepare: second(5) },
-        log: Log { filter: "info".into(), format: LogFormat::Text },
-    }
+    let mut config = Config::default();
+    // What the tests count on, whatever the defaults become.
+    config.cloud.heartbeat = Duration::from_secs(300);
+    config.playback.image_duration = Duration::from_secs(10);
+    config.playback.prepare = Duration::from_secs(5);
+    config.audio.volume = 0.5;
+    config
 }
 
 /// The asset called `name`.

@@ -100,3 +100,37 @@ fn a_new_generation_gives_everything_another_chance() {
     // a's time is long up.
     assert_eq!(world.take_shown(), ["50 a", "12050 b"]);
 }
+
+#[test]
+fn an_item_that_played_well_starts_with_the_first_gap_again() {
+    let mut world = playing_on(broken(&["a"]), vec![image("a"), lasting(500, image("b"))]);
+    let breaks = |world: &mut World, broken: bool| {
+        for stage in world.stage.iter_mut() {
+            stage.broken = broken.then(|| "a".to_owned()).into_iter().collect();
+        }
+    };
+    // Failed at 0 s, 15 s and 45 s.
+    world.run_to(50_000);
+    breaks(&mut world, false);
+    world.run_to(106_000);
+    breaks(&mut world, true);
+    world.run_to(120_000);
+    breaks(&mut world, false);
+    world.take_shown();
+    world.run_to(140_000);
+    let again = world.take_shown().into_iter().find(|line| line.ends_with(" a"));
+    let ms: u64 = again.and_then(|line| line.strip_suffix(" a")?.parse().ok()).expect("a is back");
+    assert!(ms < 135_000, "{ms}");
+}
+
+#[test]
+fn a_lone_item_that_breaks_off_waits_for_its_gap() {
+    let mut world = playing_on(Stage::new(0), vec![video("60a")]);
+    world.run_to(5_000);
+    let (turn, error) = (world.presented[0], "the worker died".to_owned());
+    let report = vitrine_render::report::Report::Failed { turn, error };
+    world.handle(Event::Stage(StageEvent::Report(report)));
+    world.run_to(30_000);
+    let want = ["50 60a", "5050 card:No item can be shown", "20050 60a"];
+    assert_eq!(world.take_shown(), want);
+}

@@ -108,3 +108,31 @@ fn a_seat_is_kept_for_the_first_change() {
         assert_eq!(seat(ahead, mono(now_ms)), (want, again_at), "case {case:?}");
     }
 }
+
+#[test]
+fn changes_within_a_blink_are_one() {
+    let lists = vec![
+        playlist("left", vec![image("a"), image("b")]),
+        playlist("right", vec![lasting(10_060, image("c")), image("d")]),
+    ];
+    let mut world = World::playing(live_layout(1, lists));
+    world.run_to(15_000);
+    assert_eq!(world.take_shown(), ["50 a", "50 c", "10050 b", "10050 d"]);
+}
+
+#[test]
+fn every_turn_of_a_page_is_a_whole_pass() {
+    let lists = vec![
+        playlist("left", vec![lasting(20_000, image("a")), lasting(20_000, image("b"))]),
+        playlist("right", vec![lasting(15_000, video("9c"))]),
+        playlist("alone", vec![image("x")]),
+    ];
+    let mut content = live_layout(1, lists);
+    content.manifest.layouts.values_mut().for_each(|layout| layout.zones.truncate(2));
+    content.manifest.schedule.push(entry("alone", Target::Playlist("alone".into())));
+    let mut world = World::playing(content);
+    world.run_to(120_000);
+    let mut shown = world.take_shown();
+    shown.retain(|line| !line.ends_with("9c"));
+    assert_eq!(shown, ["50 a", "20050 b", "40050 x", "50050 a", "70050 b", "90050 x", "100050 a"]);
+}

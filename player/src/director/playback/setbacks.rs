@@ -1,0 +1,93 @@
+//! What does not go as wished: items that fail, that are never ready, that leave too early.
+
+use std::time::Duration;
+
+use vitrine_config::time::{Mono, Now};
+use vitrine_render::scene::Turn;
+use vitrine_sync::model::Live;
+use vitrine_sync::wire::record::Fault;
+
+use super::Playback;
+use crate::director::showing::Showing;
+use crate::director::slot::Slot;
+use crate::telemetry;
+
+/// What was wanted and has left the screen is wanted again after this, unless its successor is
+/// there by then: the stage says both within one frame.
+const LEFT_GRACE: Duration = Duration::from_millis(200);
+
+impl Playback {
+    /// `turn` is off the screen. The word that tells what came instead may be right behind.
+    pub fn gone(&mut self, turn: Turn, now: Mono) {
+        if let Some(showing) = self.showings_mut().find(|showing| showing.turn == turn) {
+            showing.left_at = Some(now.after(LEFT_GRACE));
+        }
+    }
+
+    /// `turn` cannot be shown, or not any more: on with something else.
+    pub fn failed(&mut self, turn: Turn, error: &str, now: Mono) {
+        let lanes = self.programme.iter().flat_map(|p| p.lanes.iter().enumerate());
+        let mut current = lanes.filter_map(|(place, lane)| Some((place, lane.current.as_ref()?)));
+        if let Some((lane, _)) = current.find(|(_, showing)| showing.turn == turn) {
+            self.lane_failed(lane, error, now);
+        } else if let Some(slot) = self.slot.take_if(|slot| slot.brings(turn))
+            && let Some(showing) = slot.showings().find(|showing| showing.turn == turn)
+        {
+            self.note_failure(showing, error, now);
+        }
+    }
+
+    fn lane_failed(&mut self, lane: usize, error: &str, now: Mono) {
+        let current = self.programme.as_mut().and_then(|p| p.lanes.get_mut(lane)?.current.take());
+        let Some(showing) = current else { return };
+        self.note_failure(&showing, error, now);
+        // What is being prepared for this lane anyway comes now, unless it is the same again.
+        let other = |slot: &Slot| slot.showings().all(|next| next.item.id != showing.item.id);
+        if self.slot.as_ref().is_some_and(|slot| slot.is_only_about(lane) && other(slot)) {
+            self.promote();
+        } else {
+            self.slot = None;
+        }
+    }
+
+    fn note_failure(&mut self, showing: &Showing, error: &str, now: Mono) {
+        self.agenda.doubt();
+        let (playlist, item) = (&showing.playlist, &showing.item);
+        if self.failures.note(playlist, &item.id, now) {
+            let label = self.live.as_ref().map(|live| telemetry::label(item, &live.manifest));
+            let (id, label) = (&item.id, label.unwrap_or_default());
+            let detail = format!(
+                "playlist {playlist:?}, item {id:?} ({label}): {error}; passed over, tried again \
+                 later"
+            );
+            self.faults.push(Fault { code: "item_failed".into(), detail });
+        }
+    }
+
+    /// Gives up what the stage was to get ready and did not.
+    pub(super) fn pass_over_the_overdue(&mut self, now: Mono, stage_is_judge: bool) {
+        let prepare = self.config.playback.prepare;
+        let overdue = |s: &Showing| s.overdue_at(prepare).is_some_and(|at| at <= now);
+        if !stage_is_judge {
+            let late = self.showings_mut().filter(|showing| overdue(showing));
+            return late.for_each(|showing| showing.asked_at = Some(now));
+        }
+        let turns: Vec<Turn> = self.showings().filter(|s| overdue(s)).map(|s| s.turn).collect();
+        let error = format!("not ready within {} ms", prepare.as_millis());
+        turns.into_iter().for_each(|turn| self.failed(turn, &error, now));
+    }
+
+    /// Shows under a new number what the stage has left behind though it is still wanted: its step
+    /// to the next picture has crossed a wish that had no such picture any more.
+    pub(super) fn take_up_what_was_left(&mut self, live: &Live, now: &Now) {
+        let Some(mut programme) = self.programme.take() else { return };
+        let mut maker = self.maker(live, now.mono);
+        for lane in &mut programme.lanes {
+            let left = |showing: &Showing| showing.left_at.is_some_and(|at| at <= now.mono);
+            if lane.current.as_ref().is_some_and(left) {
+                lane.renumber(&mut maker, now);
+            }
+        }
+        self.programme = Some(programme);
+    }
+}
