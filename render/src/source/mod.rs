@@ -3,6 +3,11 @@
 //! Every source lives on the stage's thread but works elsewhere: still pictures on a decode thread,
 //! video in a worker process. It calls the [`Waker`] when there is something new to ask for.
 
+mod card;
+mod decode;
+mod image;
+mod open;
+mod svg;
 pub mod worker;
 
 use std::sync::Arc;
@@ -10,6 +15,10 @@ use std::sync::Arc;
 use vitrine_config::time::Mono;
 
 use crate::scene::Size;
+
+pub(crate) use card::no_gpu as no_gpu_card;
+pub(crate) use open::Sources;
+pub(crate) use svg::render as render_svg;
 
 /// Wakes the stage's loop, from any thread. Cheap, never blocks; many calls may be one wake-up.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
@@ -38,6 +47,10 @@ pub trait Source {
     fn dropped(&self) -> u64 {
         0
     }
+
+    /// The last picture was lost on its way to the screen: [`Source::take`] gives it, or a newer
+    /// one, once more.
+    fn again(&mut self) {}
 
     /// The layer now covers this many screen pixels: a still is made again at that size.
     fn resize(&mut self, _covers: Size) {}

@@ -1,0 +1,259 @@
+//! Joins the stage to its agent, its sources and its GPU. The window and the offscreen loop both
+//! drive this and nothing else.
+//!
+//! Not here: what to show (`stage`), when the loop runs (`window`, `offscreen`).
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+use vitrine_config::time::{Clock, Mono};
+
+use crate::gpu::capture;
+use crate::gpu::painter::GpuPainter;
+use crate::gpu::target::{Handed, Target};
+use crate::link::StageLink;
+use crate::pacing::Pacing;
+use crate::report::{Hello, Report};
+use crate::run::{StageError, StageOptions};
+use crate::scene::Size;
+use crate::source::{Sources, Waker};
+use crate::stage::{Painter, Stage};
+
+/// A display that takes no frame is asked again after this, if nothing else happens before.
+const RETRY: Duration = Duration::from_millis(250);
+/// Pictures for the agent that may wait for their turn; as many as it may ask for, and one more.
+const SNAPSHOTS: usize = 8;
+
+/// What the loop has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Work {
+    /// End.
+    pub quit: bool,
+    /// Let the display ask for a frame.
+    pub draw: bool,
+    /// Come back then, whatever else happens.
+    pub wake_at: Option<Mono>,
+}
+
+/// Number of the ask, and the PNG or why there is none.
+type Snapshot = (u64, Result<Vec<u8>, String>);
+
+/// Everything of a stage but its loop.
+pub(crate) struct Engine {
+    clock: Arc<dyn Clock>,
+    waker: Waker,
+    link: StageLink,
+    sources: Sources,
+    stage: Stage,
+    painter: Option<GpuPainter>,
+    gpu_name: String,
+    size: Size,
+    pacing: Pacing,
+    retry_at: Option<Mono>,
+    greeted: bool,
+    quit: bool,
+    asked: Vec<u64>,
+    taken: (SyncSender<Snapshot>, Receiver<Snapshot>),
+}
+
+impl Engine {
+    /// Connects and starts the helper threads; the GPU follows with [`Engine::use_gpu`]. `waker` is
+    /// called whenever [`Engine::work`] has something to do.
+    ///
+    /// # Errors
+    /// No thread or descriptor can be had.
+    pub(crate) fn start(
+        options: StageOptions,
+        clock: Arc<dyn Clock>,
+        waker: Waker,
+    ) -> Result<Engine, StageError> {
+        let fail = |source| StageError::System { action: "start the decode threads", source };
+        let sources = Sources::start(options.worker, waker.clone()).map_err(fail)?;
+        let link = StageLink::start(options.agent, waker.clone())?;
+        let size = Size { width_px: 0, height_px: 0 };
+        Ok(Engine {
+            clock,
+            waker,
+            link,
+            sources,
+            stage: Stage::new(size),
+            painter: None,
+            gpu_name: "being set up".to_owned(),
+            size,
+            pacing: Pacing::default(),
+            retry_at: None,
+            greeted: false,
+            quit: false,
+            asked: Vec::new(),
+            taken: sync_channel(SNAPSHOTS),
+        })
+    }
+
+    /// The time now.
+    pub(crate) fn now(&self) -> Mono {
+        self.clock.now().mono
+    }
+
+    /// Draws on this GPU from now on; pictures that lay on another one are made again.
+    pub(crate) fn use_gpu(&mut self, painter: GpuPainter) {
+        self.gpu_name = painter.gpu.describe();
+        tracing::info!(gpu = self.gpu_name, "drawing");
+        if self.painter.replace(painter).is_some() {
+            self.stage.lose_pictures();
+        }
+        self.greet_again();
+    }
+
+    /// There is no GPU: why, for the agent.
+    pub(crate) fn no_gpu(&mut self, why: &str) {
+        self.gpu_name = format!("none: {why}");
+        self.greet_again();
+    }
+
+    /// Lets go of a GPU that was lost.
+    pub(crate) fn drop_gpu(&mut self) {
+        self.painter = None;
+        self.stage.lose_pictures();
+    }
+
+    /// Whether the GPU is there and alive.
+    pub(crate) fn gpu(&self) -> Option<&GpuPainter> {
+        self.painter.as_ref().filter(|painter| !painter.gpu.is_lost())
+    }
+
+    /// The display has this extent.
+    pub(crate) fn resize(&mut self, size: Size) {
+        self.size = size;
+        self.stage.resize(size);
+    }
+
+    /// Takes in what has happened and says what the loop has to do.
+    pub(crate) fn work(&mut self) -> Work {
+        let now = self.now();
+        self.hear(now);
+        let painter = self.painter.as_mut().map(|painter| painter as &mut dyn Painter);
+        self.stage.tick(now, painter);
+        if self.retry_at.is_some_and(|at| at <= now) {
+            self.retry_at = None;
+        }
+        let able = self.painter.is_some() && self.retry_at.is_none();
+        if able && self.stage.wants_frame() {
+            self.pacing = self.pacing.want();
+        }
+        self.answer();
+        self.report();
+        let wake_at = [self.stage.wake_at(now), self.retry_at].into_iter().flatten().min();
+        Work { quit: self.quit, draw: self.pacing == Pacing::Wanted, wake_at }
+    }
+
+    /// The display would take a frame: draws one if there is a reason to.
+    pub(crate) fn frame(&mut self, target: &mut impl Target) -> Handed {
+        let (pacing, draws) = self.pacing.draw();
+        self.pacing = pacing;
+        if !draws {
+            return Handed::Over;
+        }
+        let now = self.now();
+        let Some(painter) = &mut self.painter else { return Handed::Later };
+        let Some(frame) = self.stage.compose(now, painter) else { return Handed::Later };
+        let handed = target.hand_over(painter, &frame);
+        match handed {
+            Handed::Over => self.stage.presented(self.clock.now().mono, painter),
+            Handed::Later | Handed::Lost => {
+                self.stage.not_presented();
+                self.retry_at = Some(now.after(RETRY));
+            }
+        }
+        self.report();
+        handed
+    }
+
+    /// The display is ready for another frame.
+    pub(crate) fn frame_done(&mut self) {
+        self.pacing = self.pacing.shown();
+    }
+
+    /// A frame is owed even though nothing has changed: the display has lost the last one.
+    pub(crate) fn redraw(&mut self) {
+        self.stage.not_presented();
+        self.retry_at = None;
+    }
+
+    /// Lets go of the display: the agent hears what is gone.
+    pub(crate) fn close(&mut self) {
+        let now = self.now();
+        self.stage.close(now);
+        self.report();
+    }
+
+    fn hear(&mut self, now: Mono) {
+        let inbox = self.link.drain();
+        if inbox.connected {
+            self.greeted = true;
+            self.greet_again();
+        }
+        self.quit |= inbox.quit;
+        self.asked.extend(inbox.snapshots);
+        if let Some(wish) = inbox.wish {
+            self.stage.wish(*wish, now, &mut self.sources);
+            let painter = self.painter.as_mut().map(|painter| painter as &mut dyn Painter);
+            self.stage.sweep(painter);
+        }
+    }
+
+    /// Says who we are, if there is somebody to hear it.
+    fn greet_again(&mut self) {
+        if !self.greeted {
+            return;
+        }
+        let hello = Hello {
+            pid: std::process::id(),
+            newest_turn: self.stage.newest_turn(),
+            showing: self.stage.showing(),
+            size: self.size,
+            gpu: self.gpu_name.clone(),
+        };
+        self.link.say(Report::Hello(hello), Vec::new());
+    }
+
+    fn report(&mut self) {
+        for report in self.stage.take_reports() {
+            if let Report::Failed { turn, error } = &report {
+                tracing::warn!(turn, error, "a layer failed");
+            }
+            self.link.say(report, Vec::new());
+        }
+    }
+
+    /// Takes the pictures asked for, after a frame that is due; hands on those that are ready.
+    fn answer(&mut self) {
+        while let Ok((id, png)) = self.taken.1.try_recv() {
+            self.say_snapshot(id, png);
+        }
+        if self.stage.wants_frame() && self.painter.is_some() && self.retry_at.is_none() {
+            return;
+        }
+        for id in std::mem::take(&mut self.asked) {
+            match (&self.painter, self.stage.frame_again()) {
+                (Some(painter), Some(frame)) => {
+                    let (done, wake) = (self.taken.0.clone(), self.waker.clone());
+                    capture::start(painter, &frame, self.size, move |png| {
+                        // Full: the asker has asked for more than it may; it has a time limit.
+                        done.try_send((id, png)).ok();
+                        wake();
+                    });
+                }
+                _ => self.say_snapshot(id, Err("nothing was shown yet".to_owned())),
+            }
+        }
+    }
+
+    fn say_snapshot(&mut self, id: u64, png: Result<Vec<u8>, String>) {
+        let (error, blob) = match png {
+            Ok(png) => (None, png),
+            Err(error) => (Some(error), Vec::new()),
+        };
+        self.link.say(Report::Snapshot { id, error }, blob);
+    }
+}

@@ -1,0 +1,271 @@
+//! One pass over the layers, back to front; one pipeline per pixel format, made when first needed.
+//!
+//! In:  draws ([`Draw`]) with the textures of their pictures. Out: commands. Changes nothing but
+//! its target: same draws, same picture.
+
+use wgpu::{
+    BindGroup, BindGroupLayout, Buffer, CommandEncoder, Device, Queue, RenderPipeline, Sampler,
+    ShaderModule, ShaderStages, TextureFormat, TextureView,
+};
+
+use super::texture::Format;
+use crate::place::Quad;
+use crate::scene::{Rgb, Size};
+
+/// Layers of one frame. A layout has 32 zones at most, and a few overlays lie above.
+pub(super) const LAYERS: usize = 64;
+/// Every device can bind uniforms at multiples of this.
+const UNIFORM_STEP_BYTES: usize = 256;
+
+/// One layer, ready to be drawn.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Draw<'a> {
+    pub quad: Quad,
+    pub background: Option<Rgb>,
+    pub opacity: f32,
+    pub format: Format,
+    pub rows: [[f32; 4]; 3],
+    pub chroma: [f32; 4],
+    pub bind: &'a BindGroup,
+}
+
+/// `Layer` in `layer.wgsl`, field by field.
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+struct Uniform {
+    rect: [f32; 4],
+    uv: [f32; 4],
+    rows: [[f32; 4]; 3],
+    chroma: [f32; 4],
+    background: [f32; 4],
+    mix: [f32; 4],
+}
+
+/// What every picture is bound to.
+pub(super) struct Layout {
+    group: BindGroupLayout,
+    sampler: Sampler,
+    uniforms: Buffer,
+}
+
+/// Draws frames for targets of one format.
+pub(super) struct Compositor {
+    pub layout: Layout,
+    format: TextureFormat,
+    shader: ShaderModule,
+    pipelines: [Option<RenderPipeline>; 3],
+}
+
+impl Compositor {
+    pub(super) fn new(device: &Device, format: TextureFormat) -> Compositor {
+        let shader = device.create_shader_module(wgpu::include_wgsl!("layer.wgsl"));
+        Compositor { layout: Layout::new(device), format, shader, pipelines: [None, None, None] }
+    }
+
+    /// Makes the pipeline of `format`, if it is not there yet: not within the first frame's time.
+    pub(super) fn prepare(&mut self, device: &Device, format: Format) {
+        let (index, entry) = match format {
+            Format::Rgba => (0, "rgba"),
+            Format::I420 => (1, "i420"),
+            Format::Nv12 => (2, "nv12"),
+        };
+        if self.pipelines[index].is_none() {
+            self.pipelines[index] = Some(self.pipeline(device, entry));
+        }
+    }
+
+    /// Records one frame of `size` onto `view`. Draws beyond [`LAYERS`] are left out.
+    pub(super) fn draw(
+        &self,
+        queue: &Queue,
+        encoder: &mut CommandEncoder,
+        onto: (&TextureView, Size),
+        frame: (Rgb, &[Draw<'_>]),
+    ) {
+        let ((view, size), (background, draws)) = (onto, frame);
+        let draws = &draws[..draws.len().min(LAYERS)];
+        self.layout.write(queue, draws, size);
+        let mut pass = begin(encoder, view, background);
+        for (index, draw) in draws.iter().enumerate() {
+            let Some(pipeline) = &self.pipelines[draw.format as usize] else { continue };
+            pass.set_pipeline(pipeline);
+            pass.set_bind_group(0, draw.bind, &[(index * UNIFORM_STEP_BYTES) as u32]);
+            pass.draw(0..4, 0..1);
+        }
+    }
+
+    fn pipeline(&self, device: &Device, entry: &str) -> RenderPipeline {
+        let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: None,
+            bind_group_layouts: &[Some(&self.layout.group)],
+            immediate_size: 0,
+        });
+        device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+            label: Some(entry),
+            layout: Some(&layout),
+            vertex: wgpu::VertexState {
+                module: &self.shader,
+                entry_point: Some("corner"),
+                compilation_options: Default::default(),
+                buffers: &[],
+            },
+            primitive: wgpu::PrimitiveState {
+                topology: wgpu::PrimitiveTopology::TriangleStrip,
+                ..Default::default()
+            },
+            depth_stencil: None,
+            multisample: wgpu::MultisampleState::default(),
+            fragment: Some(wgpu::FragmentState {
+                module: &self.shader,
+                entry_point: Some(entry),
+                compilation_options: Default::default(),
+                targets: &[Some(wgpu::ColorTargetState {
+                    format: self.format,
+                    blend: Some(wgpu::BlendState::PREMULTIPLIED_ALPHA_BLENDING),
+                    write_mask: wgpu::ColorWrites::ALL,
+                })],
+            }),
+            multiview_mask: None,
+            cache: None,
+        })
+    }
+}
+
+impl Layout {
+    fn new(device: &Device) -> Layout {
+        let entries = [
+            wgpu::BindGroupLayoutEntry {
+                binding: 0,
+                visibility: ShaderStages::VERTEX_FRAGMENT,
+                ty: wgpu::BindingType::Buffer {
+                    ty: wgpu::BufferBindingType::Uniform,
+                    has_dynamic_offset: true,
+                    min_binding_size: wgpu::BufferSize::new(size_of::<Uniform>() as u64),
+                },
+                count: None,
+            },
+            wgpu::BindGroupLayoutEntry {
+                binding: 1,
+                visibility: ShaderStages::FRAGMENT,
+                ty: wgpu::BindingType::Sampler(wgpu::SamplerBindingType::Filtering),
+                count: None,
+            },
+            plane_entry(2),
+            plane_entry(3),
+            plane_entry(4),
+        ];
+        let group = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some("layer"),
+            entries: &entries,
+        });
+        let sampler = device.create_sampler(&wgpu::SamplerDescriptor {
+            mag_filter: wgpu::FilterMode::Linear,
+            min_filter: wgpu::FilterMode::Linear,
+            ..Default::default()
+        });
+        let uniforms = device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("layers"),
+            size: (LAYERS * UNIFORM_STEP_BYTES) as u64,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        Layout { group, sampler, uniforms }
+    }
+
+    /// Binds one picture's planes; where it has fewer than three, the last one stands in.
+    pub(super) fn bind(&self, device: &Device, planes: &[TextureView]) -> BindGroup {
+        let uniform = wgpu::BufferBinding {
+            buffer: &self.uniforms,
+            offset: 0,
+            size: wgpu::BufferSize::new(size_of::<Uniform>() as u64),
+        };
+        let mut entries = vec![
+            wgpu::BindGroupEntry { binding: 0, resource: wgpu::BindingResource::Buffer(uniform) },
+            wgpu::BindGroupEntry {
+                binding: 1,
+                resource: wgpu::BindingResource::Sampler(&self.sampler),
+            },
+        ];
+        let stand_in = planes.iter().cycle().skip(planes.len().saturating_sub(1));
+        let three = planes.iter().chain(stand_in).take(3);
+        entries.extend(three.zip(2..).map(|(view, binding)| wgpu::BindGroupEntry {
+            binding,
+            resource: wgpu::BindingResource::TextureView(view),
+        }));
+        device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some("picture"),
+            layout: &self.group,
+            entries: &entries,
+        })
+    }
+
+    fn write(&self, queue: &Queue, draws: &[Draw<'_>], size: Size) {
+        let mut bytes = vec![0; draws.len() * UNIFORM_STEP_BYTES];
+        for (draw, slot) in draws.iter().zip(bytes.chunks_exact_mut(UNIFORM_STEP_BYTES)) {
+            let uniform = Uniform::of(draw, size);
+            slot[..size_of::<Uniform>()].copy_from_slice(bytemuck::bytes_of(&uniform));
+        }
+        if !bytes.is_empty() {
+            queue.write_buffer(&self.uniforms, 0, &bytes);
+        }
+    }
+}
+
+impl Uniform {
+    fn of(draw: &Draw<'_>, size: Size) -> Uniform {
+        let area = draw.quad.area;
+        let x = |px: f32| px / size.width_px as f32 * 2.0 - 1.0;
+        let y = |px: f32| 1.0 - px / size.height_px as f32 * 2.0;
+        let (left, top) = (area.x_px as f32, area.y_px as f32);
+        let (right, bottom) = (left + area.width_px as f32, top + area.height_px as f32);
+        let background = draw.background.map_or([0.0; 4], |Rgb(rgb)| {
+            let [red, green, blue] = rgb.map(|code| f32::from(code) / 255.0);
+            [red, green, blue, 1.0]
+        });
+        Uniform {
+            rect: [x(left), y(top), x(right), y(bottom)],
+            uv: draw.quad.uv,
+            rows: draw.rows,
+            chroma: draw.chroma,
+            background,
+            mix: [draw.opacity, 0.0, 0.0, 0.0],
+        }
+    }
+}
+
+fn plane_entry(binding: u32) -> wgpu::BindGroupLayoutEntry {
+    wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: ShaderStages::FRAGMENT,
+        ty: wgpu::BindingType::Texture {
+            sample_type: wgpu::TextureSampleType::Float { filterable: true },
+            view_dimension: wgpu::TextureViewDimension::D2,
+            multisampled: false,
+        },
+        count: None,
+    }
+}
+
+fn begin<'a>(
+    encoder: &'a mut CommandEncoder,
+    view: &TextureView,
+    Rgb(rgb): Rgb,
+) -> wgpu::RenderPass<'a> {
+    let [r, g, b] = rgb.map(|code| f64::from(code) / 255.0);
+    encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+        label: Some("frame"),
+        color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+            view,
+            depth_slice: None,
+            resolve_target: None,
+            ops: wgpu::Operations {
+                load: wgpu::LoadOp::Clear(wgpu::Color { r, g, b, a: 1.0 }),
+                store: wgpu::StoreOp::Store,
+            },
+        })],
+        depth_stencil_attachment: None,
+        timestamp_writes: None,
+        occlusion_query_set: None,
+        multiview_mask: None,
+    })
+}

@@ -1,0 +1,111 @@
+//! A stage without a display: the same frames onto a texture, up to 60 a second when something
+//! changes, none otherwise. For tests, pictures and machines without a screen.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::Arc;
+use std::thread::Builder;
+use std::time::Duration;
+
+use vitrine_config::time::{Clock, Mono};
+
+use crate::engine::Engine;
+use crate::gpu::Gpu;
+use crate::gpu::painter::GpuPainter;
+use crate::gpu::target::{OFFSCREEN_FORMAT, Offscreen};
+use crate::run::{StageError, StageOptions};
+use crate::scene::Size;
+use crate::source::Waker;
+
+/// As long as a frame stays on an ordinary display.
+const REFRESH: Duration = Duration::from_nanos(16_666_667);
+/// With nothing to wait for, the loop looks around this seldom.
+const LONG: Duration = Duration::from_secs(3_600);
+
+/// Runs until the agent says quit.
+///
+/// # Errors
+/// No GPU, not even a software one; no threads.
+pub(crate) fn run(
+    options: StageOptions,
+    clock: &Arc<dyn Clock>,
+    size: Size,
+) -> Result<(), StageError> {
+    let (ring, bell) = sync_channel::<()>(1);
+    // Full: it will ring anyway.
+    let waker: Waker = Arc::new(move || drop(ring.try_send(())));
+    let mut engine = Engine::start(options, clock.clone(), waker.clone())?;
+    engine.resize(size);
+    let (gpu, ready) = sync_channel(1);
+    let mut stage = OffscreenStage { engine, waker, gpu, ready, size, target: None };
+    stage.set_up()?;
+    stage.run(&bell)
+}
+
+struct OffscreenStage {
+    engine: Engine,
+    waker: Waker,
+    gpu: SyncSender<Result<Gpu, String>>,
+    ready: Receiver<Result<Gpu, String>>,
+    size: Size,
+    target: Option<Offscreen>,
+}
+
+impl OffscreenStage {
+    /// Looks for a GPU on a thread of its own: sources are prepared meanwhile.
+    fn set_up(&self) -> Result<(), StageError> {
+        let (found, waker) = (self.gpu.clone(), self.waker.clone());
+        let open = move || {
+            let gpu = Gpu::open(None, &waker).map(|(gpu, _)| gpu);
+            // Nobody waits any more: the stage has ended.
+            found.try_send(gpu).ok();
+            waker();
+        };
+        Builder::new()
+            .name("gpu".into())
+            .spawn(open)
+            .map(drop)
+            .map_err(|source| StageError::System { action: "start a thread", source })
+    }
+
+    fn run(mut self, bell: &Receiver<()>) -> Result<(), StageError> {
+        let mut next_refresh = Mono(0);
+        loop {
+            self.look_after_gpu()?;
+            let now = self.engine.now();
+            if now >= next_refresh {
+                self.engine.frame_done();
+            }
+            let work = self.engine.work();
+            if work.quit {
+                self.engine.close();
+                return Ok(());
+            }
+            if let (true, Some(target)) = (work.draw, &mut self.target) {
+                // A texture takes every frame.
+                self.engine.frame(target);
+                next_refresh = now.after(REFRESH);
+                continue;
+            }
+            let refresh = Some(next_refresh).filter(|at| *at > now);
+            let wake_at = [work.wake_at, refresh].into_iter().flatten().min();
+            let wait = wake_at.map_or(LONG, |at| at.since(now));
+            if let Err(RecvTimeoutError::Disconnected) = bell.recv_timeout(wait) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes a new GPU into use; looks for another one when it was lost.
+    fn look_after_gpu(&mut self) -> Result<(), StageError> {
+        if let Ok(found) = self.ready.try_recv() {
+            let gpu = found.map_err(StageError::NoGpu)?;
+            self.target = Some(Offscreen::new(&gpu, self.size));
+            self.engine.use_gpu(GpuPainter::new(gpu, OFFSCREEN_FORMAT));
+        } else if self.target.is_some() && self.engine.gpu().is_none() {
+            self.target = None;
+            self.engine.drop_gpu();
+            self.set_up()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,333 @@
+//! Still pictures and cards as sources: made on decode threads at the size that is shown.
+//!
+//! Two threads, named `decode-0` and `decode-1`, each with one picture at a time. A decoder that
+//! panics costs its picture, not its thread. When the covered size changes, the picture is made
+//! again; the old one stays until then.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
+
+use vitrine_config::time::Mono;
+
+use super::decode::{self, Still};
+use super::{Picture, Source, SourceError, State, Waker, card, svg};
+use crate::place::Fitting;
+use crate::scene::{Card, Size};
+
+/// Decoding is CPU work next to the video decoder's: two cores of four.
+const THREADS: usize = 2;
+/// Jobs that wait: two scenes of 32 zones, and as many that were just replaced.
+const JOBS_WAITING: usize = 128;
+/// Longest file: no picture within the limits is larger, even uncompressed.
+const FILE_BYTES: u64 = 256 << 20;
+
+/// What a picture is made from.
+#[derive(Debug, Clone)]
+pub(super) enum Recipe {
+    File(PathBuf),
+    Card(Card),
+}
+
+/// The decode threads. Dropping it ends them after the pictures they are at.
+pub(super) struct Decoders {
+    queue: Arc<Queue>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: Mutex<Jobs>,
+    change: Condvar,
+}
+
+#[derive(Default)]
+struct Jobs {
+    waiting: VecDeque<Job>,
+    closed: bool,
+}
+
+struct Job {
+    recipe: Recipe,
+    fitting: Fitting,
+    order: Arc<Order>,
+    waker: Waker,
+}
+
+/// Where the outcome of a job is left. A source that has dropped it does not want it any more.
+#[derive(Debug, Default)]
+struct Order {
+    outcome: Mutex<Option<Result<Still, String>>>,
+}
+
+impl Decoders {
+    /// # Errors
+    /// No thread can be had.
+    pub(super) fn start() -> io::Result<Decoders> {
+        let queue = Arc::new(Queue::default());
+        let threads = (0..THREADS)
+            .map(|number| {
+                let queue = queue.clone();
+                Builder::new().name(format!("decode-{number}")).spawn(move || queue.serve())
+            })
+            .collect::<io::Result<_>>()?;
+        Ok(Decoders { queue, threads })
+    }
+
+    /// Begins to make a picture.
+    pub(super) fn open(&self, recipe: Recipe, fitting: Fitting, waker: Waker) -> ImageSource {
+        let mut source = ImageSource {
+            queue: self.queue.clone(),
+            recipe,
+            fitting,
+            waker,
+            order: None,
+            natural: None,
+            still: None,
+            taken: false,
+            failed: None,
+        };
+        source.order();
+        source
+    }
+}
+
+impl Drop for Decoders {
+    fn drop(&mut self) {
+        {
+            let mut jobs = self.queue.lock();
+            jobs.closed = true;
+            jobs.waiting.clear();
+        }
+        self.queue.change.notify_all();
+        for thread in self.threads.drain(..) {
+            // Panics are caught inside; there is nothing left to be learned.
+            thread.join().ok();
+        }
+    }
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Jobs> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Refuses when full: whoever asks for that many pictures at once gets some of them.
+    fn push(&self, job: Job) -> Result<(), String> {
+        let mut jobs = self.lock();
+        jobs.waiting.retain(|job| job.is_wanted());
+        if jobs.waiting.len() >= JOBS_WAITING {
+            return Err(format!("more than {JOBS_WAITING} pictures wait to be decoded"));
+        }
+        jobs.waiting.push_back(job);
+        drop(jobs);
+        self.change.notify_one();
+        Ok(())
+    }
+
+    fn next(&self) -> Option<Job> {
+        let mut jobs = self.lock();
+        loop {
+            if jobs.closed {
+                return None;
+            }
+            if let Some(job) = jobs.waiting.pop_front() {
+                return Some(job);
+            }
+            jobs = self.change.wait(jobs).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn serve(&self) {
+        while let Some(job) = self.next() {
+            if job.is_wanted() {
+                job.carry_out();
+            }
+        }
+    }
+}
+
+impl Job {
+    fn is_wanted(&self) -> bool {
+        Arc::strong_count(&self.order) > 1
+    }
+
+    fn carry_out(self) {
+        let made = catch_unwind(AssertUnwindSafe(|| self.recipe.make(&self.fitting)));
+        let outcome = made.unwrap_or_else(|_| Err("the decoder broke down on it".to_owned()));
+        let outcome = outcome.map_err(|error| format!("{}: {error}", self.recipe.name()));
+        *self.order.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+        (self.waker)();
+    }
+}
+
+impl Recipe {
+    fn make(&self, fitting: &Fitting) -> Result<Still, String> {
+        match self {
+            Recipe::File(path) => {
+                let bytes = read(path).map_err(|error| format!("cannot be read: {error}"))?;
+                decode::decode(&bytes, fitting)
+            }
+            Recipe::Card(card) => {
+                let size = card::size(fitting.covers);
+                let rgba = svg::render(&card::drawing(card, size), size)?;
+                Ok(Still { natural: size, size, rgba })
+            }
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Recipe::File(path) => path.display().to_string(),
+            Recipe::Card(_) => "built-in card".to_owned(),
+        }
+    }
+}
+
+/// Reads a whole plain file; a pipe or device could make us wait for ever.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let found = fs::metadata(path)?;
+    if !found.is_file() {
+        return Err(io::Error::other("not a plain file"));
+    }
+    if found.len() > FILE_BYTES {
+        let bytes = found.len();
+        return Err(io::Error::other(format!("{bytes} bytes, at most {FILE_BYTES} are read")));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(found.len()).unwrap_or(0));
+    File::open(path)?.take(FILE_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// One still picture.
+pub(super) struct ImageSource {
+    queue: Arc<Queue>,
+    recipe: Recipe,
+    fitting: Fitting,
+    waker: Waker,
+    /// What is being made.
+    order: Option<Arc<Order>>,
+    natural: Option<Size>,
+    /// Made; held until it was taken and the next call comes.
+    still: Option<Still>,
+    taken: bool,
+    failed: Option<SourceError>,
+}
+
+impl ImageSource {
+    fn order(&mut self) {
+        let order = Arc::new(Order::default());
+        let job = Job {
+            recipe: self.recipe.clone(),
+            fitting: self.fitting,
+            order: order.clone(),
+            waker: self.waker.clone(),
+        };
+        match self.queue.push(job) {
+            Ok(()) => self.order = Some(order),
+            Err(error) => self.settle(Err(error)),
+        }
+    }
+
+    fn settle(&mut self, outcome: Result<Still, String>) {
+        match outcome {
+            Ok(still) => {
+                self.natural = Some(still.natural);
+                (self.still, self.taken) = (Some(still), false);
+            }
+            // What could be made once stays as it is.
+            Err(error) if self.natural.is_some() => tracing::warn!(error, "picture not remade"),
+            Err(error) => self.failed = Some(SourceError(error)),
+        }
+    }
+}
+
+impl Source for ImageSource {
+    fn poll(&mut self, _now: Mono) -> State {
+        if self.taken {
+            self.still = None;
+        }
+        let outcome = self.order.as_ref().and_then(|order| {
+            order.outcome.lock().unwrap_or_else(PoisonError::into_inner).take()
+        });
+        if let Some(outcome) = outcome {
+            self.order = None;
+            self.settle(outcome);
+        }
+        match (&self.failed, self.natural) {
+            (Some(error), _) => State::Failed(error.clone()),
+            (None, Some(size)) => State::Ready(size),
+            (None, None) => State::Preparing,
+        }
+    }
+
+    fn start(&mut self, _at: Mono) {}
+
+    fn take(&mut self, _now: Mono) -> Option<Picture<'_>> {
+        if std::mem::replace(&mut self.taken, true) {
+            self.still = None;
+        }
+        let Still { size, rgba, .. } = self.still.as_ref()?;
+        Some(Picture::Rgba { size: *size, data: rgba })
+    }
+
+    fn next_at(&self) -> Option<Mono> {
+        (self.still.is_some() && !self.taken).then_some(Mono(0))
+    }
+
+    fn resize(&mut self, covers: Size) {
+        let before = self.fitting.covers;
+        if before != covers && self.failed.is_none() {
+            let grown = f64::from(covers.width_px) / f64::from(before.width_px.max(1));
+            self.fitting.scale *= grown;
+            self.fitting.covers = covers;
+            self.order();
+        }
+    }
+
+    fn again(&mut self) {
+        if self.failed.is_none() && self.order.is_none() {
+            self.order();
+        }
+    }
+}
+
+/// One colour, as a picture of one pixel.
+pub(super) struct ColourSource {
+    rgba: [u8; 4],
+    taken: bool,
+}
+
+impl ColourSource {
+    pub(super) fn new(crate::scene::Rgb([red, green, blue]): crate::scene::Rgb) -> ColourSource {
+        ColourSource { rgba: [red, green, blue, 255], taken: false }
+    }
+}
+
+/// What a colour is a picture of.
+const ONE_PIXEL: Size = Size { width_px: 1, height_px: 1 };
+
+impl Source for ColourSource {
+    fn poll(&mut self, _now: Mono) -> State {
+        State::Ready(ONE_PIXEL)
+    }
+
+    fn start(&mut self, _at: Mono) {}
+
+    fn take(&mut self, _now: Mono) -> Option<Picture<'_>> {
+        let first = !std::mem::replace(&mut self.taken, true);
+        first.then_some(Picture::Rgba { size: ONE_PIXEL, data: &self.rgba })
+    }
+
+    fn next_at(&self) -> Option<Mono> {
+        None
+    }
+
+    fn again(&mut self) {
+        self.taken = false;
+    }
+}

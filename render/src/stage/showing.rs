@@ -1,0 +1,147 @@
+//! One turn on its way: opened, ready, on the GPU, on the screen, gone.
+
+use vitrine_config::time::Mono;
+
+use super::Painter;
+use crate::place::Fitting;
+use crate::report::Report;
+use crate::scene::{Size, Turn};
+use crate::source::{Picture, Source, State};
+
+/// A source and what has become of it.
+pub(super) struct Showing {
+    pub source: Box<dyn Source>,
+    pub fitting: Fitting,
+    /// Of the picture as it is, not as it was made to fit; once known.
+    size: Option<Size>,
+    /// Width of one of its pixels in heights of one.
+    aspect: f32,
+    pub failed: bool,
+    /// A picture of it lies on the GPU.
+    pub uploaded: bool,
+    pub started: bool,
+    /// When the display was handed its first frame.
+    pub shown_at: Option<Mono>,
+    prepared: bool,
+    /// A picture was put that the display was not yet handed.
+    fresh: bool,
+    frames: u64,
+}
+
+impl Showing {
+    pub(super) fn new(source: Box<dyn Source>, fitting: Fitting) -> Showing {
+        Showing {
+            source,
+            fitting,
+            size: None,
+            aspect: 1.0,
+            failed: false,
+            uploaded: false,
+            started: false,
+            shown_at: None,
+            prepared: false,
+            fresh: false,
+            frames: 0,
+        }
+    }
+
+    /// Everything is there for its first frame.
+    pub(super) fn is_prepared(&self) -> bool {
+        self.uploaded && !self.failed
+    }
+
+    /// The screen pixels that its picture takes, before anything is cut off.
+    pub(super) fn picture(&self) -> Option<Size> {
+        let Size { width_px, height_px } = self.size?;
+        let width = f64::from(width_px) * f64::from(self.aspect);
+        Some(self.fitting.picture(width, f64::from(height_px)))
+    }
+
+    /// Looks after the source; puts its first picture on the GPU as soon as both are there.
+    pub(super) fn poll(
+        &mut self,
+        turn: Turn,
+        now: Mono,
+        painter: Option<&mut (dyn Painter + '_)>,
+    ) -> Option<Report> {
+        if self.failed {
+            return None;
+        }
+        match self.source.poll(now) {
+            State::Preparing => return None,
+            State::Ready(size) => self.size = Some(size),
+            State::Failed(error) => return Some(self.fail(turn, error.to_string())),
+        }
+        let painter = painter.filter(|_| !self.uploaded)?;
+        if let Err(error) = self.refresh(turn, now, painter) {
+            return Some(self.fail(turn, error));
+        }
+        if !self.uploaded || std::mem::replace(&mut self.prepared, true) {
+            return None;
+        }
+        Some(Report::Prepared { turn })
+    }
+
+    /// Puts the newest picture that is due on the GPU, if there is another one.
+    ///
+    /// # Errors
+    /// A picture that cannot be put there.
+    pub(super) fn refresh(
+        &mut self,
+        turn: Turn,
+        now: Mono,
+        painter: &mut dyn Painter,
+    ) -> Result<(), String> {
+        let Some(picture) = self.source.take(now) else { return Ok(()) };
+        painter.put(turn, &picture)?;
+        if let Picture::Yuv { pixel_aspect, .. } = picture {
+            self.aspect = if pixel_aspect.is_normal() { pixel_aspect.abs() } else { 1.0 };
+        }
+        (self.uploaded, self.fresh) = (true, true);
+        Ok(())
+    }
+
+    /// Broken for good; what it last showed stays.
+    pub(super) fn fail(&mut self, turn: Turn, error: String) -> Report {
+        self.failed = true;
+        Report::Failed { turn, error }
+    }
+
+    /// It is on screen from now on.
+    pub(super) fn start(&mut self, at: Mono) {
+        if !std::mem::replace(&mut self.started, true) {
+            self.source.start(at);
+        }
+    }
+
+    /// The display was handed a frame with it.
+    pub(super) fn presented(&mut self, turn: Turn, at: Mono) -> Option<Report> {
+        self.frames += u64::from(std::mem::take(&mut self.fresh));
+        if self.shown_at.is_some() {
+            return None;
+        }
+        self.shown_at = Some(at);
+        Some(Report::Shown { turn, at })
+    }
+
+    /// The display was handed a frame without it.
+    pub(super) fn gone(&mut self, turn: Turn, at: Mono) -> Report {
+        self.shown_at = None;
+        let frames_presented = std::mem::take(&mut self.frames);
+        Report::Gone { turn, at, frames_presented, frames_dropped: self.source.dropped() }
+    }
+
+    /// It covers other pixels now.
+    pub(super) fn fit(&mut self, fitting: Fitting) {
+        if self.fitting != fitting {
+            self.fitting = fitting;
+            self.source.resize(fitting.covers);
+        }
+    }
+
+    /// The GPU has forgotten its picture.
+    pub(super) fn lose_picture(&mut self) {
+        self.uploaded = false;
+        self.source.again();
+    }
+}
