@@ -40,12 +40,7 @@ pub(crate) fn chroma_at(luma: Size, left: bool) -> [f32; 4] {
     let (width, height) = (f64::from(luma.width_px), f64::from(luma.height_px));
     let (chroma_width, chroma_height) = ((width / 2.0).ceil(), (height / 2.0).ceil());
     let shift = if left { 0.25 / chroma_width } else { 0.0 };
-    [
-        (width / 2.0 / chroma_width) as f32,
-        (height / 2.0 / chroma_height) as f32,
-        shift as f32,
-        0.0,
-    ]
+    [(width / 2.0 / chroma_width) as f32, (height / 2.0 / chroma_height) as f32, shift as f32, 0.0]
 }
 
 #[cfg(test)]

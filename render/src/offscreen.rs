@@ -1,8 +1,8 @@
 //! A stage without a display: the same frames onto a texture, up to 60 a second when something
 //! changes, none otherwise. For tests, pictures and machines without a screen.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::Builder;
 use std::time::Duration;
 
@@ -32,11 +32,13 @@ pub(crate) fn run(
 ) -> Result<(), StageError> {
     let (ring, bell) = sync_channel::<()>(1);
     // Full: it will ring anyway.
-    let waker: Waker = Arc::new(move || drop(ring.try_send(())));
+    let waker: Waker = Arc::new(move || {
+        ring.try_send(()).ok();
+    });
     let mut engine = Engine::start(options, clock.clone(), waker.clone())?;
     engine.resize(size);
     let (gpu, ready) = sync_channel(1);
-    let mut stage = OffscreenStage { engine, waker, gpu, ready, size, target: None };
+    let stage = OffscreenStage { engine, waker, gpu, ready, size, target: None };
     stage.set_up()?;
     stage.run(&bell)
 }

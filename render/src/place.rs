@@ -269,8 +269,7 @@ mod tests {
     fn places() {
         let screen = Size { width_px: 1280, height_px: 720 };
         let canvas = Some(Size { width_px: 1920, height_px: 1080 });
-        let rect =
-            |x_px, y_px, width_px, height_px| Some(Rect { x_px, y_px, width_px, height_px });
+        let rect = |x_px, y_px, width_px, height_px| Some(Rect { x_px, y_px, width_px, height_px });
         for (case, canvas, place, want) in [
             ("the screen itself", None, None, [0, 0, 1280, 720]),
             ("a whole canvas", canvas, None, [0, 0, 1280, 720]),

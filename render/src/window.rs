@@ -43,7 +43,9 @@ pub(crate) fn run(
     let events = EventLoop::<Woken>::with_user_event().build().map_err(no_display)?;
     let proxy = events.create_proxy();
     // A closed loop needs no waking.
-    let waker: Waker = Arc::new(move || drop(proxy.send_event(Woken)));
+    let waker: Waker = Arc::new(move || {
+        proxy.send_event(Woken).ok();
+    });
     let engine = Engine::start(options, clock, waker.clone())?;
     let mut stage = WindowStage {
         engine,

@@ -51,11 +51,8 @@ fn copy(painter: &GpuPainter, frame: &Frame, size: Size) -> Shot {
         usage: BufferUsages::COPY_DST | BufferUsages::MAP_READ,
         mapped_at_creation: false,
     });
-    let layout = TexelCopyBufferLayout {
-        offset: 0,
-        bytes_per_row: Some(row_bytes),
-        rows_per_image: None,
-    };
+    let layout =
+        TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(row_bytes), rows_per_image: None };
     let mut encoder = gpu.device.create_command_encoder(&Default::default());
     let into = TexelCopyBufferInfo { buffer: &buffer, layout };
     encoder.copy_texture_to_buffer(target.as_image_copy(), into, target.size());

@@ -164,16 +164,14 @@ fn candidates(
 impl Candidate {
     fn open(self, waker: &Waker) -> Result<(Gpu, Option<Surface<'static>>), String> {
         let Candidate { adapter, surface } = self;
-        let limits =
-            wgpu::Limits::downlevel_defaults().using_resolution(adapter.limits());
-        let (device, queue) =
-            pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
-                label: Some("stage"),
-                required_limits: limits,
-                memory_hints: wgpu::MemoryHints::MemoryUsage,
-                ..Default::default()
-            }))
-            .map_err(|error| format!("{}: {error}", describe(&adapter)))?;
+        let limits = wgpu::Limits::downlevel_defaults().using_resolution(adapter.limits());
+        let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("stage"),
+            required_limits: limits,
+            memory_hints: wgpu::MemoryHints::MemoryUsage,
+            ..Default::default()
+        }))
+        .map_err(|error| format!("{}: {error}", describe(&adapter)))?;
         let lost = Arc::new(AtomicBool::new(false));
         watch(&device, &lost, waker);
         Ok((Gpu { adapter, device, queue, lost }, surface))

@@ -1,11 +1,11 @@
 //! Where pictures lie on the GPU: a bounded, counted pool. A picture of the same kind and size as
 //! one before takes its textures over.
 
+use vitrine_config::limits::TEXTURE_SIDE_PX;
 use wgpu::{
     BindGroup, Device, Extent3d, Queue, TexelCopyBufferLayout, Texture, TextureFormat,
     TextureUsages, TextureViewDescriptor,
 };
-use vitrine_config::limits::TEXTURE_SIDE_PX;
 
 use super::compositor::Layout;
 use crate::scene::Size;
@@ -85,8 +85,7 @@ impl Kind {
 
     fn check(self) -> Result<(), String> {
         let Size { width_px, height_px } = self.size;
-        if (1..=TEXTURE_SIDE_PX).contains(&width_px) && (1..=TEXTURE_SIDE_PX).contains(&height_px)
-        {
+        if (1..=TEXTURE_SIDE_PX).contains(&width_px) && (1..=TEXTURE_SIDE_PX).contains(&height_px) {
             return Ok(());
         }
         Err(format!("picture of {width_px}x{height_px}: sides of 1 to {TEXTURE_SIDE_PX} are drawn"))
@@ -125,8 +124,7 @@ impl Pool {
     /// Takes textures back, for the next picture.
     pub(super) fn give(&mut self, slot: Slot) {
         self.spare.push(slot);
-        let spare_bytes =
-            |spare: &[Slot]| spare.iter().map(|slot| slot.kind.bytes()).sum::<u64>();
+        let spare_bytes = |spare: &[Slot]| spare.iter().map(|slot| slot.kind.bytes()).sum::<u64>();
         while self.spare.len() > SPARE || spare_bytes(&self.spare) > SPARE_BYTES {
             self.held_bytes -= self.spare.remove(0).kind.bytes();
         }
@@ -151,8 +149,10 @@ impl Slot {
                 })
             })
             .collect();
-        let views: Vec<_> =
-            planes.iter().map(|plane| plane.create_view(&TextureViewDescriptor::default())).collect();
+        let views: Vec<_> = planes
+            .iter()
+            .map(|plane| plane.create_view(&TextureViewDescriptor::default()))
+            .collect();
         let bind = layout.bind(device, &views);
         Slot { kind, bind, planes }
     }

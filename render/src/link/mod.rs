@@ -23,7 +23,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use agent::{AgentLink, Heard};
-pub(crate) use stage::{Inbox, StageLink};
+pub(crate) use stage::StageLink;
 
 use crate::scene::Wish;
 
@@ -138,6 +138,7 @@ mod tests {
 
     use vitrine_config::time::Mono;
 
+    use super::stage::Inbox;
     use super::*;
     use crate::report::{Hello, Report};
     use crate::scene::{Scene, Size};
@@ -171,7 +172,9 @@ mod tests {
     impl Stage {
         fn start(agent: Agent) -> Stage {
             let (wake, woken) = sync_channel(64);
-            let waker = Arc::new(move || drop(wake.try_send(())));
+            let waker = Arc::new(move || {
+                wake.try_send(()).ok();
+            });
             Stage { link: StageLink::start(agent, waker).expect("link"), woken }
         }
 

@@ -42,6 +42,8 @@ pub(crate) struct Inbox {
     pub quit: bool,
     /// A new agent listens: it must be greeted.
     pub connected: bool,
+    /// The agent before is gone.
+    disconnected: bool,
 }
 
 /// One word and what travels behind it.
@@ -88,7 +90,7 @@ impl StageLink {
     pub(crate) fn drain(&mut self) -> Inbox {
         let mut state = self.shared.lock();
         let inbox = std::mem::take(&mut state.inbox);
-        if inbox.connected {
+        if inbox.connected || inbox.disconnected {
             self.outlet = state.outlet.take();
         }
         inbox
@@ -171,9 +173,7 @@ impl Shared {
     fn talk(&self, stream: UnixStream) {
         let ended = check_peer(&stream).and_then(|()| self.open(&stream)).and_then(|writer| {
             let ended = self.read_all(stream);
-            self.lock().outlet = None;
-            // Ends when the outlet is dropped or the stream is closed.
-            writer.join().ok();
+            self.close(writer);
             ended
         });
         match ended {
@@ -206,6 +206,22 @@ impl Shared {
         drop(state);
         (self.waker)();
         Ok(writer)
+    }
+
+    /// The connection has ended. The last words of a stage that ends are waited for; otherwise the
+    /// writer ends when the stage lets go of its outlet.
+    fn close(&self, writer: JoinHandle<()>) {
+        let mut state = self.lock();
+        state.outlet = None;
+        if state.stopping {
+            drop(state);
+            // It logs its own troubles.
+            writer.join().ok();
+        } else {
+            state.inbox.disconnected = true;
+            drop(state);
+            (self.waker)();
+        }
     }
 
     fn read_all(&self, stream: UnixStream) -> Result<(), LinkError> {

@@ -38,12 +38,7 @@ pub(super) fn drawing(card: &Card, size: Size) -> String {
     let tiny = size.width_px < TINY.width_px || size.height_px < TINY.height_px;
     match card {
         Card::Pairing { user_code, .. } if tiny => sheet.single(user_code),
-        Card::Pairing {
-            user_code,
-            verification_uri,
-            verification_uri_complete,
-            fingerprint,
-        } => {
+        Card::Pairing { user_code, verification_uri, verification_uri_complete, fingerprint } => {
             let pairing = Pairing {
                 code: user_code,
                 place: verification_uri,
@@ -264,8 +259,7 @@ impl Sheet {
     fn screen(&mut self, middle: f32, top: f32, side: f32) {
         let (wide, high, stroke) = (side * 1.5, side * 0.82, side * 0.06);
         let (left, round) = (middle - wide / 2.0, side * 0.09);
-        let (foot, foot_left, foot_right) =
-            (top + side, middle - side * 0.3, middle + side * 0.3);
+        let (foot, foot_left, foot_right) = (top + side, middle - side * 0.3, middle + side * 0.3);
         self.add(format_args!(
             r#"<g fill="none" stroke="{ACCENT}" stroke-width="{stroke}" stroke-linecap="round"><rect x="{left}" y="{top}" width="{wide}" height="{high}" rx="{round}"/><path d="M{foot_left} {foot}H{foot_right}"/></g>"#
         ));

@@ -105,9 +105,9 @@ fn other(bytes: &[u8]) -> Result<DynamicImage, String> {
     let reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|error| format!("picture: {error}"))?;
-    let format = reader.format().ok_or_else(|| {
-        "not a picture: JPEG, PNG, WebP, GIF, BMP and SVG are shown".to_owned()
-    })?;
+    let format = reader
+        .format()
+        .ok_or_else(|| "not a picture: JPEG, PNG, WebP, GIF, BMP and SVG are shown".to_owned())?;
     let fail = |error| format!("{}: {error}", name(format));
     let decoder = reader.into_decoder().map_err(fail)?;
     let (width, height) = decoder.dimensions();

@@ -251,9 +251,10 @@ impl Source for ImageSource {
         if self.taken {
             self.still = None;
         }
-        let outcome = self.order.as_ref().and_then(|order| {
-            order.outcome.lock().unwrap_or_else(PoisonError::into_inner).take()
-        });
+        let outcome = self
+            .order
+            .as_ref()
+            .and_then(|order| order.outcome.lock().unwrap_or_else(PoisonError::into_inner).take());
         if let Some(outcome) = outcome {
             self.order = None;
             self.settle(outcome);

@@ -296,9 +296,11 @@ impl Stage {
             Start::After { turn, .. } | Start::AtEnd { turn } => turn,
         };
         let awaited = self.current.layers.iter().chain(self.wanted.iter().flat_map(|s| &s.layers));
-        let Some(showing) = self.showings.get(&turn).filter(|_| {
-            awaited.into_iter().any(|layer| layer.turn == turn)
-        }) else {
+        let Some(showing) = self
+            .showings
+            .get(&turn)
+            .filter(|_| awaited.into_iter().any(|layer| layer.turn == turn))
+        else {
             // Neither on the screen nor on its way there: it has had its time.
             return Some(Mono(0));
         };
@@ -322,7 +324,8 @@ impl Stage {
 
     /// Opens what is asked for and not there yet, and fits everything to its newest place.
     fn open(&mut self, opener: &mut dyn Opener) {
-        let scenes = [Some(&self.current), self.wanted.as_ref(), self.next.as_ref().map(|n| &n.scene)];
+        let scenes =
+            [Some(&self.current), self.wanted.as_ref(), self.next.as_ref().map(|n| &n.scene)];
         for scene in scenes.into_iter().flatten() {
             let view = View::of(scene.canvas, self.screen);
             for layer in &scene.layers {

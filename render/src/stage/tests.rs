@@ -1,1 +1,1 @@
-#[allow(unused)] use super::*;
+//! The stage with fakes for sources and painter.
