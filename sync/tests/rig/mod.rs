@@ -1,0 +1,9 @@
+//! A cloud and a player for tests: the real wire over loopback, with faults on demand.
+
+#![allow(clippy::disallowed_methods)]
+
+mod cloud;
+mod player;
+
+pub use cloud::{Chaos, TestCloud, item, manifest};
+pub use player::{Player, clock, options, tuning};
