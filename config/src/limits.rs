@@ -14,8 +14,8 @@ pub const PLAYLISTS: usize = 1_000;
 pub const LAYOUTS: usize = 1_000;
 /// Schedule entries of a manifest; the scheduler looks at each on every edge.
 pub const ENTRIES: usize = 1_000;
-/// Windows of a schedule entry: three a day for a week, twice over.
-pub const WINDOWS: usize = 42;
+/// Windows of a schedule entry: every half hour of a week is 336.
+pub const WINDOWS: usize = 400;
 /// Orders of a manifest: people give them one at a time.
 pub const ORDERS: usize = 100;
 /// Any text in a manifest: labels fit on a screen.

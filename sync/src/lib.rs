@@ -32,7 +32,6 @@ mod kill_tests;
 mod plan;
 mod session;
 mod shell;
-#[allow(dead_code)] // Until the store is filled in.
 mod store;
 
 pub use error::StartError;

@@ -201,6 +201,15 @@ impl Session {
         }
     }
 
+    /// The account that a pairing brought cannot be used: back to the one of `before`, and another
+    /// code for another try.
+    pub(crate) fn undo(&mut self, before: Option<Account>, now: Now, random: f64) {
+        self.disowned = before.is_some();
+        self.account = before;
+        self.state = State::Fresh;
+        self.wait(None, now, random);
+    }
+
     /// Takes note of the cloud's clock.
     pub(crate) fn heard(&mut self, server_time: Option<Timestamp>, now: Now) {
         if let Some(at) = server_time {

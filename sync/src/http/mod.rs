@@ -284,3 +284,6 @@ fn unreachable(call: &'static str, error: reqwest::Error) -> CloudError {
 fn quote(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(QUOTE_CHARS).collect()
 }
+
+#[cfg(test)]
+mod tests;

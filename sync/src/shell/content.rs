@@ -120,7 +120,6 @@ impl<C: Cloud> Shell<C> {
                 if let Some(judged) = judged {
                     self.judged(judged, now).await;
                 }
-                self.watch_lapse(now).await;
             }
         }
     }
@@ -318,6 +317,7 @@ impl<C: Cloud> Shell<C> {
                 pass: pass.clone(),
                 asset,
                 etag,
+                disk: Arc::clone(&self.disk),
                 here_bytes: Arc::clone(&here_bytes),
             };
             let task = self.tasks.spawn(async move { Done::Asset(transfer::fetch(errand).await) });
@@ -340,7 +340,7 @@ impl<C: Cloud> Shell<C> {
 
     /// A generation that the cloud wanted replaced by now is reported once and plays on. Nothing
     /// lapses by a guessed time.
-    async fn watch_lapse(&mut self, now: Now) {
+    pub(super) async fn watch_lapse(&mut self, now: Now) {
         let Some(live) = &self.content.live else { return };
         let (version, not_after) = (live.manifest.version, live.manifest.not_after);
         let Some(not_after) = not_after.filter(|at| now.trust == Trust::Synced && *at < now.wall)

@@ -28,7 +28,7 @@ use std::time::Duration;
 use ed25519_dalek::SigningKey;
 use jiff::Timestamp;
 use tokio::select;
-use tokio::sync::mpsc;
+use tokio::sync::{RwLock, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use vitrine_config::time::{Clock, Mono, Now, Trust};
@@ -84,6 +84,8 @@ pub(crate) struct Shell<C: Cloud> {
     outbox: outbox::Outbox,
     push: push::Push,
     note_time: errand::Errand,
+    /// Held by downloads while they write, so that a wipe finds none at work.
+    disk: Arc<RwLock<()>>,
     tasks: JoinSet<Done>,
     /// What went wrong at start.
     troubles: Vec<(&'static str, String)>,
@@ -257,6 +259,12 @@ impl<C: Cloud> Shell<C> {
             tracing::warn!(%error, "sync: time not noted");
         }
         self.note_time.worked(Some(now.mono.after(NOTE_TIME)));
+        if let Ok(Some(found)) = self.ways.store.healed().await
+            && let Some(why) = found.rebuilt
+        {
+            self.trouble("store_rebuilt", why).await;
+        }
+        self.watch_lapse(now).await;
     }
 }
 
@@ -273,3 +281,6 @@ fn record(body: Body, now: Now) -> Record {
 fn random_id() -> String {
     format!("{:032x}", rand::random::<u128>())
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,6 +53,9 @@ pub(crate) async fn open(options: &Options) -> Result<Opened, StartError> {
     durable::make_dir(dir, 0o700)
         .map_err(|error| StartError::new("make the state directory", &error))?;
     let (store, found) = store::start(dir)?;
+    if found.unclean {
+        tracing::info!("sync: the last process was cut off");
+    }
     let mut troubles = Vec::new();
     troubles.extend(found.rebuilt.map(|why| ("store_rebuilt", why)));
     troubles.extend(found.volatile.map(|why| ("store_volatile", why)));
@@ -128,6 +131,7 @@ impl<C: Cloud> Shell<C> {
             outbox: Default::default(),
             push: super::push::Push::new(),
             note_time: Default::default(),
+            disk: Default::default(),
             tasks: JoinSet::new(),
             troubles: opened.troubles,
         }

@@ -65,6 +65,7 @@ impl<C: Cloud> Shell<C> {
             return;
         }
         let count = records.len();
+        let records = self.counted(records).await;
         let is_result = |record: &Record| matches!(record.body, Body::OrderResult(_));
         let (results, plain): (Vec<_>, Vec<_>) = records.into_iter().partition(is_result);
         if !plain.is_empty() {
@@ -81,6 +82,19 @@ impl<C: Cloud> Shell<C> {
         self.outbox.fresh += count;
         let full = self.outbox.fresh >= BATCH_MAX;
         self.outbox.records.want(if full { now.mono } else { now.mono.after(COALESCE) });
+    }
+
+    /// Heartbeats with the length of the outbox, which nobody else knows.
+    async fn counted(&self, mut records: Vec<Record>) -> Vec<Record> {
+        let beats = records.iter_mut().filter_map(|record| match &mut record.body {
+            Body::Heartbeat(beat) => Some(beat),
+            Body::ProofOfPlay(_) | Body::OrderResult(_) | Body::Fault(_) => None,
+        });
+        for beat in beats {
+            let waiting = self.ways.store.outbox_len().await.unwrap_or(0);
+            beat.outbox = u64::try_from(waiting).unwrap_or(u64::MAX);
+        }
+        records
     }
 
     fn kept(&mut self, count: usize, kept: Result<usize, StoreError>) {

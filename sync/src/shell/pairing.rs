@@ -65,7 +65,11 @@ impl<C: Cloud> Shell<C> {
             match effect {
                 Effect::Show(answer) => self.show(answer),
                 Effect::Paired(account) => self.paired(account, now).await,
-                Effect::Unpaired => self.say(Event::Unpaired),
+                Effect::Unpaired => {
+                    // Nothing that an old token started goes on.
+                    self.drop_calls().await;
+                    self.say(Event::Unpaired);
+                }
                 Effect::Trouble { code, detail } => self.trouble(code, detail).await,
             }
         }
@@ -86,6 +90,7 @@ impl<C: Cloud> Shell<C> {
     async fn paired(&mut self, account: Account, now: Now) {
         let before = Account::load(&self.options.state_dir).ok().flatten();
         if let Err(detail) = self.make_way(before.as_ref(), &account, now).await {
+            self.session.undo(before, now, rand::random());
             return self.trouble("tenant_not_forgotten", detail).await;
         }
         if let Err(error) = account.save(&self.options.state_dir) {
@@ -107,16 +112,22 @@ impl<C: Cloud> Shell<C> {
             return Ok(());
         };
         self.drop_calls().await;
-        self.ways.store.forget_tenant().await.map_err(|error| chain(&error))?;
         let live = self.content.live.take();
         self.content.forget(now.mono);
         if before.tenant == account.tenant {
             // The same people's content: it stays on the screen until the new device has its own.
             self.content.live = live;
-            return Ok(());
+            return self.ways.store.forget_device().await.map_err(|error| chain(&error));
         }
-        let cache = self.ways.cache.clone();
-        let wiped = spawn_blocking(move || cache.wipe()).await;
+        self.ways.store.forget_tenant().await.map_err(|error| chain(&error))?;
+        // Downloads that were given up may still be at work on the disk.
+        let (cache, alone) = (self.ways.cache.clone(), self.disk.clone().write_owned().await);
+        let wiped = spawn_blocking(move || {
+            let wiped = cache.wipe();
+            drop(alone);
+            wiped
+        });
+        let wiped = wiped.await;
         wiped.map_err(|error| chain(&error))?.map_err(|error| chain(&error))?;
         self.say_live(nothing(account), Default::default(), now);
         self.content.live = None;

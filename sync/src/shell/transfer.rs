@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tokio::sync::RwLock;
 use tokio::task::{AbortHandle, spawn_blocking};
 use vitrine_config::time::{Mono, Now};
 use vitrine_wire::Digest;
@@ -163,6 +164,8 @@ pub(super) struct Errand<C> {
     pub(super) pass: Pass,
     pub(super) asset: Asset,
     pub(super) etag: Option<String>,
+    /// See [`super::Shell`].
+    pub(super) disk: Arc<RwLock<()>>,
     /// Bytes that are here, for the progress display.
     pub(super) here_bytes: Arc<AtomicU64>,
 }
@@ -175,7 +178,8 @@ pub(super) async fn fetch<C: Cloud>(mut errand: Errand<C>) -> Ended {
 
 async fn attempt<C: Cloud>(errand: &mut Errand<C>) -> Result<(), FetchFailure> {
     let (cache, asset) = (errand.cache.clone(), errand.asset.clone());
-    let (mut download, from) = blocking(move || Download::resume(&cache, &asset)).await?;
+    let resume = move || Download::resume(&cache, &asset);
+    let (mut download, from) = blocking(&errand.disk, resume).await?;
     errand.here_bytes.store(from, Ordering::Relaxed);
     if from < errand.asset.size_bytes
         && let Err(failure) = receive(errand, &mut download, from).await
@@ -185,7 +189,7 @@ async fn attempt<C: Cloud>(errand: &mut Errand<C>) -> Result<(), FetchFailure> {
         }
         return Err(failure);
     }
-    blocking(move || download.finish()).await
+    blocking(&errand.disk, move || download.finish()).await
 }
 
 impl FetchFailure {
@@ -222,7 +226,14 @@ async fn receive<C: Cloud>(
 
 /// Runs what waits for the disk off the loop.
 async fn blocking<T: Send + 'static>(
+    disk: &Arc<RwLock<()>>,
     work: impl FnOnce() -> Result<T, FetchError> + Send + 'static,
 ) -> Result<T, FetchFailure> {
+    let at_work = Arc::clone(disk).read_owned().await;
+    let work = move || {
+        let done = work();
+        drop(at_work);
+        done
+    };
     spawn_blocking(work).await.map_err(|_| FetchFailure::Lost)?.map_err(FetchFailure::Disk)
 }

@@ -297,6 +297,19 @@ impl Store {
         open::remove_aside(&self.dir)
     }
 
+    /// Drops what was made for this tenant's device of before: generations and versions. Records stay
+    /// until the tenant has them.
+    pub(crate) fn forget_device(&mut self) -> Result<(), StoreError> {
+        if self.volatile {
+            return Err(StoreError::Volatile);
+        }
+        self.files.wipe().map_err(self.files.failed("remove the envelopes"))?;
+        self.write("forget the device", |all| {
+            all.execute_batch("DELETE FROM generation; UPDATE fact SET highest_version = 0;")
+                .map_err(sql_failed("forget the device"))
+        })
+    }
+
     /// What opening the database anew, after a failure in the midst of work, found; told once. A
     /// rebuilt one is worth a fault record, as at start.
     pub(crate) fn healed(&mut self) -> Result<Option<Opened>, StoreError> {

@@ -163,6 +163,11 @@ impl Handle {
         self.ask(Store::healed).await
     }
 
+    /// See [`Store::forget_device`].
+    pub(crate) async fn forget_device(&self) -> Result<(), StoreError> {
+        self.ask(Store::forget_device).await
+    }
+
     async fn ask<T: Send + 'static>(
         &self,
         request: impl FnOnce(&mut Store) -> Result<T, StoreError> + Send + 'static,

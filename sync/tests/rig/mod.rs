@@ -1,7 +1,5 @@
 //! A cloud and a player for tests: the real wire over loopback, with faults on demand.
 
-#![allow(clippy::disallowed_methods)]
-
 mod cloud;
 mod player;
 
