@@ -7,8 +7,8 @@
 //! rise, at most one wish an event, one proof of play for each showing that reached the display,
 //! a deadline that lies ahead.
 //!
-//! Cannot fail, cannot wait, does no I/O, reads no clock. What plays is [`playback`]'s business,
-//! what was really seen [`ledger`]'s, what was asked for once [`desk`]'s; here they are put
+//! Cannot fail, cannot wait, does no I/O, reads no clock. What plays is `playback`'s business,
+//! what was really seen `ledger`'s, what was asked for once `desk`'s; here they are put
 //! together. The shell around it carries out the effects.
 
 use std::sync::Arc;
