@@ -75,8 +75,8 @@ pub(crate) trait Hints: Send + 'static {
     fn hint(&mut self) -> impl Future<Output = Result<Hint, CloudError>> + Send;
 }
 
-/// The calls of DESIGN §7. Each ends by itself in bounded time and holds bounded memory; each may be
-/// dropped at any time.
+/// The calls of protocol v3. Each ends by itself when the other side falls silent, holds bounded
+/// memory, and may be dropped at any time.
 pub(crate) trait Cloud: Send + Sync + 'static {
     /// See [`Body`].
     type Body: Body;

@@ -4,7 +4,7 @@
 //! [`STOP`] whatever network or disk do; every thread has a name.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -85,14 +85,15 @@ impl Sync {
     /// the threads have ended; after [`STOP`] they are left behind.
     pub fn stop(self) -> bool {
         drop(self.inbox);
-        let ended = self.ended.recv_timeout(STOP).is_ok();
-        if ended {
-            // It is past its last statement.
-            drop(self.thread.join());
-        } else {
+        if self.ended.recv_timeout(STOP) == Err(RecvTimeoutError::Timeout) {
             tracing::warn!("sync: not stopped within {} s, left behind", STOP.as_secs());
+            return false;
         }
-        ended
+        // It is past its last statement.
+        if self.thread.join().is_err() {
+            tracing::error!("sync: its thread panicked");
+        }
+        true
     }
 }
 

@@ -184,12 +184,6 @@ impl Account {
         })?;
         durable::write(&path, &text, 0o600).map_err(failed("keep the account", &path))
     }
-
-    /// Forgets the account durably. The key stays: it is the device's own.
-    pub(crate) fn remove(state_dir: &Path) -> Result<(), IdentityError> {
-        let path = account_path(state_dir);
-        durable::remove(&path).map_err(failed("forget the account", &path))
-    }
 }
 
 /// Reads a tenant's public key as the cloud sends it: 32 bytes in standard base64.
@@ -309,8 +303,6 @@ mod tests {
         assert_eq!(Account::load(dir.path()).unwrap(), Some(account()));
         let mode = fs::metadata(account_path(dir.path())).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        Account::remove(dir.path()).unwrap();
-        assert_eq!(Account::load(dir.path()).unwrap(), None);
     }
 
     #[test]

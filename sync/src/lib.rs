@@ -20,12 +20,10 @@ mod accept;
 mod backoff;
 mod cache;
 mod cloud;
-#[allow(dead_code)] // Until accounts are removed by `vitrine pair`.
 mod durable;
 mod error;
 mod handle;
 mod http;
-#[allow(dead_code)] // Until accounts are removed by `vitrine pair`.
 mod identity;
 #[cfg(test)]
 mod kill_tests;
@@ -88,7 +86,8 @@ pub enum Event {
         /// Latest wall time the store has seen: no guess may be before it.
         latest_time: Option<Timestamp>,
     },
-    /// Another generation (or more files of the same one) is in force from now on.
+    /// Another generation (or more files of the same one) is in force from now on. After pairing with
+    /// another tenant an empty one of version 0: what was shown before is not to be shown any more.
     Live(Arc<Live>),
     /// A person must approve this device.
     Pairing(Pairing),

@@ -21,6 +21,8 @@
 //!
 //! Not here: sockets, signing, what is kept on disk (`shell`).
 
+mod exchange;
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -30,6 +32,8 @@ use vitrine_wire::auth::{PairingAnswer, TokenAnswer, problem};
 use crate::backoff::{Backoff, around};
 use crate::error::CloudError;
 use crate::identity::{Account, parse_tenant_key};
+
+pub(crate) use exchange::{Ask, Effect, Grant, Pass, Reply};
 
 /// What the cloud says beyond these is a mistake and is brought back into range.
 const INTERVAL_S: std::ops::RangeInclusive<u64> = 1..=300;
@@ -50,84 +54,6 @@ const URI_BYTES: usize = 1_024;
 /// Longest tenant or device id: it travels in a header.
 const ID_BYTES: usize = 255;
 
-/// What proves a request.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Pass {
-    /// Bearer token.
-    pub(crate) token: String,
-    /// Sent as `X-Tenant`.
-    pub(crate) tenant: String,
-}
-
-impl std::fmt::Debug for Pass {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Pass {{ tenant: {:?}, … }}", self.tenant)
-    }
-}
-
-/// What to ask the cloud.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Ask {
-    /// For a code.
-    Pairing,
-    /// For a token.
-    Token(Grant),
-}
-
-/// By what right.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Grant {
-    /// Somebody may have approved this device code.
-    DeviceCode(String),
-    /// A refresh token.
-    Refresh(String),
-    /// The device key.
-    Assertion {
-        /// Who.
-        device: String,
-        /// Time to sign with.
-        at: Timestamp,
-    },
-}
-
-impl std::fmt::Debug for Grant {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Grant::DeviceCode(_) => "DeviceCode(…)",
-            Grant::Refresh(_) => "Refresh(…)",
-            Grant::Assertion { .. } => "Assertion(…)",
-        })
-    }
-}
-
-/// What the cloud said to an [`Ask`].
-#[derive(Debug)]
-pub(crate) enum Reply {
-    /// To [`Ask::Pairing`].
-    Pairing(Result<PairingAnswer, CloudError>),
-    /// To [`Ask::Token`].
-    Token(Result<TokenAnswer, CloudError>),
-}
-
-/// What has changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Effect {
-    /// Put the code on the screen.
-    Show(PairingAnswer),
-    /// Pin and keep this account.
-    Paired(Account),
-    /// The cloud does not know this device any more.
-    Unpaired,
-    /// Report.
-    Trouble {
-        /// Code of the fault record.
-        code: &'static str,
-        /// For a person.
-        detail: String,
-    },
-}
-
-#[derive(Debug)]
 enum State {
     Fresh,
     Waiting { device_code: String, interval: Duration, lapses_at: Mono },
@@ -136,7 +62,6 @@ enum State {
 }
 
 /// See the head of this file.
-#[derive(Debug)]
 pub(crate) struct Session {
     cloud_url: String,
     account: Option<Account>,
@@ -282,7 +207,7 @@ impl Session {
         effect.into_iter().collect()
     }
 
-    fn code(&mut self, answer: PairingAnswer, now: Now, random: f64) -> Effect {
+    fn code(&mut self, mut answer: PairingAnswer, now: Now, random: f64) -> Effect {
         let uris = [&answer.verification_uri, &answer.verification_uri_complete];
         let legible = (1..=USER_CODE_BYTES).contains(&answer.user_code.len());
         if !legible || uris.iter().any(|uri| uri.len() > URI_BYTES) {
@@ -299,7 +224,7 @@ impl Session {
         let interval = seconds(answer.interval_s, INTERVAL_S);
         self.at = now.mono.after(interval);
         self.state = State::Waiting {
-            device_code: answer.device_code.clone(),
+            device_code: std::mem::take(&mut answer.device_code),
             interval,
             lapses_at: now.mono.after(seconds(answer.expires_in_s, CODE_LIFE_S)),
         };

@@ -1,4 +1,6 @@
 //! The push channel as a WebSocket.
+//!
+//! Not here: proxies. Behind one the channel stays down, and polling does its work more slowly.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -91,8 +91,7 @@ fn walk(session: &mut Session, steps: Vec<Step>) {
 /// The same for a machine that slept before each step.
 fn sleep_and_walk(session: &mut Session, steps: Vec<Step>) {
     for (n, (s, want, reply, effects)) in steps.into_iter().enumerate() {
-        let ask =
-            session.due(at(s)).unwrap_or_else(|| panic!("step {n}: asks nothing: {session:?}"));
+        let ask = session.due(at(s)).unwrap_or_else(|| panic!("step {n}: asks nothing"));
         assert_eq!(kind(&ask), want, "step {n}");
         assert_eq!(session.due(at(s)), None, "step {n}: asks twice");
         let got: Vec<String> = session.answered(reply, at(s), 0.0).iter().map(effect).collect();

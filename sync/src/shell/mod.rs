@@ -47,6 +47,8 @@ pub(crate) use open::{Opened, open};
 pub(crate) const INBOX: usize = 1_024;
 /// With nothing to wait for, the loop still looks around this often.
 const IDLE: Duration = Duration::from_secs(3_600);
+/// Longest detail of a fault: enough for a screenful, far below what a cloud keeps.
+const DETAIL_CHARS: usize = 2_000;
 /// Pause between two notes of the time: a restart without a clock guesses at most this far back.
 const NOTE_TIME: Duration = Duration::from_secs(300);
 
@@ -224,7 +226,12 @@ impl<C: Cloud> Shell<C> {
     }
 
     /// Says what went wrong, and keeps it for the cloud.
-    async fn trouble(&mut self, code: &str, detail: String) {
+    async fn trouble(&mut self, code: &str, mut detail: String) {
+        // Details quote what came from outside.
+        if let Some((cut, _)) = detail.char_indices().nth(DETAIL_CHARS) {
+            detail.truncate(cut);
+            detail.push('…');
+        }
         tracing::warn!(code, detail, "sync");
         let fault = Body::Fault(Fault { code: code.to_owned(), detail: detail.clone() });
         let now = self.now();

@@ -164,14 +164,17 @@ impl<C: Cloud> Shell<C> {
     }
 
     pub(super) fn send_screenshot(&mut self, cloud: &Arc<C>, pass: &Pass, now: Now) {
-        let Some(Picture { order, png }) = self.outbox.waiting.front() else { return };
-        let (order, png) = (order.clone(), Arc::clone(png));
-        if self.outbox.pictures.start(now) {
-            let (cloud, pass) = (Arc::clone(cloud), pass.clone());
-            self.tasks.spawn(async move {
-                Done::Screenshot(cloud.screenshot(pass, order, png).await.map(|_| ()))
-            });
+        if !self.outbox.pictures.start(now) {
+            return;
         }
+        let Some(Picture { order, png }) = self.outbox.waiting.front() else {
+            return self.outbox.pictures.worked(None);
+        };
+        let (order, png) = (order.clone(), Arc::clone(png));
+        let (cloud, pass) = (Arc::clone(cloud), pass.clone());
+        self.tasks.spawn(async move {
+            Done::Screenshot(cloud.screenshot(pass, order, png).await.map(|_| ()))
+        });
     }
 
     pub(super) async fn screenshot_sent(&mut self, result: Result<(), CloudError>, now: Now) {

@@ -18,6 +18,8 @@ use crate::model::Manifest;
 use crate::session::{Ask, Effect, Grant, Reply};
 use crate::{Connection, Event, Paired, Pairing};
 
+/// Characters of a code that are read in one breath.
+const CODE_GROUP: usize = 4;
 /// Life of an assertion: as short as two clocks allow.
 const ASSERTION_LIFE_S: i64 = 120;
 
@@ -56,10 +58,12 @@ impl<C: Cloud> Shell<C> {
     pub(super) async fn replied(&mut self, reply: Reply, at: Option<Timestamp>, now: Now) {
         self.session.heard(at, now);
         match &reply {
-            Reply::Pairing(Err(error)) | Reply::Token(Err(error)) if error.status().is_none() => {
+            Reply::Pairing(Ok(_)) => self.connected(Connection::Online { push: false }),
+            // "Nobody approved yet" is an exchange that succeeded; the manifest's tells of the rest.
+            Reply::Pairing(Err(error)) | Reply::Token(Err(error)) if error.problem().is_empty() => {
                 self.connected(Connection::Offline { why: error.to_string() });
             }
-            Reply::Pairing(_) | Reply::Token(_) => {}
+            Reply::Pairing(Err(_)) | Reply::Token(_) => {}
         }
         for effect in self.session.answered(reply, now, rand::random()) {
             match effect {
@@ -78,7 +82,7 @@ impl<C: Cloud> Shell<C> {
     fn show(&self, answer: PairingAnswer) {
         let Some(key) = &self.key else { return };
         self.say(Event::Pairing(Pairing {
-            user_code: answer.user_code,
+            user_code: grouped(&answer.user_code),
             verification_uri: answer.verification_uri,
             verification_uri_complete: answer.verification_uri_complete,
             fingerprint: fingerprint(&key.verifying_key().to_bytes()),
@@ -132,6 +136,16 @@ impl<C: Cloud> Shell<C> {
         self.say_live(nothing(account), Default::default(), now);
         self.content.live = None;
         Ok(())
+    }
+}
+
+/// A code as people read it out: `XXXX-XXXX`.
+fn grouped(code: &str) -> String {
+    match code.split_at_checked(CODE_GROUP) {
+        Some((first, second)) if second.len() == CODE_GROUP && !code.contains('-') => {
+            format!("{first}-{second}")
+        }
+        _ => code.to_owned(),
     }
 }
 

@@ -3,186 +3,20 @@
 //! Here [`Bench::pass`] stands in for the waiting in [`Shell::run`]: it jumps from one deadline to
 //! the next. What is between two deadlines happens in no time.
 
-use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use jiff::SignedDuration;
+use fake::{Fake, Watch, tenant};
 use serde_json::{Value, json};
 use tokio::task::yield_now;
 use vitrine_wire::Digest;
-use vitrine_wire::auth::{PairingAnswer, PairingRequest, TokenAnswer, TokenRequest};
-use vitrine_wire::envelope;
-use vitrine_wire::event::Hint;
-use vitrine_wire::record::{Acknowledged, Batch};
 
 use super::*;
-use crate::cloud::{Answer, Body as AssetBody, Hints, News, Part, Told};
-use crate::error::Failure;
 use crate::identity::Account;
-use crate::session::Pass;
+
+mod fake;
 
 const HOUR: Duration = Duration::from_secs(3_600);
-
-fn tenant() -> SigningKey {
-    SigningKey::from_bytes(&[9; 32])
-}
-
-/// Seconds since start are set by the test; the day begins at noon.
-#[derive(Default)]
-struct Watch(AtomicU64);
-
-impl Watch {
-    fn mono(&self) -> Mono {
-        Mono(self.0.load(Ordering::Relaxed))
-    }
-
-    fn set(&self, to: Mono) {
-        self.0.store(to.0, Ordering::Relaxed);
-    }
-
-    fn second(&self) -> u64 {
-        self.mono().since(Mono::default()).as_secs()
-    }
-}
-
-impl Clock for Watch {
-    fn now(&self) -> Now {
-        let passed = SignedDuration::try_from(self.mono().since(Mono::default())).unwrap();
-        let noon: Timestamp = "2026-03-04T12:00:00Z".parse().unwrap();
-        Now { wall: noon + passed, mono: self.mono(), trust: Trust::Synced }
-    }
-}
-
-/// What the cloud has and was asked, with the seconds since start.
-struct World {
-    watch: Arc<Watch>,
-    dead: AtomicBool,
-    push: AtomicBool,
-    manifest: Mutex<Option<Bytes>>,
-    assets: Mutex<BTreeMap<Digest, Bytes>>,
-    calls: Mutex<Vec<(u64, &'static str)>>,
-    faults: Mutex<Vec<String>>,
-}
-
-#[derive(Clone)]
-struct Fake(Arc<World>);
-
-impl Fake {
-    fn called(&self, call: &'static str) -> Result<(), CloudError> {
-        self.0.calls.lock().unwrap().push((self.0.watch.second(), call));
-        if self.0.dead.load(Ordering::Relaxed) {
-            return Err(CloudError::new(call, Failure::Unreachable("dead".into())));
-        }
-        Ok(())
-    }
-
-    fn times(&self, wanted: &str) -> Vec<u64> {
-        let calls = self.0.calls.lock().unwrap();
-        calls.iter().filter(|(_, call)| *call == wanted).map(|(at, _)| *at).collect()
-    }
-
-    fn publish(&self, manifest: &Value) {
-        let sealed = envelope::seal(&serde_json::to_vec(manifest).unwrap(), &[&tenant()]);
-        *self.0.manifest.lock().unwrap() = Some(serde_json::to_vec(&sealed).unwrap().into());
-    }
-}
-
-fn told<T>(value: T) -> Told<T> {
-    Ok(Answer { value, server_time: None })
-}
-
-struct Whole(Option<Bytes>);
-
-impl AssetBody for Whole {
-    fn from(&self) -> u64 {
-        0
-    }
-
-    fn etag(&self) -> Option<&str> {
-        None
-    }
-
-    async fn chunk(&mut self) -> Result<Option<Bytes>, CloudError> {
-        Ok(self.0.take())
-    }
-}
-
-/// An open channel on which nothing is said.
-struct Quiet;
-
-impl Hints for Quiet {
-    async fn hint(&mut self) -> Result<Hint, CloudError> {
-        std::future::pending().await
-    }
-}
-
-impl Cloud for Fake {
-    type Body = Whole;
-    type Hints = Quiet;
-
-    async fn pairing(&self, _: PairingRequest) -> Told<PairingAnswer> {
-        self.called("pairing")?;
-        Err(CloudError::new("pairing", Failure::Unreachable("not here".into())))
-    }
-
-    async fn token(&self, _: TokenRequest) -> Told<TokenAnswer> {
-        self.called("token")?;
-        told(TokenAnswer {
-            access_token: "access".into(),
-            token_type: "Bearer".into(),
-            expires_in_s: 604_800,
-            refresh_token: "refresh".into(),
-            tenant: "acme".into(),
-            device: "d1".into(),
-            tenant_key: STANDARD.encode(tenant().verifying_key().as_bytes()),
-        })
-    }
-
-    async fn manifest(&self, _: Pass, etag: Option<String>) -> Told<News> {
-        self.called("manifest")?;
-        let raw = self.0.manifest.lock().unwrap().clone().unwrap_or_default();
-        let tag = Digest::of(&raw).to_string();
-        if raw.is_empty() || etag.as_deref() == Some(tag.as_str()) {
-            return told(News::Unchanged);
-        }
-        told(News::Envelope { raw, etag: Some(tag) })
-    }
-
-    async fn asset(&self, _: Pass, part: Part) -> Result<Whole, CloudError> {
-        self.called("asset")?;
-        let bytes = self.0.assets.lock().unwrap().get(&part.digest()).cloned();
-        let refusal =
-            Failure::Refused { status: 404, error: "not_found".into(), description: String::new() };
-        bytes.map(|b| Whole(Some(b))).ok_or_else(|| CloudError::new("asset", refusal))
-    }
-
-    async fn records(&self, _: Pass, batch: Batch) -> Told<Acknowledged> {
-        self.called("records")?;
-        let faults = batch.records.iter().filter_map(|record| match &record.body {
-            Body::Fault(fault) => Some(fault.code.clone()),
-            _ => None,
-        });
-        self.0.faults.lock().unwrap().extend(faults);
-        told(Acknowledged { ids: batch.records.into_iter().map(|record| record.id).collect() })
-    }
-
-    async fn screenshot(&self, _: Pass, _: String, _: Arc<Vec<u8>>) -> Told<()> {
-        self.called("screenshot")?;
-        told(())
-    }
-
-    async fn hints(&self, _: Pass) -> Result<Quiet, CloudError> {
-        self.called("push")?;
-        if self.0.push.load(Ordering::Relaxed) {
-            return Ok(Quiet);
-        }
-        Err(CloudError::new("push", Failure::Unreachable("no channel".into())))
-    }
-}
 
 /// A paired device in a directory of its own.
 struct Bench {
@@ -220,15 +54,7 @@ async fn bench(first_contact_spread: Duration) -> Bench {
         reserve_bytes: 1 << 20,
     };
     let watch = Arc::<Watch>::default();
-    let cloud = Fake(Arc::new(World {
-        watch: Arc::clone(&watch),
-        dead: AtomicBool::new(false),
-        push: AtomicBool::new(false),
-        manifest: Mutex::default(),
-        assets: Mutex::default(),
-        calls: Mutex::default(),
-        faults: Mutex::default(),
-    }));
+    let cloud = Fake::new(Arc::clone(&watch));
     let opened = open(&options).await.unwrap();
     let events = Arc::<Mutex<Vec<_>>>::default();
     let (said, at) = (Arc::clone(&events), Arc::clone(&watch));
@@ -243,14 +69,15 @@ impl Bench {
     /// Lets `time` pass.
     async fn pass(&mut self, time: Duration) {
         let end = self.watch.mono().after(time);
-        loop {
+        // Nothing here is due more often than every two seconds for long: more is a loop that spins.
+        for _ in 0..2 * time.as_secs() + 1_000 {
             self.settle().await;
             match self.shell.deadline() {
                 Some(next) if next < end => self.watch.set(next.max(self.watch.mono())),
-                _ => break,
+                _ => return self.watch.set(end),
             }
         }
-        self.watch.set(end);
+        panic!("the loop spins: {:?}", self.shell.deadline());
     }
 
     /// Does everything that is due and waits for all calls but the open push channel to end.
@@ -383,6 +210,20 @@ async fn a_generation_that_has_lapsed_is_reported_once_and_plays_on() {
     bench.pass(HOUR * 3).await;
     assert_eq!(*bench.cloud.0.faults.lock().unwrap(), ["manifest_lapsed"]);
     assert_eq!(bench.lives().len(), 1);
+}
+
+#[tokio::test]
+async fn calls_that_were_given_up_are_made_anew() {
+    let mut bench = bench(Duration::ZERO).await;
+    bench.cloud.0.push.store(true, Ordering::Relaxed);
+    bench.cloud.publish(&manifest(1, &[]));
+    bench.shell.advance(bench.shell.now()).await;
+    bench.shell.drop_calls().await;
+    bench.pass(Duration::from_secs(90)).await;
+    assert_eq!(bench.lives().len(), 1);
+    bench.shell.drop_calls().await;
+    bench.pass(Duration::from_secs(90)).await;
+    assert_eq!(bench.cloud.times("push").len(), 2);
 }
 
 #[tokio::test]

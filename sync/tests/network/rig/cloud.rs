@@ -272,7 +272,7 @@ async fn post_pairing(State(world): State<Shared>, Json(ask): Json<PairingReques
     let key = STANDARD.decode(&ask.public_key).unwrap();
     world.device_key = Some(key.try_into().unwrap());
     Json(json!({
-        "device_code": "device-code", "user_code": "ABCD-EFGH",
+        "device_code": "device-code", "user_code": "ABCDEFGH",
         "verification_uri": format!("{}/pair", world.base),
         "verification_uri_complete": format!("{}/pair?code=ABCD-EFGH", world.base),
         "interval_s": 1, "expires_in_s": 600,

@@ -1,0 +1,190 @@
+//! A cloud and a clock of our own making.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use jiff::SignedDuration;
+use serde_json::Value;
+use vitrine_wire::Digest;
+use vitrine_wire::auth::{PairingAnswer, PairingRequest, TokenAnswer, TokenRequest};
+use vitrine_wire::envelope;
+use vitrine_wire::event::Hint;
+use vitrine_wire::record::{Acknowledged, Batch};
+
+use crate::cloud::{Answer, Body as AssetBody, Hints, News, Part, Told};
+use crate::error::Failure;
+use crate::session::Pass;
+use crate::shell::*;
+
+pub(super) fn tenant() -> SigningKey {
+    SigningKey::from_bytes(&[9; 32])
+}
+
+/// Nanoseconds since start, set by the test; the day begins at noon.
+#[derive(Default)]
+pub(super) struct Watch(AtomicU64);
+
+impl Watch {
+    pub(super) fn mono(&self) -> Mono {
+        Mono(self.0.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn set(&self, to: Mono) {
+        self.0.store(to.0, Ordering::Relaxed);
+    }
+
+    pub(super) fn second(&self) -> u64 {
+        self.mono().since(Mono::default()).as_secs()
+    }
+}
+
+impl Clock for Watch {
+    fn now(&self) -> Now {
+        let passed = SignedDuration::try_from(self.mono().since(Mono::default())).unwrap();
+        let noon: Timestamp = "2026-03-04T12:00:00Z".parse().unwrap();
+        Now { wall: noon + passed, mono: self.mono(), trust: Trust::Synced }
+    }
+}
+
+/// What the cloud has and was asked, with the seconds since start.
+pub(super) struct World {
+    watch: Arc<Watch>,
+    pub(super) dead: AtomicBool,
+    pub(super) push: AtomicBool,
+    manifest: Mutex<Option<Bytes>>,
+    pub(super) assets: Mutex<BTreeMap<Digest, Bytes>>,
+    calls: Mutex<Vec<(u64, &'static str)>>,
+    pub(super) faults: Mutex<Vec<String>>,
+}
+
+#[derive(Clone)]
+pub(super) struct Fake(pub(super) Arc<World>);
+
+impl Fake {
+    pub(super) fn new(watch: Arc<Watch>) -> Fake {
+        Fake(Arc::new(World {
+            watch,
+            dead: AtomicBool::new(false),
+            push: AtomicBool::new(false),
+            manifest: Mutex::default(),
+            assets: Mutex::default(),
+            calls: Mutex::default(),
+            faults: Mutex::default(),
+        }))
+    }
+
+    fn called(&self, call: &'static str) -> Result<(), CloudError> {
+        self.0.calls.lock().unwrap().push((self.0.watch.second(), call));
+        if self.0.dead.load(Ordering::Relaxed) {
+            return Err(CloudError::new(call, Failure::Unreachable("dead".into())));
+        }
+        Ok(())
+    }
+
+    pub(super) fn times(&self, wanted: &str) -> Vec<u64> {
+        let calls = self.0.calls.lock().unwrap();
+        calls.iter().filter(|(_, call)| *call == wanted).map(|(at, _)| *at).collect()
+    }
+
+    pub(super) fn publish(&self, manifest: &Value) {
+        let sealed = envelope::seal(&serde_json::to_vec(manifest).unwrap(), &[&tenant()]);
+        *self.0.manifest.lock().unwrap() = Some(serde_json::to_vec(&sealed).unwrap().into());
+    }
+}
+
+fn told<T>(value: T) -> Told<T> {
+    Ok(Answer { value, server_time: None })
+}
+
+pub(super) struct Whole(Option<Bytes>);
+
+impl AssetBody for Whole {
+    fn from(&self) -> u64 {
+        0
+    }
+
+    fn etag(&self) -> Option<&str> {
+        None
+    }
+
+    async fn chunk(&mut self) -> Result<Option<Bytes>, CloudError> {
+        Ok(self.0.take())
+    }
+}
+
+/// An open channel on which nothing is said.
+pub(super) struct Quiet;
+
+impl Hints for Quiet {
+    async fn hint(&mut self) -> Result<Hint, CloudError> {
+        std::future::pending().await
+    }
+}
+
+impl Cloud for Fake {
+    type Body = Whole;
+    type Hints = Quiet;
+
+    async fn pairing(&self, _: PairingRequest) -> Told<PairingAnswer> {
+        self.called("pairing")?;
+        Err(CloudError::new("pairing", Failure::Unreachable("not here".into())))
+    }
+
+    async fn token(&self, _: TokenRequest) -> Told<TokenAnswer> {
+        self.called("token")?;
+        told(TokenAnswer {
+            access_token: "access".into(),
+            token_type: "Bearer".into(),
+            expires_in_s: 604_800,
+            refresh_token: "refresh".into(),
+            tenant: "acme".into(),
+            device: "d1".into(),
+            tenant_key: STANDARD.encode(tenant().verifying_key().as_bytes()),
+        })
+    }
+
+    async fn manifest(&self, _: Pass, etag: Option<String>) -> Told<News> {
+        self.called("manifest")?;
+        let raw = self.0.manifest.lock().unwrap().clone().unwrap_or_default();
+        let tag = Digest::of(&raw).to_string();
+        if raw.is_empty() || etag.as_deref() == Some(tag.as_str()) {
+            return told(News::Unchanged);
+        }
+        told(News::Envelope { raw, etag: Some(tag) })
+    }
+
+    async fn asset(&self, _: Pass, part: Part) -> Result<Whole, CloudError> {
+        self.called("asset")?;
+        let bytes = self.0.assets.lock().unwrap().get(&part.digest()).cloned();
+        let refusal =
+            Failure::Refused { status: 404, error: "not_found".into(), description: String::new() };
+        bytes.map(|b| Whole(Some(b))).ok_or_else(|| CloudError::new("asset", refusal))
+    }
+
+    async fn records(&self, _: Pass, batch: Batch) -> Told<Acknowledged> {
+        self.called("records")?;
+        let faults = batch.records.iter().filter_map(|record| match &record.body {
+            Body::Fault(fault) => Some(fault.code.clone()),
+            _ => None,
+        });
+        self.0.faults.lock().unwrap().extend(faults);
+        told(Acknowledged { ids: batch.records.into_iter().map(|record| record.id).collect() })
+    }
+
+    async fn screenshot(&self, _: Pass, _: String, _: Arc<Vec<u8>>) -> Told<()> {
+        self.called("screenshot")?;
+        told(())
+    }
+
+    async fn hints(&self, _: Pass) -> Result<Quiet, CloudError> {
+        self.called("push")?;
+        if self.0.push.load(Ordering::Relaxed) {
+            return Ok(Quiet);
+        }
+        Err(CloudError::new("push", Failure::Unreachable("no channel".into())))
+    }
+}

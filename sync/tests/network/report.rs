@@ -1,0 +1,87 @@
+//! Records and orders: kept, sent, acknowledged.
+
+use super::*;
+
+#[test]
+fn a_record_is_kept_once_however_often_it_is_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cloud, player) = playing(dir.path());
+    cloud.world().chaos.forget_to_acknowledge = true;
+    for n in 1..=3 {
+        player.sync.post(Request::Record(fault(n))).unwrap();
+    }
+    let posts = || cloud.hits("POST /api/v3/records").len();
+    until("sent", || posts() > 0);
+    until("sent again", || posts() > 1);
+    until("kept", || (1..=3).all(|n| cloud.world().records.contains_key(&fault(n).id)));
+    player.stop();
+}
+
+#[test]
+fn records_of_a_day_offline_are_not_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cloud, player) = playing(dir.path());
+    player.stop();
+    let player = Player::start(options(dir.path(), None), tuning());
+    for n in 1..=450 {
+        player.sync.post(Request::Record(fault(n))).unwrap();
+    }
+    player.stop();
+    let player = Player::start(options(dir.path(), Some(&cloud.url)), tuning());
+    until("all", || (1..=450).all(|n| cloud.world().records.contains_key(&fault(n).id)));
+    player.stop();
+}
+
+#[test]
+fn an_order_is_given_once_and_its_picture_arrives() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cloud, player) = playing(dir.path());
+    let mut wanted = one_picture(2);
+    wanted["orders"] = json!([
+        { "id": "o1", "action": "screenshot", "expires_at": "2100-01-01T00:00:00Z" },
+        { "id": "late", "action": "identify", "expires_at": "2020-01-01T00:00:00Z" },
+    ]);
+    cloud.publish(&wanted);
+    let order = player.wait("order", |event| match event {
+        Event::Order(order) => Some(order.id.clone()),
+        _ => None,
+    });
+    assert_eq!(order, "o1");
+    wanted["version"] = json!(3);
+    cloud.publish(&wanted);
+    player.live(3);
+    let again = player.rest().into_iter().any(|event| matches!(event, Event::Order(_)));
+    assert!(!again, "given twice");
+    player.sync.post(Request::Screenshot { order, png: Arc::new(PNG.to_vec()) }).unwrap();
+    let result = || {
+        cloud.world().records.values().find_map(|record| match &record.body {
+            Body::OrderResult(result) => Some((result.order.clone(), result.done)),
+            _ => None,
+        })
+    };
+    until("result", || result().is_some());
+    assert_eq!(result(), Some(("o1".into(), true)));
+    assert_eq!(cloud.world().screenshots["o1"], PNG);
+    player.stop();
+}
+
+#[test]
+fn an_order_cut_off_by_a_stop_is_reported_and_not_done_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cloud, player) = playing(dir.path());
+    let mut wanted = one_picture(2);
+    wanted["orders"] =
+        json!([{ "id": "o1", "action": "identify", "expires_at": "2100-01-01T00:00:00Z" }]);
+    cloud.publish(&wanted);
+    player.wait("order", |event| matches!(event, Event::Order(_)).then_some(()));
+    player.live(2);
+    player.stop();
+    let player = Player::start(options(dir.path(), Some(&cloud.url)), tuning());
+    until("result", || {
+        cloud.world().records.values().any(
+            |record| matches!(&record.body, Body::OrderResult(r) if r.order == "o1" && !r.done),
+        )
+    });
+    assert!(!player.rest().iter().any(|event| matches!(event, Event::Order(_))), "done again");
+    player.stop();
+}
