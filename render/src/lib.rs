@@ -20,6 +20,7 @@ pub mod scene;
 pub mod source;
 mod stage;
 mod window;
+pub mod worker;
 
 pub use run::{Output, StageError, StageOptions, run};
 pub use source::worker::WorkerCommand;

@@ -1,12 +1,37 @@
 //! Moving pictures: the stage's handle on a media worker process.
+//!
+//! In:  a file, the start, the present.
+//! Out: the picture due, when the next one is due, when the last one is over.
+//!
+//! Never waits: what takes time happens in the worker or on the source's own thread
+//! ([`crate::worker::link`]). A worker that hangs is noticed here, by the time that is handed in:
+//! [`Source::poll`] wants to be called at least once a second while a source is prepared or plays.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use vitrine_config::time::Mono;
 
-use super::{Picture, Source, SourceError, State, Waker};
-use crate::scene::AudioOut;
+use super::{Chroma, Picture, Plane, Source, SourceError, State, Waker};
+use crate::scene::{AudioOut, Size};
+use crate::worker::frames::Seen;
+use crate::worker::layout::{Format, PlaneAt};
+use crate::worker::link::{Arrival, Job, Link};
+pub use crate::worker::pool::{WorkerCommand, WorkerPool};
+use crate::worker::protocol::{Command, Frame};
+use crate::worker::timeline::Timeline;
+
+/// From the hand-over of the file to its first frame. Local files need 10 to 700 ms; one that has
+/// not shown up by then mostly never does, and a second try mostly works.
+const FIRST_FRAME_WITHIN: Duration = Duration::from_millis(2_500);
+/// From the first look to the first frame, with a slow start of the process and the second try.
+const PREPARED_WITHIN: Duration = Duration::from_secs(20);
+/// From the end of the last frame known to word of another one. Longer than any stall of a disk
+/// that a viewer would sit through.
+const FRAME_WITHIN: Duration = Duration::from_secs(5);
+/// Frame memories at a time: an old one stays while its last frame is on screen. More comes from
+/// a worker that does not keep to the protocol.
+const MEMORIES: usize = 3;
 
 /// What to play.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,66 +46,203 @@ pub struct VideoSpec {
     pub audio: AudioOut,
 }
 
-/// How a media worker process is started.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WorkerCommand {
-    /// The executable.
-    pub program: PathBuf,
-    /// Its arguments.
-    pub args: Vec<OsString>,
+/// A playing file. Dropping it ends its worker, without waiting for that.
+#[derive(Debug)]
+pub struct VideoSource {
+    path: PathBuf,
+    link: Link,
+    timeline: Timeline,
+    memories: Vec<(u32, Seen)>,
+    watch: Watch,
+    failed: Option<SourceError>,
 }
 
-impl Default for WorkerCommand {
-    /// This executable with `media-worker`.
-    fn default() -> Self {
-        WorkerCommand {
-            program: PathBuf::from("/proc/self/exe"),
-            args: vec![OsString::from("media-worker")],
+/// How long the first frame is in coming.
+#[derive(Debug, Default)]
+struct Watch {
+    since: Option<Mono>,
+    opened: Opened,
+    rebuilt: bool,
+}
+
+#[derive(Debug, Default, PartialEq)]
+enum Opened {
+    #[default]
+    NotYet,
+    Unseen,
+    At(Mono),
+}
+
+impl VideoSource {
+    /// Begins to prepare `spec`; never waits. `waker` is called, from another thread, when there
+    /// is news. A volume of zero is the same as no sound.
+    pub fn open(spec: VideoSpec, pool: &WorkerPool, waker: Waker) -> Self {
+        let volume = if spec.volume.is_finite() { spec.volume.clamp(0.0, 1.0) } else { 1.0 };
+        let audio = if volume > 0.0 { spec.audio } else { AudioOut::None };
+        let open = Command::Open { volume, looped: spec.looped, audio };
+        let job = Job { path: spec.path.clone(), open };
+        VideoSource {
+            path: spec.path,
+            link: Link::open(job, pool.supply(), waker),
+            timeline: Timeline::default(),
+            memories: Vec::new(),
+            watch: Watch::default(),
+            failed: None,
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(arrival) = self.link.next(self.timeline.waits()) {
+            let taken = match arrival {
+                Arrival::Opened => {
+                    self.watch.opened = Opened::Unseen;
+                    Ok(())
+                }
+                Arrival::Pool { generation, memory } => self.add_memory(generation, memory),
+                Arrival::Frame(frame) => {
+                    self.timeline.push(frame).map_err(|error| format!("the media worker {error}"))
+                }
+                Arrival::End(at_ns) => {
+                    self.timeline.end(at_ns);
+                    Ok(())
+                }
+                Arrival::Failed(text) => Err(text),
+            };
+            if let Err(text) = taken {
+                self.fail(&text);
+            }
+        }
+    }
+
+    fn add_memory(&mut self, generation: u32, memory: Seen) -> Result<(), String> {
+        self.memories.retain(|(number, _)| self.timeline.uses(*number));
+        if self.memories.len() >= MEMORIES {
+            return Err("the media worker keeps changing its frame memory".to_owned());
+        }
+        self.memories.push((generation, memory));
+        Ok(())
+    }
+
+    /// The first failure is the one that counts.
+    fn fail(&mut self, text: &str) {
+        if self.failed.is_none() {
+            self.failed = Some(SourceError(format!("{}: {text}", self.path.display())));
+            self.link.close();
+        }
+    }
+
+    fn state(&self) -> State {
+        match (&self.failed, self.timeline.front()) {
+            (Some(error), _) => State::Failed(error.clone()),
+            (None, Some(frame)) => State::Ready(size(frame)),
+            (None, None) => State::Preparing,
+        }
+    }
+
+    fn watch(&mut self, now: Mono) {
+        if self.failed.is_some() {
+            return;
+        }
+        if self.timeline.front().is_none() {
+            return self.watch_first_frame(now);
+        }
+        if self.timeline.dry_since().is_some_and(|since| now.since(since) > FRAME_WITHIN) {
+            self.fail(&format!("no further frame within {} s", FRAME_WITHIN.as_secs()));
+        }
+    }
+
+    fn watch_first_frame(&mut self, now: Mono) {
+        let watch = &mut self.watch;
+        if watch.opened == Opened::Unseen {
+            watch.opened = Opened::At(now);
+        }
+        let since = *watch.since.get_or_insert(now);
+        let late = matches!(watch.opened, Opened::At(at) if now.since(at) > FIRST_FRAME_WITHIN);
+        if now.since(since) > PREPARED_WITHIN {
+            self.fail(&format!("no first frame within {} s", PREPARED_WITHIN.as_secs()));
+        } else if late && !watch.rebuilt {
+            watch.rebuilt = true;
+            watch.opened = Opened::NotYet;
+            self.memories.clear();
+            tracing::warn!(path = %self.path.display(), "no first frame yet: another worker");
+            self.link.rebuild();
+        }
+    }
+
+    fn send(&mut self, sent: std::io::Result<()>) {
+        if let Err(error) = sent {
+            self.fail(&format!("the media worker does not listen: {error}"));
         }
     }
 }
 
-/// Where worker processes come from.
-#[derive(Debug)]
-pub struct WorkerPool {
-    _command: WorkerCommand,
-}
-
-impl WorkerPool {
-    /// A pool without processes.
-    pub fn new(command: WorkerCommand) -> Self {
-        WorkerPool { _command: command }
-    }
-
-    /// Keeps one initialised spare worker from now on, so that the next source starts at once.
-    pub fn warm(&self) {}
-}
-
-/// A playing file.
-#[derive(Debug)]
-pub struct VideoSource {
-    spec: VideoSpec,
-}
-
-impl VideoSource {
-    /// Begins to prepare `spec`; never blocks. `waker` is called when there is news.
-    pub fn open(spec: VideoSpec, _pool: &WorkerPool, _waker: Waker) -> Self {
-        VideoSource { spec }
-    }
-}
-
 impl Source for VideoSource {
-    fn poll(&mut self, _now: Mono) -> State {
-        State::Failed(SourceError(format!("{}: no media worker", self.spec.path.display())))
+    fn poll(&mut self, now: Mono) -> State {
+        self.drain();
+        self.watch(now);
+        self.state()
     }
 
-    fn start(&mut self, _at: Mono) {}
+    fn start(&mut self, at: Mono) {
+        self.timeline.start(at);
+        let sent = self.link.start(Command::Start { at });
+        self.send(sent);
+    }
 
-    fn take(&mut self, _now: Mono) -> Option<Picture<'_>> {
-        None
+    fn take(&mut self, now: Mono) -> Option<Picture<'_>> {
+        self.drain();
+        let (mut sent, link) = (Ok(()), &self.link);
+        let frame = self.timeline.take(now, |Frame { generation, slot, .. }| {
+            let answer = link.send(&Command::Release { generation, slot });
+            sent = std::mem::replace(&mut sent, Ok(())).and(answer);
+        });
+        self.send(sent);
+        // A frame taken is a frame less ahead: the next one may be worth a wake-up now.
+        self.drain();
+        let frame = frame?;
+        let (_, memory) = self.memories.iter().find(|(number, _)| *number == frame.generation)?;
+        picture(&frame, memory.slot(frame.slot)?)
     }
 
     fn next_at(&self) -> Option<Mono> {
-        None
+        self.timeline.next_at()
     }
+
+    fn ends_at(&self) -> Option<Mono> {
+        self.timeline.ends_at()
+    }
+
+    fn dropped(&self) -> u64 {
+        self.timeline.dropped()
+    }
+}
+
+impl Drop for VideoSource {
+    fn drop(&mut self) {
+        self.link.close();
+    }
+}
+
+fn size(frame: &Frame) -> Size {
+    Size { width_px: frame.shape.width_px(), height_px: frame.shape.height_px() }
+}
+
+/// None if a plane lies outside of the slot, which the link has ruled out.
+fn picture<'a>(frame: &Frame, slot: &'a [u8]) -> Option<Picture<'a>> {
+    let plane = |at: PlaneAt| {
+        let data = slot.get(at.offset_bytes..at.offset_bytes + at.bytes())?;
+        Some(Plane { data, stride_bytes: at.stride_bytes })
+    };
+    let [luma, second, third] = frame.shape.planes();
+    let chroma = match frame.shape.format() {
+        Format::I420 => Chroma::Planar { cb: plane(second)?, cr: plane(third)? },
+        Format::Nv12 => Chroma::Interleaved(plane(second)?),
+    };
+    Some(Picture::Yuv {
+        size: size(frame),
+        chroma,
+        luma: plane(luma)?,
+        colour: frame.colour,
+        pixel_aspect: frame.pixel_aspect,
+    })
 }

@@ -1,0 +1,195 @@
+//! Frame memory that both processes see: the only `unsafe` file of the worker.
+//!
+//! In:  a size (worker), a descriptor from a process that is not to be trusted (stage).
+//! Out: slots to write, slots to read.
+//!
+//! The memory is a memfd whose size is sealed before it is mapped, so reading it cannot fault,
+//! whatever the other process does.
+//!
+//! Promises, each held by a test of the same name:
+//! - `what_is_written_is_seen`;
+//! - `memory_that_can_shrink_is_refused`;
+//! - `a_smaller_memory_than_promised_is_refused`.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use memmap2::{Mmap, MmapMut, MmapOptions};
+use rustix::fs::{MemfdFlags, SealFlags};
+
+use super::protocol::SLOTS;
+
+/// Bytes of a slot, at most: an 8K frame with padded rows.
+const SLOT_BYTES: u32 = 128 << 20;
+/// Slots begin on a multiple of this: whole pages of any kernel.
+const SLOT_ALIGN_BYTES: u32 = 64 << 10;
+
+/// Why frame memory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum MemoryError {
+    /// A slot is too large.
+    #[error("frame memory: a slot of {found_bytes} bytes, at most {SLOT_BYTES} are taken")]
+    TooLarge {
+        /// As asked for.
+        found_bytes: u64,
+    },
+    /// Its size may still change.
+    #[error("frame memory: its size is not sealed")]
+    Unsealed,
+    /// The descriptor has less than the message says.
+    #[error("frame memory: {found_bytes} bytes, {wanted_bytes} were promised")]
+    TooSmall {
+        /// As the descriptor says.
+        found_bytes: u64,
+        /// As the message says.
+        wanted_bytes: u64,
+    },
+    /// The system says no.
+    #[error("frame memory: {0}")]
+    System(#[from] std::io::Error),
+}
+
+impl From<rustix::io::Errno> for MemoryError {
+    fn from(error: rustix::io::Errno) -> Self {
+        MemoryError::System(error.into())
+    }
+}
+
+/// Frame memory, on the side that fills it.
+pub struct Written {
+    map: MmapMut,
+    fd: OwnedFd,
+    slot_bytes: u32,
+}
+
+impl Written {
+    /// Memory for [`SLOTS`] frames of `frame_bytes`.
+    pub fn new(frame_bytes: usize) -> Result<Self, MemoryError> {
+        let slot_bytes = u32::try_from(frame_bytes)
+            .ok()
+            .and_then(|bytes| bytes.checked_next_multiple_of(SLOT_ALIGN_BYTES))
+            .filter(|bytes| *bytes <= SLOT_BYTES)
+            .ok_or(MemoryError::TooLarge { found_bytes: frame_bytes as u64 })?;
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let fd = rustix::fs::memfd_create("vitrine-frames", flags)?;
+        rustix::fs::ftruncate(&fd, whole(slot_bytes))?;
+        rustix::fs::fcntl_add_seals(&fd, fixed_size() | SealFlags::SEAL)?;
+        let map = map_writable(&fd)?;
+        Ok(Written { map, fd, slot_bytes })
+    }
+
+    /// To be sent along with the pool's message.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// Bytes of one slot.
+    pub fn slot_bytes(&self) -> u32 {
+        self.slot_bytes
+    }
+
+    /// One slot; None beyond the last.
+    pub fn slot(&mut self, slot: u32) -> Option<&mut [u8]> {
+        self.map.get_mut(range(slot, self.slot_bytes))
+    }
+}
+
+/// Frame memory, on the side that shows it.
+#[derive(Debug)]
+pub struct Seen {
+    map: Mmap,
+    slot_bytes: u32,
+}
+
+impl Seen {
+    /// Checks and maps what a worker has sent.
+    pub fn new(fd: &OwnedFd, slot_bytes: u32) -> Result<Self, MemoryError> {
+        if slot_bytes > SLOT_BYTES {
+            return Err(MemoryError::TooLarge { found_bytes: slot_bytes.into() });
+        }
+        if !rustix::fs::fcntl_get_seals(fd)?.contains(fixed_size()) {
+            return Err(MemoryError::Unsealed);
+        }
+        let found_bytes = u64::try_from(rustix::fs::fstat(fd)?.st_size).unwrap_or(0);
+        let wanted_bytes = whole(slot_bytes);
+        if found_bytes < wanted_bytes || wanted_bytes == 0 {
+            return Err(MemoryError::TooSmall { found_bytes, wanted_bytes });
+        }
+        let map = map_readable(fd, wanted_bytes)?;
+        Ok(Seen { map, slot_bytes })
+    }
+
+    /// One slot; None beyond the last.
+    pub fn slot(&self, slot: u32) -> Option<&[u8]> {
+        self.map.get(range(slot, self.slot_bytes))
+    }
+}
+
+fn fixed_size() -> SealFlags {
+    SealFlags::SHRINK | SealFlags::GROW
+}
+
+fn whole(slot_bytes: u32) -> u64 {
+    u64::from(slot_bytes) * u64::from(SLOTS)
+}
+
+fn range(slot: u32, slot_bytes: u32) -> std::ops::Range<usize> {
+    let start = slot as usize * slot_bytes as usize;
+    start..start + slot_bytes as usize
+}
+
+#[allow(unsafe_code)]
+fn map_writable(fd: &OwnedFd) -> std::io::Result<MmapMut> {
+    // SAFETY: the size is sealed, so no access faults. The other process reads only slots that it
+    // was given and has not released; this one writes only the others.
+    unsafe { MmapOptions::new().map_mut(fd) }
+}
+
+#[allow(unsafe_code)]
+fn map_readable(fd: &OwnedFd, bytes: u64) -> std::io::Result<Mmap> {
+    let bytes = usize::try_from(bytes).map_err(std::io::Error::other)?;
+    // SAFETY: the descriptor is a memfd with a sealed size of at least `bytes` (checked by the
+    // caller), so no access faults. An honest worker does not write a slot before it is released;
+    // a hostile one can only change samples while they are copied to the GPU: every byte is a
+    // valid sample, and nothing is decided by their values.
+    unsafe { MmapOptions::new().len(bytes).map(fd) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_seen() {
+        let mut written = Written::new(1_000).expect("memory");
+        written.slot(SLOTS - 1).expect("last slot")[..4].copy_from_slice(b"last");
+        let fd = written.fd().try_clone_to_owned().expect("descriptor");
+        let seen = Seen::new(&fd, written.slot_bytes()).expect("memory");
+        assert_eq!(&seen.slot(SLOTS - 1).expect("last slot")[..4], b"last");
+        assert_eq!((seen.slot(SLOTS), written.slot(SLOTS)), (None, None));
+    }
+
+    #[test]
+    fn memory_that_can_shrink_is_refused() {
+        let fd = rustix::fs::memfd_create("soft", MemfdFlags::ALLOW_SEALING).expect("memfd");
+        rustix::fs::ftruncate(&fd, 1 << 20).expect("size");
+        assert!(matches!(Seen::new(&fd, 4096), Err(MemoryError::Unsealed)));
+        rustix::fs::fcntl_add_seals(&fd, fixed_size()).expect("seal");
+        assert!(Seen::new(&fd, 4096).is_ok());
+    }
+
+    #[test]
+    fn a_smaller_memory_than_promised_is_refused() {
+        let written = Written::new(1_000).expect("memory");
+        let fd = written.fd().try_clone_to_owned().expect("descriptor");
+        let more = written.slot_bytes() + 1;
+        assert!(matches!(Seen::new(&fd, more), Err(MemoryError::TooSmall { .. })));
+        assert!(matches!(Seen::new(&fd, 0), Err(MemoryError::TooSmall { .. })));
+        assert!(matches!(Seen::new(&fd, u32::MAX), Err(MemoryError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn an_ordinary_file_is_refused() {
+        let fd = OwnedFd::from(tempfile::tempfile().expect("file"));
+        assert!(Seen::new(&fd, 4096).is_err());
+    }
+}

@@ -1,0 +1,339 @@
+//! Frames out: each decoded picture is copied into a free slot and announced.
+//!
+//! In:  samples from the decoder, slots that the stage gives back.
+//! Out: `Pool`, `Frame`, `End` messages.
+//!
+//! Waiting for a free slot is what paces the decoder: it runs at most [`SLOTS`] frames ahead, and
+//! sleeps otherwise.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use gstreamer::{ClockTime, FlowError, FlowSuccess};
+use gstreamer_video::{VideoFormat, VideoFrameExt, VideoFrameRef, VideoInfo};
+
+use super::colour;
+use super::frames::{MemoryError, Written};
+use super::layout::{Format, PlaneAt, Shape};
+use super::protocol::{Event, Frame, SLOTS};
+use super::socket::Socket;
+use crate::source::Colour;
+
+/// How long a frame lasts if neither it nor its stream says: 25 a second.
+const USUAL_FRAME_NS: u64 = 40_000_000;
+
+/// Why a frame did not go out.
+#[derive(Debug, thiserror::Error)]
+pub enum OutletError {
+    /// Format or size is none that a stage takes.
+    #[error("a picture of {width_px} by {height_px} pixels as {format}, wanted NV12 or I420")]
+    Shape {
+        /// As found.
+        width_px: u32,
+        /// As found.
+        height_px: u32,
+        /// As found.
+        format: String,
+    },
+    /// A buffer is not what its caps say.
+    #[error("a picture that does not fit its own description")]
+    Buffer,
+    /// No memory for frames.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+    /// The stage is gone.
+    #[error("send to the stage: {0}")]
+    Stage(#[from] rustix::io::Errno),
+}
+
+/// Where frames go. Shared by the decoder's thread and the one that hears of released slots.
+pub struct Outlet {
+    stage: Arc<Socket>,
+    slots: Slots,
+    writer: Mutex<Writer>,
+}
+
+/// What only the decoder's thread uses.
+#[derive(Default)]
+struct Writer {
+    described: Option<(gstreamer::Caps, Described)>,
+    memory: Option<(u32, Written)>,
+    last_ns: Option<u64>,
+    end_ns: u64,
+    /// Added to running times: what earlier rounds of a loop took that began by a flush.
+    offset_ns: u64,
+}
+
+#[derive(Clone)]
+struct Described {
+    info: VideoInfo,
+    shape: Shape,
+    colour: Colour,
+    pixel_aspect: f32,
+}
+
+#[derive(Default)]
+struct Slots {
+    free: Mutex<Free>,
+    given_back: Condvar,
+}
+
+#[derive(Default)]
+struct Free {
+    generation: u32,
+    slots: Vec<u32>,
+}
+
+impl Slots {
+    fn lock(&self) -> MutexGuard<'_, Free> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn renew(&self) -> u32 {
+        let mut free = self.lock();
+        free.generation += 1;
+        free.slots = (0..SLOTS).collect();
+        free.generation
+    }
+
+    fn take(&self) -> u32 {
+        let mut free = self.lock();
+        loop {
+            match free.slots.pop() {
+                Some(slot) => return slot,
+                None => {
+                    let waited = self.given_back.wait(free);
+                    free = waited.unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
+    }
+
+    /// Slots of an older memory are gone with it.
+    fn give_back(&self, generation: u32, slot: u32) {
+        let mut free = self.lock();
+        if generation == free.generation && !free.slots.contains(&slot) {
+            free.slots.push(slot);
+            self.given_back.notify_one();
+        }
+    }
+}
+
+impl Outlet {
+    /// Nothing sent yet.
+    pub fn new(stage: Arc<Socket>) -> Self {
+        Outlet { stage, slots: Slots::default(), writer: Mutex::new(Writer::default()) }
+    }
+
+    /// The stage has given back a slot.
+    pub fn give_back(&self, generation: u32, slot: u32) {
+        self.slots.give_back(generation, slot);
+    }
+
+    /// Whether a frame has gone out.
+    pub fn has_shown(&self) -> bool {
+        self.writer().last_ns.is_some()
+    }
+
+    /// When the last frame is over, in nanoseconds after the start.
+    pub fn end_ns(&self) -> u64 {
+        self.writer().end_ns
+    }
+
+    /// Running times begin at zero again, behind what was sent.
+    pub fn begin_again(&self) {
+        let mut writer = self.writer();
+        writer.offset_ns = writer.end_ns;
+    }
+
+    /// Tells the stage that the last frame has gone out.
+    pub fn end(&self) {
+        let at_ns = self.end_ns();
+        self.say(&Event::End { at_ns });
+    }
+
+    /// Tells the stage that nothing more will come.
+    pub fn fail(&self, text: String) {
+        self.say(&Event::Failed { text });
+    }
+
+    fn say(&self, event: &Event) {
+        // It fails when the stage is gone, and then this process ends.
+        let _ = self.stage.send(event.write().bytes(), None);
+    }
+
+    /// Sends one sample, waiting for a slot if need be.
+    pub fn frame(&self, sample: &gstreamer::Sample) -> Result<FlowSuccess, FlowError> {
+        match self.writer().frame(sample, self) {
+            Ok(()) => Ok(FlowSuccess::Ok),
+            Err(OutletError::Stage(_)) => Err(FlowError::Eos),
+            Err(error) => {
+                self.fail(error.to_string());
+                Err(FlowError::Error)
+            }
+        }
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Writer {
+    fn frame(&mut self, sample: &gstreamer::Sample, out: &Outlet) -> Result<(), OutletError> {
+        let (Some(caps), Some(buffer)) = (sample.caps(), sample.buffer()) else { return Ok(()) };
+        let Some(at_ns) = self.due(sample, buffer) else { return Ok(()) };
+        let described = self.describe(caps)?;
+        let (generation, slot) = self.room(described.shape, out)?;
+        let lasts_ns = lasts(buffer, &described.info);
+        self.copy(buffer, &described, slot)?;
+        (self.last_ns, self.end_ns) = (Some(at_ns), at_ns.saturating_add(lasts_ns));
+        let Described { shape, colour, pixel_aspect, .. } = described;
+        let frame = Frame { generation, slot, shape, colour, pixel_aspect, at_ns, lasts_ns };
+        Ok(out.stage.send(Event::Frame(frame).write().bytes(), None)?)
+    }
+
+    /// When the frame is due. None for one that is outside of what plays, or was sent already: the
+    /// first frame comes once before the start and again with it.
+    fn due(&self, sample: &gstreamer::Sample, buffer: &gstreamer::BufferRef) -> Option<u64> {
+        let segment = sample.segment()?.downcast_ref::<ClockTime>()?;
+        let at_ns = match buffer.pts() {
+            Some(pts) => segment.to_running_time(pts)?.nseconds() + self.offset_ns,
+            None => self.end_ns,
+        };
+        self.last_ns.is_none_or(|last| at_ns > last).then_some(at_ns)
+    }
+
+    fn describe(&mut self, caps: &gstreamer::CapsRef) -> Result<Described, OutletError> {
+        if let Some((known, described)) = &self.described
+            && AsRef::<gstreamer::CapsRef>::as_ref(known) == caps
+        {
+            return Ok(described.clone());
+        }
+        let described = Described::new(caps)?;
+        self.described = Some((caps.to_owned(), described.clone()));
+        Ok(described)
+    }
+
+    fn room(&mut self, shape: Shape, out: &Outlet) -> Result<(u32, u32), OutletError> {
+        if let Some((generation, memory)) = &self.memory
+            && shape.bytes() <= memory.slot_bytes() as usize
+        {
+            return Ok((*generation, out.slots.take()));
+        }
+        let memory = Written::new(shape.bytes())?;
+        let generation = out.slots.renew();
+        let event = Event::Pool { generation, slot_bytes: memory.slot_bytes() };
+        out.stage.send(event.write().bytes(), Some(memory.fd()))?;
+        self.memory = Some((generation, memory));
+        Ok((generation, out.slots.take()))
+    }
+
+    fn copy(
+        &mut self,
+        buffer: &gstreamer::BufferRef,
+        described: &Described,
+        slot: u32,
+    ) -> Result<(), OutletError> {
+        let frame = VideoFrameRef::from_buffer_ref_readable(buffer, &described.info)
+            .map_err(|_| OutletError::Buffer)?;
+        let memory = self.memory.as_mut().and_then(|(_, memory)| memory.slot(slot));
+        let memory = memory.ok_or(OutletError::Buffer)?;
+        let strides = frame.plane_stride().iter();
+        for ((plane, data), stride) in
+            described.shape.planes().iter().zip(frame.planes_data()).zip(strides)
+        {
+            copy_plane(plane, data, *stride, memory).ok_or(OutletError::Buffer)?;
+        }
+        Ok(())
+    }
+}
+
+/// None if the source is smaller than it says.
+fn copy_plane(plane: &PlaneAt, from: &[u8], stride: i32, memory: &mut [u8]) -> Option<()> {
+    if plane.rows == 0 {
+        return Some(());
+    }
+    let into = memory.get_mut(plane.offset_bytes..plane.offset_bytes + plane.bytes())?;
+    let stride = usize::try_from(stride).ok().filter(|stride| *stride > 0)?;
+    if stride == plane.stride_bytes as usize && from.len() >= into.len() {
+        into.copy_from_slice(&from[..into.len()]);
+        return Some(());
+    }
+    let used = plane.row_bytes as usize;
+    for (row, into) in into.chunks_exact_mut(plane.stride_bytes as usize).enumerate() {
+        into[..used].copy_from_slice(from.get(row * stride..row * stride + used)?);
+    }
+    Some(())
+}
+
+impl Described {
+    fn new(caps: &gstreamer::CapsRef) -> Result<Self, OutletError> {
+        let info = VideoInfo::from_caps(caps).map_err(|_| OutletError::Buffer)?;
+        let format = match info.format() {
+            VideoFormat::I420 => Some(Format::I420),
+            VideoFormat::Nv12 => Some(Format::Nv12),
+            _ => None,
+        };
+        let (width_px, height_px) = (info.width(), info.height());
+        let shape = format.and_then(|format| Shape::new(format, width_px, height_px));
+        let shape = shape.ok_or_else(|| OutletError::Shape {
+            width_px,
+            height_px,
+            format: info.format().to_string(),
+        })?;
+        let tagged = caps.structure(0).is_some_and(|caps| caps.has_field("colorimetry"));
+        let colour = colour::of(&info, tagged);
+        Ok(Described { pixel_aspect: pixel_aspect(&info), info, shape, colour })
+    }
+}
+
+fn pixel_aspect(info: &VideoInfo) -> f32 {
+    let par = info.par();
+    let aspect = par.numer() as f32 / par.denom() as f32;
+    if (1.0 / 16.0..=16.0).contains(&aspect) { aspect } else { 1.0 }
+}
+
+fn lasts(buffer: &gstreamer::BufferRef, info: &VideoInfo) -> u64 {
+    let told = buffer.duration().map(ClockTime::nseconds).filter(|ns| *ns > 0);
+    let (frames, seconds) = (info.fps().numer(), info.fps().denom());
+    let by_rate = || match (u64::try_from(frames), u64::try_from(seconds)) {
+        (Ok(frames), Ok(seconds)) if frames > 0 => Some(seconds * 1_000_000_000 / frames),
+        _ => None,
+    };
+    told.or_else(by_rate).unwrap_or(USUAL_FRAME_NS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_copied_whatever_the_stride_and_short_ones_are_refused() {
+        let plane = PlaneAt { offset_bytes: 2, stride_bytes: 4, row_bytes: 3, rows: 2 };
+        for (case, from, stride, want) in [
+            ("same stride", &b"abc-def-"[..], 4, Some(&b"..abc-def-"[..])),
+            ("wider", b"abc...def", 6, Some(b"..abc.def.")),
+            ("too short", b"abc...de", 6, None),
+            ("upside down", b"abc-def-", -4, None),
+        ] {
+            let mut memory = [b'.'; 10];
+            let copied = copy_plane(&plane, from, stride, &mut memory).map(|()| &memory[..]);
+            assert_eq!(copied, want, "case {case:?}");
+        }
+    }
+
+    #[test]
+    fn a_slot_of_an_older_memory_does_not_come_back() {
+        let slots = Slots::default();
+        let old = slots.renew();
+        let slot = slots.take();
+        let new = slots.renew();
+        let taken: Vec<u32> = (0..SLOTS).map(|_| slots.take()).collect();
+        assert_eq!(taken.len(), SLOTS as usize);
+        slots.give_back(old, slot);
+        assert!(slots.lock().slots.is_empty(), "came back");
+        slots.give_back(new, 2);
+        slots.give_back(new, 2);
+        assert_eq!(slots.lock().slots, [2]);
+    }
+}

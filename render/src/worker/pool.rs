@@ -1,0 +1,262 @@
+//! Worker processes: started, one kept spare, ended, reaped.
+//!
+//! In:  the command line of a worker.
+//! Out: processes with a socket to each.
+//!
+//! Promises: at most one spare at a time; no process outlives its [`Process`], nor the spare its
+//! pool; nothing here blocks the stage's thread (spawning, waiting and reaping happen on threads
+//! named `media-…`).
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::protocol::Event;
+use super::socket::Socket;
+
+/// Allocator arenas of a worker: each of its dozen threads would otherwise keep one of its own,
+/// full of freed frames.
+const MALLOC_ARENAS: &str = "2";
+/// Larger blocks are mapped one by one and go back to the system when freed; left to itself the
+/// allocator raises this to the size of a frame.
+const MALLOC_MAPS_FROM_BYTES: &str = "262144";
+
+/// A source waits this long for a spare that is being made before it starts a process of its own.
+const SPARE_WITHIN: Duration = Duration::from_secs(5);
+
+/// How a media worker process is started. Its standard input is the socket to the stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerCommand {
+    /// The executable.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+}
+
+impl Default for WorkerCommand {
+    /// This very executable (also after it was replaced on the disk) with `media-worker`.
+    fn default() -> Self {
+        WorkerCommand {
+            program: PathBuf::from("/proc/self/exe"),
+            args: vec![OsString::from("media-worker")],
+        }
+    }
+}
+
+/// Where worker processes come from.
+#[derive(Debug)]
+pub struct WorkerPool(Arc<Shared>);
+
+/// A way to the pool for the threads of sources, which may outlive it.
+#[derive(Debug, Clone)]
+pub(crate) struct Supply(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    command: WorkerCommand,
+    spare: Mutex<Spare>,
+    made: Condvar,
+}
+
+#[derive(Debug)]
+enum Spare {
+    /// None is wanted.
+    Unwanted,
+    /// One is wanted and not there.
+    Wanted,
+    /// One is being made; its socket, once there is one, to hurry it out.
+    Making(Option<Arc<Socket>>),
+    /// One is there.
+    Ready(Process),
+}
+
+impl WorkerPool {
+    /// A pool without processes.
+    pub fn new(command: WorkerCommand) -> Self {
+        let spare = Mutex::new(Spare::Unwanted);
+        WorkerPool(Arc::new(Shared { command, spare, made: Condvar::new() }))
+    }
+
+    /// Keeps one initialised spare worker from now on, so that a source need not wait for one to
+    /// start. When it is used, another one takes its place once that source has its first frame.
+    pub fn warm(&self) {
+        let mut spare = self.0.spare();
+        if matches!(*spare, Spare::Unwanted) {
+            *spare = Spare::Wanted;
+        }
+        drop(spare);
+        self.supply().refill();
+    }
+
+    pub(crate) fn supply(&self) -> Supply {
+        Supply(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for WorkerPool {
+    fn drop(&mut self) {
+        match std::mem::replace(&mut *self.0.spare(), Spare::Unwanted) {
+            Spare::Ready(process) => {
+                process.kill();
+                let reap = thread::Builder::new().name("media-reaper".into());
+                // Without a thread it is reaped right here.
+                let _ = reap.spawn(|| drop(process));
+            }
+            Spare::Making(Some(socket)) => socket.close(),
+            Spare::Making(None) | Spare::Wanted | Spare::Unwanted => {}
+        }
+    }
+}
+
+impl Shared {
+    fn spare(&self) -> MutexGuard<'_, Spare> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Supply {
+    /// The spare, or a new process that says `Hello` when it is ready. Blocks while it is spawned.
+    pub fn process(&self) -> io::Result<(Process, Readiness)> {
+        let making = |spare: &mut Spare| matches!(spare, Spare::Making(_));
+        let waited = self.0.made.wait_timeout_while(self.0.spare(), SPARE_WITHIN, making);
+        let (mut spare, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut *spare, Spare::Wanted) {
+            Spare::Ready(process) => return Ok((process, Readiness::Ready)),
+            other => *spare = other,
+        }
+        drop(spare);
+        Ok((Process::spawn(&self.0.command)?, Readiness::Starting))
+    }
+
+    /// Begins to make a spare if one is wanted; returns at once.
+    pub fn refill(&self) {
+        let mut spare = self.0.spare();
+        if !matches!(*spare, Spare::Wanted) {
+            return;
+        }
+        *spare = Spare::Making(None);
+        drop(spare);
+        let supply = self.clone();
+        let spawned =
+            thread::Builder::new().name("media-spare".into()).spawn(move || supply.make());
+        if spawned.is_err() {
+            *self.0.spare() = Spare::Wanted;
+        }
+    }
+
+    fn make(&self) {
+        let made = Process::spawn(&self.0.command).and_then(|process| {
+            self.announce(process.socket());
+            process.greeted()
+        });
+        let mut spare = self.0.spare();
+        // Dropped behind the lock: it may take a moment to end.
+        let mut unwanted = None;
+        match (&*spare, made) {
+            (Spare::Making(_), Ok(process)) => *spare = Spare::Ready(process),
+            (Spare::Making(_), Err(error)) => {
+                tracing::warn!(%error, "no spare media worker");
+                *spare = Spare::Wanted;
+            }
+            (_, made) => unwanted = made.ok(),
+        }
+        drop(spare);
+        self.0.made.notify_all();
+        drop(unwanted);
+    }
+
+    /// So that the pool can hang up on a spare that never gets ready.
+    fn announce(&self, socket: &Arc<Socket>) {
+        match &mut *self.0.spare() {
+            Spare::Making(announced) => *announced = Some(Arc::clone(socket)),
+            // The pool is gone.
+            _ => socket.close(),
+        }
+    }
+}
+
+/// Whether a process has said `Hello` already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readiness {
+    Ready,
+    Starting,
+}
+
+/// A running worker; killed and reaped when dropped.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    socket: Arc<Socket>,
+}
+
+impl Process {
+    fn spawn(command: &WorkerCommand) -> io::Result<Process> {
+        let (ours, theirs) = Socket::pair()?;
+        let child = std::process::Command::new(&command.program)
+            .args(&command.args)
+            .env("MALLOC_ARENA_MAX", MALLOC_ARENAS)
+            .env("MALLOC_MMAP_THRESHOLD_", MALLOC_MAPS_FROM_BYTES)
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(|error| {
+                let text = format!("start {}: {error}", command.program.display());
+                io::Error::new(error.kind(), text)
+            })?;
+        Ok(Process { child, socket: Arc::new(ours) })
+    }
+
+    /// Waits for its `Hello`.
+    fn greeted(self) -> io::Result<Process> {
+        let hello = self.socket.receive()?.map(|received| Event::read(received.bytes()));
+        match hello {
+            Some(Ok(Event::Hello)) => Ok(self),
+            _ => Err(io::Error::other("the media worker ended before it was ready")),
+        }
+    }
+
+    pub fn socket(&self) -> &Arc<Socket> {
+        &self.socket
+    }
+
+    fn kill(&self) {
+        if let Some(pid) = rustix::process::Pid::from_raw(self.child.id().cast_signed()) {
+            // Not reaped yet, so the number is still its own. Fails if it is dead already.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+
+    /// Waits until it has ended by itself: its socket is closed, so that is soon. One that does
+    /// not is killed.
+    pub fn ended(mut self) -> Option<ExitStatus> {
+        if self.closed_by_itself() {
+            return self.child.wait().ok();
+        }
+        None
+    }
+
+    fn closed_by_itself(&mut self) -> bool {
+        // A closed socket without an end within a second is a worker that hangs in its exit.
+        let Ok(pidfd) = rustix::process::Pid::from_raw(self.child.id().cast_signed())
+            .ok_or(rustix::io::Errno::SRCH)
+            .and_then(|pid| rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()))
+        else {
+            return false;
+        };
+        let mut ends = [rustix::event::PollFd::new(&pidfd, rustix::event::PollFlags::IN)];
+        let within = rustix::event::Timespec { tv_sec: 1, tv_nsec: 0 };
+        rustix::event::poll(&mut ends, Some(&within)).is_ok_and(|ended| ended > 0)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only for a process that has been reaped.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

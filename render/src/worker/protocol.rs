@@ -1,0 +1,449 @@
+//! What stage and worker say to each other.
+//!
+//! In:  messages, or bytes from a process that is not to be trusted.
+//! Out: bytes, or messages in which every number is within its range.
+//!
+//! One message is one packet of a `SOCK_SEQPACKET` pair: a byte for its kind, then its fields in
+//! order, little-endian, texts as the rest of the packet in UTF-8. [`Command::Open`] carries the
+//! file, [`Event::Pool`] the frame memory as its one descriptor. Both ends are the same build.
+//!
+//! Order: `Hello` · `Open` · `Pool` `Frame`… (`Start` at any time) · `End` or `Failed`. A new
+//! `Pool` replaces the one before. `Release` gives a slot back.
+//!
+//! Promises, each held by a test of the same name:
+//! - `what_is_written_is_read`;
+//! - `garbage_is_refused_without_harm`.
+
+use vitrine_config::time::Mono;
+
+use super::layout::{Format, Shape};
+use crate::scene::AudioOut;
+use crate::source::Colour;
+
+/// Longest message: the longest text and a few numbers.
+pub const MESSAGE_BYTES: usize = 1_024;
+/// Longest text in a message; longer ones are cut.
+const TEXT_BYTES: usize = 900;
+/// Frames in flight: one on screen, one being written, two ahead. More cost memory (3 MB each at
+/// 1080p), fewer cost frames when a thread is late.
+pub const SLOTS: u32 = 4;
+
+/// Stage to worker.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Prepare this file (the descriptor); once per worker.
+    Open {
+        /// 0.0 (silent) to 1.0 (as recorded).
+        volume: f32,
+        /// Starts over at the end.
+        looped: bool,
+        /// Where sound goes.
+        audio: AudioOut,
+    },
+    /// Time zero of the file is then.
+    Start {
+        /// On the clock that both processes read.
+        at: Mono,
+    },
+    /// A slot may be written again.
+    Release {
+        /// Of which pool.
+        generation: u32,
+        /// Which slot.
+        slot: u32,
+    },
+}
+
+/// Worker to stage.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// Initialised, waiting for `Open`.
+    Hello,
+    /// Frame memory (the descriptor): [`SLOTS`] slots one behind the other.
+    Pool {
+        /// Rises by one with each pool.
+        generation: u32,
+        /// Bytes of one slot.
+        slot_bytes: u32,
+    },
+    /// A slot holds a frame.
+    Frame(Frame),
+    /// The last frame has been sent.
+    End {
+        /// When its time is over, in nanoseconds after the start.
+        at_ns: u64,
+    },
+    /// Nothing more will come, and why.
+    Failed {
+        /// What, wanted, found; without the file's name, which a worker does not know.
+        text: String,
+    },
+}
+
+/// One decoded picture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Frame {
+    /// Of which pool.
+    pub generation: u32,
+    /// Which slot, below [`SLOTS`].
+    pub slot: u32,
+    /// Format and size.
+    pub shape: Shape,
+    /// What the numbers mean.
+    pub colour: Colour,
+    /// Width of one pixel in heights of one pixel, 1/16 to 16.
+    pub pixel_aspect: f32,
+    /// When it is due, in nanoseconds after the start.
+    pub at_ns: u64,
+    /// How long it lasts, in nanoseconds.
+    pub lasts_ns: u64,
+}
+
+/// A message from a process that does not keep to the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("unreadable message from the other side ({bytes} bytes, kind {kind:?})")]
+pub struct Garbled {
+    /// Its length.
+    pub bytes: usize,
+    /// Its first byte.
+    pub kind: Option<u8>,
+}
+
+/// A message in the making; lives on the stack, as messages are sent for every frame.
+pub struct Packet {
+    bytes: [u8; MESSAGE_BYTES],
+    used: usize,
+}
+
+impl Packet {
+    fn new(kind: u8) -> Self {
+        let mut packet = Packet { bytes: [0; MESSAGE_BYTES], used: 0 };
+        packet.put(&[kind]);
+        packet
+    }
+
+    /// What is to be sent.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.used]
+    }
+
+    fn put(&mut self, part: &[u8]) {
+        let room = &mut self.bytes[self.used..];
+        let fits = part.len().min(room.len());
+        room[..fits].copy_from_slice(&part[..fits]);
+        self.used += fits;
+    }
+
+    fn put_u32(&mut self, value: u32) {
+        self.put(&value.to_le_bytes());
+    }
+
+    fn put_u64(&mut self, value: u64) {
+        self.put(&value.to_le_bytes());
+    }
+
+    fn put_f32(&mut self, value: f32) {
+        self.put(&value.to_le_bytes());
+    }
+
+    fn put_text(&mut self, text: &str) {
+        self.put(&text.as_bytes()[..text.floor_char_boundary(TEXT_BYTES)]);
+    }
+}
+
+/// Reads fields off the front; None as soon as something is missing or out of range.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*head)
+    }
+
+    fn u8(&mut self) -> Option<u8> {
+        self.array().map(u8::from_le_bytes)
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        match self.u8()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    fn f32(&mut self, low: f32, high: f32) -> Option<f32> {
+        let value = self.array().map(f32::from_le_bytes)?;
+        (low..=high).contains(&value).then_some(value)
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let text = std::str::from_utf8(self.0).ok()?;
+        self.0 = &[];
+        Some(text.to_owned())
+    }
+
+    fn end<T>(self, value: T) -> Option<T> {
+        self.0.is_empty().then_some(value)
+    }
+}
+
+fn garbled(bytes: &[u8]) -> Garbled {
+    Garbled { bytes: bytes.len(), kind: bytes.first().copied() }
+}
+
+const OPEN: u8 = 1;
+const START: u8 = 2;
+const RELEASE: u8 = 3;
+const HELLO: u8 = 11;
+const POOL: u8 = 12;
+const FRAME: u8 = 13;
+const END: u8 = 14;
+const FAILED: u8 = 15;
+
+impl Command {
+    /// As one packet.
+    pub fn write(&self) -> Packet {
+        match self {
+            Command::Open { volume, looped, audio } => {
+                let mut packet = Packet::new(OPEN);
+                packet.put_f32(*volume);
+                let (kind, name) = match audio {
+                    AudioOut::Auto => (0, ""),
+                    AudioOut::None => (1, ""),
+                    AudioOut::Alsa(name) => (2, name.as_str()),
+                };
+                packet.put(&[u8::from(*looped), kind]);
+                packet.put_text(name);
+                packet
+            }
+            Command::Start { at } => {
+                let mut packet = Packet::new(START);
+                packet.put_u64(at.0);
+                packet
+            }
+            Command::Release { generation, slot } => {
+                let mut packet = Packet::new(RELEASE);
+                packet.put_u32(*generation);
+                packet.put_u32(*slot);
+                packet
+            }
+        }
+    }
+
+    /// From one packet.
+    pub fn read(bytes: &[u8]) -> Result<Command, Garbled> {
+        Command::parse(Reader(bytes)).ok_or(garbled(bytes))
+    }
+
+    fn parse(mut from: Reader) -> Option<Command> {
+        let command = match from.u8()? {
+            OPEN => {
+                let (volume, looped) = (from.f32(0.0, 1.0)?, from.flag()?);
+                let (kind, name) = (from.u8()?, from.text()?);
+                let audio = match kind {
+                    0 => AudioOut::Auto,
+                    1 => AudioOut::None,
+                    2 => AudioOut::Alsa(name),
+                    _ => return None,
+                };
+                Command::Open { volume, looped, audio }
+            }
+            START => Command::Start { at: Mono(from.u64()?) },
+            RELEASE => Command::Release { generation: from.u32()?, slot: slot(&mut from)? },
+            _ => return None,
+        };
+        from.end(command)
+    }
+}
+
+fn slot(from: &mut Reader) -> Option<u32> {
+    from.u32().filter(|slot| *slot < SLOTS)
+}
+
+impl Event {
+    /// As one packet.
+    pub fn write(&self) -> Packet {
+        match self {
+            Event::Hello => Packet::new(HELLO),
+            Event::Pool { generation, slot_bytes } => {
+                let mut packet = Packet::new(POOL);
+                packet.put_u32(*generation);
+                packet.put_u32(*slot_bytes);
+                packet
+            }
+            Event::Frame(frame) => frame.write(),
+            Event::End { at_ns } => {
+                let mut packet = Packet::new(END);
+                packet.put_u64(*at_ns);
+                packet
+            }
+            Event::Failed { text } => {
+                let mut packet = Packet::new(FAILED);
+                packet.put_text(text);
+                packet
+            }
+        }
+    }
+
+    /// From one packet.
+    pub fn read(bytes: &[u8]) -> Result<Event, Garbled> {
+        Event::parse(Reader(bytes)).ok_or(garbled(bytes))
+    }
+
+    fn parse(mut from: Reader) -> Option<Event> {
+        let event = match from.u8()? {
+            HELLO => Event::Hello,
+            POOL => Event::Pool { generation: from.u32()?, slot_bytes: from.u32()? },
+            FRAME => Event::Frame(Frame::parse(&mut from)?),
+            END => Event::End { at_ns: from.u64()? },
+            FAILED => Event::Failed { text: from.text()? },
+            _ => return None,
+        };
+        from.end(event)
+    }
+}
+
+impl Frame {
+    fn write(&self) -> Packet {
+        let mut packet = Packet::new(FRAME);
+        packet.put_u32(self.generation);
+        packet.put_u32(self.slot);
+        packet.put(&[u8::from(self.shape.format() == Format::Nv12)]);
+        packet.put_u32(self.shape.width_px());
+        packet.put_u32(self.shape.height_px());
+        packet.put_f32(self.colour.kr);
+        packet.put_f32(self.colour.kb);
+        packet.put(&[u8::from(self.colour.full_range), u8::from(self.colour.chroma_left)]);
+        packet.put_f32(self.pixel_aspect);
+        packet.put_u64(self.at_ns);
+        packet.put_u64(self.lasts_ns);
+        packet
+    }
+
+    fn parse(from: &mut Reader) -> Option<Frame> {
+        let (generation, slot) = (from.u32()?, slot(from)?);
+        let format = if from.flag()? { Format::Nv12 } else { Format::I420 };
+        Some(Frame {
+            generation,
+            slot,
+            shape: Shape::new(format, from.u32()?, from.u32()?)?,
+            colour: Colour {
+                kr: from.f32(0.0, 1.0)?,
+                kb: from.f32(0.0, 1.0)?,
+                full_range: from.flag()?,
+                chroma_left: from.flag()?,
+            },
+            pixel_aspect: from.f32(1.0 / 16.0, 16.0)?,
+            at_ns: from.u64()?,
+            lasts_ns: from.u64()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn audio() -> impl Strategy<Value = AudioOut> {
+        prop_oneof![
+            Just(AudioOut::Auto),
+            Just(AudioOut::None),
+            "[a-zA-Z0-9:=,é]{0,64}".prop_map(AudioOut::Alsa)
+        ]
+    }
+
+    fn command() -> impl Strategy<Value = Command> {
+        prop_oneof![
+            (0.0f32..=1.0, any::<bool>(), audio())
+                .prop_map(|(volume, looped, audio)| Command::Open { volume, looped, audio }),
+            any::<u64>().prop_map(|at| Command::Start { at: Mono(at) }),
+            (any::<u32>(), 0..SLOTS)
+                .prop_map(|(generation, slot)| Command::Release { generation, slot }),
+        ]
+    }
+
+    fn frame() -> impl Strategy<Value = Frame> {
+        let shape = (any::<bool>(), 1u32..=8192, 1u32..=8192).prop_map(|(nv12, width, height)| {
+            let format = if nv12 { Format::Nv12 } else { Format::I420 };
+            Shape::new(format, width, height).expect("a sane size")
+        });
+        let colour = (0.0f32..=1.0, 0.0f32..=1.0, any::<bool>(), any::<bool>()).prop_map(
+            |(kr, kb, full_range, chroma_left)| Colour { kr, kb, full_range, chroma_left },
+        );
+        let times = (any::<u64>(), any::<u64>());
+        (any::<u32>(), 0..SLOTS, shape, colour, 0.0625f32..=16.0, times).prop_map(
+            |(generation, slot, shape, colour, pixel_aspect, (at_ns, lasts_ns))| Frame {
+                generation,
+                slot,
+                shape,
+                colour,
+                pixel_aspect,
+                at_ns,
+                lasts_ns,
+            },
+        )
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            Just(Event::Hello),
+            (any::<u32>(), any::<u32>())
+                .prop_map(|(generation, slot_bytes)| Event::Pool { generation, slot_bytes }),
+            frame().prop_map(Event::Frame),
+            any::<u64>().prop_map(|at_ns| Event::End { at_ns }),
+            ".{0,100}".prop_map(|text| Event::Failed { text }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(command in command(), event in event()) {
+            prop_assert_eq!(Command::read(command.write().bytes()), Ok(command));
+            prop_assert_eq!(Event::read(event.write().bytes()), Ok(event));
+        }
+
+        #[test]
+        fn garbage_is_refused_without_harm(
+            bytes in prop::collection::vec(any::<u8>(), 0..MESSAGE_BYTES), kind in 0u8..20
+        ) {
+            let mut known = bytes.clone();
+            if let Some(first) = known.first_mut() {
+                *first = kind;
+            }
+            for bytes in [bytes, known] {
+                if let Ok(Event::Frame(frame)) = Event::read(&bytes) {
+                    prop_assert!(frame.slot < SLOTS && frame.pixel_aspect.is_finite());
+                }
+                let _ = Command::read(&bytes);
+            }
+        }
+
+        #[test]
+        fn a_cut_message_is_refused(event in frame(), cut in 0usize..40) {
+            let packet = Event::Frame(event).write();
+            prop_assert!(Event::read(&packet.bytes()[..cut]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_letters() {
+        let text = "é".repeat(MESSAGE_BYTES);
+        let Ok(Event::Failed { text: read }) = Event::read(Event::Failed { text }.write().bytes())
+        else {
+            panic!("not read back");
+        };
+        assert_eq!(read.len(), TEXT_BYTES);
+    }
+}

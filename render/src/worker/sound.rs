@@ -1,0 +1,238 @@
+//! Sound: a pipeline of its own behind the one that decodes, so that a device that is missing,
+//! busy or pulled out costs the sound and nothing else.
+//!
+//! In:  decoded samples, the device, the start.
+//! Out: sound, in step with the pictures: both pipelines share clock and time zero.
+//!
+//! The device is opened at the start, not before: HDMI takes one client at a time, and until then
+//! the item before this one has it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use gstreamer::glib;
+use gstreamer::prelude::*;
+use gstreamer::{ClockTime, Element, ElementFactory, FlowSuccess, MessageView, Pipeline, State};
+use gstreamer_app::{AppLeakyType, AppSink, AppSinkCallbacks, AppSrc};
+
+use crate::scene::AudioOut;
+
+/// Samples are handed on this much ahead: more than the device buffers, less than is noticed when
+/// they are thrown away.
+const AHEAD: ClockTime = ClockTime::from_mseconds(400);
+/// Samples that may wait for the device; older ones are dropped.
+const QUEUE: ClockTime = ClockTime::from_mseconds(1_000);
+/// The device's own buffer and how often it is filled, in microseconds: few wake-ups.
+const DEVICE_BUFFER_US: i64 = 200_000;
+const DEVICE_PERIOD_US: i64 = 40_000;
+/// Drift between device and clock before it is corrected, in microseconds: lips stay in step.
+const DRIFT_US: i64 = 20_000;
+/// A busy device is asked again this often …
+const RETRY: Duration = Duration::from_millis(100);
+/// … and this many times: the item before has long gone by then.
+const TRIES: u32 = 30;
+
+/// Where samples go; nowhere as long as no device is open.
+#[derive(Default)]
+pub struct Sound {
+    feed: Mutex<Feed>,
+}
+
+#[derive(Default)]
+struct Feed {
+    source: Option<AppSrc>,
+    over: bool,
+}
+
+/// A device being played to.
+struct Device {
+    pipeline: Pipeline,
+    source: AppSrc,
+}
+
+impl Sound {
+    /// The decoding pipeline's sink: lets samples out [`AHEAD`] of their time.
+    pub fn sink(self: &Arc<Self>) -> AppSink {
+        let caps = gstreamer_audio::AudioCapsBuilder::new().any_features().build();
+        let (next, last) = (Arc::clone(self), Arc::clone(self));
+        let callbacks = AppSinkCallbacks::builder()
+            .new_sample(move |sink| {
+                next.feed(&sink.pull_sample().map_err(|_| gstreamer::FlowError::Eos)?);
+                Ok(FlowSuccess::Ok)
+            })
+            .eos(move |_| last.end());
+        let sink = AppSink::builder()
+            .caps(&caps)
+            .async_(false)
+            .max_buffers(4)
+            .callbacks(callbacks.build())
+            .build();
+        sink.set_property("enable-last-sample", false);
+        sink.set_property("ts-offset", -i64::try_from(AHEAD.nseconds()).unwrap_or(0));
+        sink
+    }
+
+    /// Opens the device on a thread of its own and plays from `base` on.
+    pub fn start(self: &Arc<Self>, out: &AudioOut, volume: f32, base: ClockTime) {
+        let (sound, out) = (Arc::clone(self), out.clone());
+        let spawned = thread::Builder::new()
+            .name("sound".into())
+            .spawn(move || sound.play(&out, volume, base));
+        if let Err(error) = spawned {
+            tracing::warn!(%error, "no thread for the sound: it plays silently");
+        }
+    }
+
+    fn play(&self, out: &AudioOut, volume: f32, base: ClockTime) {
+        let mut last_error = None;
+        for _ in 0..TRIES {
+            match Device::open(out, volume, base) {
+                Ok(device) => {
+                    self.lock().source = Some(device.source.clone());
+                    let over = device.watch();
+                    self.lock().source = None;
+                    match over {
+                        Ok(()) => return,
+                        Err(error) => last_error = Some(error),
+                    }
+                }
+                Err(error) => last_error = Some(error),
+            }
+            if self.lock().over {
+                return;
+            }
+            thread::park_timeout(RETRY);
+        }
+        tracing::warn!(?out, error = ?last_error, "no sound device works: it plays silently");
+    }
+
+    fn feed(&self, sample: &gstreamer::Sample) {
+        let source = self.lock().source.clone();
+        if let (Some(source), Some(buffer), Some(caps)) =
+            (source, timed(sample), sample.caps_owned())
+        {
+            if source.caps().as_ref() != Some(&caps) {
+                source.set_caps(Some(&caps));
+            }
+            // Refused while the device closes: then this sample is not heard.
+            let _ = source.push_buffer(buffer);
+        }
+    }
+
+    fn end(&self) {
+        let mut feed = self.lock();
+        feed.over = true;
+        if let Some(source) = &feed.source {
+            // Refused while the device closes, which is what is wanted.
+            let _ = source.end_of_stream();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Feed> {
+        self.feed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The sample's buffer, stamped with time since the start: it rises through all rounds of a loop.
+fn timed(sample: &gstreamer::Sample) -> Option<gstreamer::Buffer> {
+    let segment = sample.segment()?.downcast_ref::<ClockTime>()?;
+    let mut buffer = sample.buffer_owned()?;
+    let at = segment.to_running_time(buffer.pts()?)?;
+    buffer.make_mut().set_pts(at);
+    Some(buffer)
+}
+
+impl Device {
+    fn open(out: &AudioOut, volume: f32, base: ClockTime) -> Result<Self, glib::BoolError> {
+        let sink = open_sink(out)?;
+        let pipeline = Pipeline::new();
+        let source = AppSrc::builder()
+            .format(gstreamer::Format::Time)
+            .leaky_type(AppLeakyType::Downstream)
+            .max_time(QUEUE)
+            .build();
+        let convert = ElementFactory::make("audioconvert").build()?;
+        let resample = ElementFactory::make("audioresample").build()?;
+        let level = ElementFactory::make("volume").property("volume", f64::from(volume)).build()?;
+        let parts = [source.upcast_ref(), &convert, &resample, &level, &sink];
+        pipeline.add_many(parts)?;
+        Element::link_many(parts)?;
+        pipeline.use_clock(Some(&gstreamer::SystemClock::obtain()));
+        pipeline.set_start_time(ClockTime::NONE);
+        pipeline.set_base_time(base);
+        let device = Device { pipeline, source };
+        let started = device.pipeline.set_state(State::Playing);
+        started.map_err(|_| glib::bool_error!("the sound pipeline does not start"))?;
+        Ok(device)
+    }
+
+    /// Waits until all has been heard, or the device fails.
+    fn watch(&self) -> Result<(), glib::BoolError> {
+        let bus = self.pipeline.bus();
+        for message in bus.iter().flat_map(|bus| bus.iter_timed(ClockTime::NONE)) {
+            match message.view() {
+                MessageView::Eos(_) => break,
+                MessageView::Error(error) => {
+                    return Err(glib::bool_error!("sound: {}", error.error()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        // Cannot be refused in a way that would matter: the process is disposable.
+        let _ = self.pipeline.set_state(State::Null);
+    }
+}
+
+/// The first sink that opens. Opening it now tells whether it works.
+fn open_sink(out: &AudioOut) -> Result<Element, glib::BoolError> {
+    let mut last_error = glib::bool_error!("no sound sink is installed");
+    for (factory, device) in candidates(out) {
+        match try_sink(factory, device.as_deref()) {
+            Ok(sink) => return Ok(sink),
+            Err(error) => last_error = error,
+        }
+    }
+    Err(last_error)
+}
+
+fn candidates(out: &AudioOut) -> Vec<(&'static str, Option<String>)> {
+    match out {
+        AudioOut::None => Vec::new(),
+        AudioOut::Alsa(device) => vec![("alsasink", Some(device.clone()))],
+        // A sound server owns the devices of a desktop; without one, asking for it takes long.
+        AudioOut::Auto if has_sound_server() => vec![("pulsesink", None), ("alsasink", None)],
+        AudioOut::Auto => vec![("alsasink", None)],
+    }
+}
+
+fn has_sound_server() -> bool {
+    let socket = std::env::var_os("XDG_RUNTIME_DIR")
+        .map(|dir| std::path::Path::new(&dir).join("pulse/native"));
+    std::env::var_os("PULSE_SERVER").is_some() || socket.is_some_and(|path| path.exists())
+}
+
+fn try_sink(factory: &str, device: Option<&str>) -> Result<Element, glib::BoolError> {
+    let sink = ElementFactory::make(factory)
+        .property("buffer-time", DEVICE_BUFFER_US)
+        .property("latency-time", DEVICE_PERIOD_US)
+        .property("drift-tolerance", DRIFT_US)
+        .build()?;
+    if let Some(device) = device {
+        sink.set_property("device", device);
+    }
+    match sink.set_state(State::Ready) {
+        Ok(_) => Ok(sink),
+        Err(_) => {
+            // An element has to be at rest before it may be dropped.
+            let _ = sink.set_state(State::Null);
+            Err(glib::bool_error!("{factory} {}: does not open", device.unwrap_or("default")))
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What is wrong with a file or a worker costs the source, says why, and nothing else.
+
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use vitrine_render::source::worker::{WorkerCommand, WorkerPool};
+use vitrine_render::source::{Source, State};
+
+use super::rig::{Rig, START, media, pool, spec};
+
+fn file_with(bytes: &[u8]) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().expect("file");
+    file.write_all(bytes).expect("write");
+    file
+}
+
+#[test]
+fn a_file_that_cannot_be_played_is_named_with_the_reason() {
+    let garbage = file_with(&[0x5a, 0x00, 0xc3, 0x17].repeat(16_384));
+    let text = file_with(&b"this is no film\n".repeat(4_096));
+    let empty = file_with(b"");
+    let whole = std::fs::read(media("hd.mp4")).expect("media");
+    let head_only = file_with(&whole[..40]);
+    for (case, path, reason) in [
+        ("text", text.path(), "text file"),
+        ("garbage", garbage.path(), "no media that is known here"),
+        ("empty", empty.path(), ""),
+        ("head only", head_only.path(), ""),
+        ("sound only", &media("sound.m4a"), "no moving picture in it, only audio/"),
+        ("missing", Path::new("/nowhere/film.mp4"), "open: No such file"),
+        ("directory", Path::new("/tmp"), "not a file"),
+    ] {
+        let pool = pool();
+        let text = Rig::open(spec(path), &pool).failure();
+        assert!(text.starts_with(&format!("{}: ", path.display())), "case {case:?}: {text}");
+        assert!(text.contains(reason), "case {case:?}: {text}");
+        assert!(!text.contains("/proc/"), "case {case:?}: {text}");
+    }
+}
+
+#[test]
+fn a_file_that_breaks_off_plays_what_is_there_and_ends() {
+    for name in ["h264.mp4", "vp9.webm", "stream.ts"] {
+        let whole = std::fs::read(media(name)).expect("media");
+        let half = file_with(&whole[..whole.len() * 6 / 10]);
+        let pool = pool();
+        let mut rig = Rig::started(spec(half.path()), &pool);
+        let seen = rig.numbers(usize::MAX);
+        assert!(seen.len() > 3, "{name}: {} frames", seen.len());
+        assert!(rig.source.ends_at().is_some(), "{name}");
+    }
+}
+
+/// Process ids of this process's children that run `media_worker_entry`.
+fn workers_of(source_path: &Path) -> Vec<i32> {
+    let wanted = std::fs::canonicalize(source_path).expect("path");
+    let holds = |pid: &i32| {
+        std::fs::read_dir(format!("/proc/{pid}/fd"))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|fd| std::fs::read_link(fd.path()).is_ok_and(|target| target == wanted))
+    };
+    super::life::children().into_iter().filter(holds).collect()
+}
+
+fn kill(pid: i32) {
+    let pid = rustix::process::Pid::from_raw(pid).expect("pid");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("kill");
+}
+
+#[test]
+fn a_killed_worker_is_a_failure_and_keeps_the_last_picture_readable() {
+    let copy = file_with(&std::fs::read(media("silent.mp4")).expect("media"));
+    let pool = pool();
+    let mut wish = spec(copy.path());
+    wish.looped = true;
+    let mut rig = Rig::started(wish, &pool);
+    assert_eq!(rig.numbers(5).len(), 5);
+    let pids = workers_of(copy.path());
+    assert_eq!(pids.len(), 1, "one worker holds the file");
+    kill(pids[0]);
+    let text = rig.failure();
+    assert!(text.contains("killed by signal 9"), "{text}");
+}
+
+#[test]
+fn a_worker_that_cannot_start_or_ends_at_once_is_a_failure() {
+    for (case, program, reason) in [
+        ("missing", "/nowhere/vitrine", "start /nowhere/vitrine"),
+        ("ends at once", "/bin/false", "ended by itself: exit status: 1"),
+    ] {
+        let pool = WorkerPool::new(WorkerCommand { program: program.into(), args: Vec::new() });
+        let text = Rig::open(spec(media("h264.mp4")), &pool).failure();
+        assert!(text.contains(reason), "case {case:?}: {text}");
+    }
+}
+
+#[test]
+fn a_worker_that_hangs_is_given_up() {
+    let args = vec!["1000".into()];
+    let pool = WorkerPool::new(WorkerCommand { program: "/bin/sleep".into(), args });
+    let mut rig = Rig::open(spec(media("h264.mp4")), &pool);
+    assert_eq!(rig.source.poll(START), State::Preparing);
+    let later = |s| START.after(Duration::from_secs(s));
+    assert_eq!(rig.source.poll(later(19)), State::Preparing);
+    let State::Failed(error) = rig.source.poll(later(21)) else { panic!("still waiting") };
+    assert!(error.to_string().contains("no first frame within 20 s"), "{error}");
+}
+
+#[test]
+fn a_worker_that_goes_silent_while_playing_is_given_up() {
+    let copy = file_with(&std::fs::read(media("silent.mp4")).expect("media"));
+    let pool = pool();
+    let mut wish = spec(copy.path());
+    wish.looped = true;
+    let mut rig = Rig::started(wish, &pool);
+    assert_eq!(rig.numbers(5).len(), 5);
+    for pid in workers_of(copy.path()) {
+        let pid = rustix::process::Pid::from_raw(pid).expect("pid");
+        rustix::process::kill_process(pid, rustix::process::Signal::STOP).expect("stop");
+    }
+    // Frames that were on their way may still come.
+    let error = rig.until(|rig| {
+        while let Some(at) = rig.source.next_at() {
+            rig.now = at;
+            let _ = rig.source.take(at);
+        }
+        match rig.source.poll(rig.now.after(Duration::from_secs(6))) {
+            State::Failed(error) => Some(error),
+            _ => None,
+        }
+    });
+    assert!(error.to_string().contains("no further frame"), "{error}");
+}
+
+#[test]
+fn a_second_worker_gets_a_try_when_the_first_one_is_slow() {
+    // The first start leaves a mark and hangs; the second finds it and works.
+    let mark = tempfile::tempdir().expect("directory");
+    let path = mark.path().join("tried");
+    let own = super::rig::command();
+    let args: Vec<String> = own.args.iter().map(|arg| arg.to_string_lossy().into()).collect();
+    let fake = format!(
+        r#"if [ -e {0} ]; then exec {1} {2}; fi; : > {0}; printf '\013' >&0; exec sleep 1000 >&0"#,
+        path.display(),
+        own.program.display(),
+        args.join(" ")
+    );
+    let command = WorkerCommand { program: "/bin/sh".into(), args: vec!["-c".into(), fake.into()] };
+    let pool = WorkerPool::new(command);
+    let mut rig = Rig::open(spec(media("silent.mp4")), &pool);
+    rig.until(|rig| (rig.wakes() > 0).then_some(()));
+    assert!(path.exists(), "the first one had the file before it began");
+    assert_eq!(rig.source.poll(START), State::Preparing);
+    assert_eq!(rig.source.poll(START.after(Duration::from_secs(3))), State::Preparing);
+    rig.ready();
+}

@@ -1,0 +1,21 @@
+//! The media worker from outside: real files, real processes.
+//!
+//! Time is made up here: frames come ahead of their time, so a test asks for the next one at the
+//! moment it is due and needs no real waiting. Real deadlines are only guards against hanging.
+
+#![allow(clippy::disallowed_methods, clippy::expect_used)]
+
+mod faults;
+mod life;
+mod pictures;
+mod rig;
+
+/// Not a test: the process that the others start. By itself it has no stage and says so.
+#[test]
+#[ignore = "started by the other tests as their media worker"]
+fn media_worker_entry() {
+    match vitrine_render::worker::inherited_socket() {
+        Ok(socket) => vitrine_render::worker::run(socket).expect("worker"),
+        Err(error) => assert!(error.to_string().contains("started by the stage")),
+    }
+}
