@@ -102,8 +102,8 @@ impl<C: Cloud> Shell<C> {
         loop {
             self.advance(self.now()).await;
             let wait = self.deadline().map_or(IDLE, |at| at.since(self.now().mono)).min(IDLE);
+            // Fair on purpose: a flood of requests holds up neither answers nor the stop.
             select! {
-                biased;
                 taken = inbox.recv_many(&mut requests, INBOX) => {
                     if taken == 0 {
                         return;
