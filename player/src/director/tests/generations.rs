@@ -82,3 +82,17 @@ fn the_first_content_takes_the_place_of_the_card() {
     let want = ["50 card:Not paired yet", "1050 a", "2050 card:Nothing is scheduled"];
     assert_eq!(world.take_shown(), want);
 }
+
+#[test]
+fn what_is_prepared_already_is_prepared_anew_if_it_changes() {
+    let mut world = World::playing(live(1, vec![playlist("p", abc())]));
+    world.run_to(5_000);
+    let mut items = abc();
+    items[1].background = Some([0, 9, 0]);
+    world.go_live(live(2, vec![playlist("p", items)]));
+    world.run_to(11_000);
+    assert_eq!(world.take_shown(), ["50 a", "10050 b"]);
+    let on = world.stage.iter().flat_map(|stage| stage.on.values());
+    let backgrounds: Vec<_> = on.map(|(layer, _)| layer.background.map(|rgb| rgb.0)).collect();
+    assert_eq!(backgrounds, [Some([0, 9, 0])]);
+}

@@ -136,3 +136,25 @@ fn every_turn_of_a_page_is_a_whole_pass() {
     shown.retain(|line| !line.ends_with("9c"));
     assert_eq!(shown, ["50 a", "20050 b", "40050 x", "50050 a", "70050 b", "90050 x", "100050 a"]);
 }
+
+#[test]
+fn zones_that_end_their_passes_together_make_one_pass() {
+    let list = |id: &str, one: &str, two: &str| playlist(id, vec![image(one), image(two)]);
+    let mut content = live_layout(1, vec![list("left", "a", "b"), list("right", "c", "d")]);
+    content.manifest.schedule.push(entry("left alone", Target::Playlist("left".into())));
+    let mut world = World::playing(content);
+    world.run_to(25_000);
+    assert_eq!(world.take_shown(), ["50 a", "50 c", "10050 b", "10050 d", "20050 a"]);
+}
+
+#[test]
+fn a_zone_whose_only_item_breaks_off_waits_for_its_gap() {
+    let lists = vec![playlist("left", vec![video("60a")]), playlist("right", vec![image("b")])];
+    let mut world = World::playing(live_layout(1, lists));
+    world.run_to(5_000);
+    let (turn, error) = (world.presented[0], "the worker died".to_owned());
+    let report = vitrine_render::report::Report::Failed { turn, error };
+    world.handle(Event::Stage(StageEvent::Report(report)));
+    world.run_to(30_000);
+    assert_eq!(world.take_shown(), ["50 60a", "50 b", "20050 60a"]);
+}
