@@ -38,7 +38,7 @@ pub enum Action {
     Stage(Stage),
     /// Decode one video for a stage (started by the stage)
     #[command(hide = true)]
-    MediaWorker(MediaWorker),
+    MediaWorker,
     /// Say how the running player is
     Status(Question),
     /// Skip to the next item
@@ -196,14 +196,6 @@ pub struct Stage {
     pub log_json: bool,
 }
 
-/// `vitrine media-worker`
-#[derive(Debug, Args)]
-pub struct MediaWorker {
-    /// The stage's socket
-    #[arg(long, value_name = "DESCRIPTOR")]
-    pub fd: i32,
-}
-
 /// `WxH` in the range that the settings allow.
 fn size(text: &str) -> Result<Size, String> {
     let wrong = || format!("want WIDTHxHEIGHT, each 16 to 16384, such as 1280x720; found {text:?}");
@@ -274,7 +266,7 @@ mod tests {
             "vitrine play a b --windowed 640x360 --image-duration 2s --once --for 5 --audio none",
             "vitrine play a --offscreen 64x36 --snapshot /tmp/x --json",
             "vitrine stage --socket /run/vitrine/stage.sock --offscreen 64x36",
-            "vitrine media-worker --fd 3",
+            "vitrine media-worker",
             "vitrine status --json",
             "vitrine next",
             "vitrine previous -o paths.runtime_dir=/tmp/r",

@@ -15,11 +15,14 @@
 //! be missing: the clock then counts as a guess, which makes the player careful, never wrong.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use vitrine_config::time::{Clock, Mono, Now, Trust};
 
+/// The word about trust is asked for this seldom: a stage reads the clock for every frame.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// systemd-timesyncd touches it when it has set the clock; it lies on a tmpfs.
 const SYNCED_MARK: &str = "/run/systemd/timesync/synchronized";
 
@@ -27,7 +30,15 @@ const SYNCED_MARK: &str = "/run/systemd/timesync/synchronized";
 #[derive(Debug)]
 pub struct SystemClock {
     mark: PathBuf,
-    floor: Mutex<Option<Floor>>,
+    known: Mutex<Known>,
+}
+
+/// What is remembered between two readings.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    floor: Option<Floor>,
+    /// The last look, and what it found.
+    trust: Option<(Mono, Trust)>,
 }
 
 /// A wall time that was certainly reached at a moment of steady time.
@@ -40,26 +51,30 @@ struct Floor {
 impl SystemClock {
     /// Of this machine.
     pub fn new() -> SystemClock {
-        SystemClock { mark: PathBuf::from(SYNCED_MARK), floor: Mutex::new(None) }
+        SystemClock { mark: PathBuf::from(SYNCED_MARK), known: Mutex::default() }
     }
 
     /// No guess is before `latest` from now on. A later floor is kept, an earlier one ignored.
     pub fn not_before(&self, latest: Timestamp) {
         let mono = read_mono();
-        let mut floor = self.floor.lock().unwrap_or_else(|broken| broken.into_inner());
-        if floor.is_none_or(|floor| reached(floor, mono) < latest) {
-            *floor = Some(Floor { wall: latest, mono });
+        let mut known = self.known();
+        if known.floor.is_none_or(|floor| reached(floor, mono) < latest) {
+            known.floor = Some(Floor { wall: latest, mono });
         }
     }
 
-    fn floor(&self) -> Option<Floor> {
-        *self.floor.lock().unwrap_or_else(|broken| broken.into_inner())
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Clock for SystemClock {
     fn now(&self) -> Now {
-        judge(read_wall(), read_mono(), trust(&self.mark), self.floor())
+        let (wall, mono) = (read_wall(), read_mono());
+        let mut known = self.known();
+        let fresh = known.trust.filter(|(at, _)| mono.since(*at) < LOOK_EVERY);
+        let (_, trust) = *known.trust.insert(fresh.unwrap_or_else(|| (mono, trust(&self.mark))));
+        judge(wall, mono, trust, known.floor)
     }
 }
 
@@ -132,7 +147,7 @@ mod tests {
         let far: Timestamp = "2100-01-01T00:00:00Z".parse().expect("a date");
         clock.not_before(far);
         clock.not_before(wall(5));
-        assert!(clock.floor().is_some_and(|floor| floor.wall == far));
+        assert!(clock.known().floor.is_some_and(|floor| floor.wall == far));
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub fn save(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 }
 
 fn consult(args: &cli::Settings, command: Command) -> Result<Reply, Error> {
+    // A file that was broken while the player runs must not hide the player.
     let config = settings::load(&settings::sources(args))?;
     client::ask(&control::socket(&config.paths.runtime_dir), command)
 }

@@ -32,9 +32,6 @@ pub enum Error {
     /// Settings, all problems at once.
     #[error("{0}")]
     Config(String),
-    /// The arguments do not fit together.
-    #[error("{0}")]
-    Usage(String),
     /// Nobody listens on the control socket.
     #[error("no player answers on {}: {source}; is vitrine.service running?", .socket.display())]
     Unreachable {
@@ -65,11 +62,14 @@ pub enum Error {
     #[error("{0}")]
     Busy(String),
     /// Nothing of what was named can be played.
-    #[error("nothing to play: {0}")]
+    #[error("{0}")]
     NothingToPlay(String),
     /// The screen could not be opened or was lost.
     #[error("no screen: {0}")]
     Stage(String),
+    /// A media worker cannot work.
+    #[error("{0}")]
+    Worker(String),
     /// Sync could not be started.
     #[error("sync: {0}")]
     Sync(String),
@@ -98,7 +98,6 @@ impl Error {
     pub fn code(&self) -> Code {
         match self {
             Error::Config(_) => Code::Config,
-            Error::Usage(_) => Code::Usage,
             Error::Unreachable { .. } => Code::Unreachable,
             _ => Code::Failed,
         }
@@ -120,7 +119,6 @@ mod tests {
         let lost = io::Error::other("gone");
         for (case, error, code) in [
             ("settings", Error::Config("x".into()), 3),
-            ("arguments", Error::Usage("x".into()), 2),
             ("no player", Error::Unreachable { socket: "/s".into(), source: lost }, 4),
             ("refused", Error::Refused("x".into()), 1),
             ("no content", Error::NothingToPlay("x".into()), 1),

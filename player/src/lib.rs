@@ -14,32 +14,26 @@ mod schedule;
 pub mod status;
 pub mod telemetry;
 
+mod agent_hands;
 mod cli;
-#[allow(dead_code)] // Until `run` is here.
 mod clock;
 mod commands;
-#[allow(dead_code)] // Until `run` is here.
 mod control;
-#[allow(dead_code)] // Until `run` is here.
 mod director_loop;
-#[allow(dead_code)] // Until `run` is here.
 mod error;
-#[allow(dead_code)] // Until `run` is here.
 mod host;
-#[allow(dead_code)] // Until `run` is here.
 mod inbox;
-#[allow(dead_code)] // Until `run` is here.
 mod log;
-#[allow(dead_code)] // Until `run` is here.
 mod notify;
 mod out;
-#[allow(dead_code)] // Until `run` is here.
+mod play;
+mod run;
 mod settings;
 mod show;
-#[allow(dead_code)] // Until `run` is here.
 mod signals;
-#[allow(dead_code)] // Until `run` is here.
+mod stage_cmd;
 mod stage_host;
+mod sync_door;
 
 use std::process::ExitCode;
 
@@ -73,9 +67,10 @@ fn usage(answer: &clap::Error) -> ExitCode {
 
 fn act(action: Action) -> Result<(), Error> {
     match action {
-        Action::Run(_) | Action::Play(_) | Action::Stage(_) | Action::MediaWorker(_) => {
-            Err(Error::Usage("not in this release".to_owned()))
-        }
+        Action::Run(settings) => run::run(&settings),
+        Action::Play(args) => play::play(&args),
+        Action::Stage(args) => stage_cmd::stage(&args),
+        Action::MediaWorker => stage_cmd::media_worker(),
         Action::Status(question) => commands::ask(&question, Command::Status),
         Action::Next(question) => commands::ask(&question, Command::Next),
         Action::Previous(question) => commands::ask(&question, Command::Previous),

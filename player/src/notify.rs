@@ -3,8 +3,7 @@
 //! READY comes with the first frame on the display. There may be no display, and the agent must
 //! sync all the same, so [`READY_AT_LATEST`] after the start READY comes anyway; where no screen of
 //! our own is asked for (`screen.output` is `none` or `external`) it comes with the first word of
-//! sync. The director decides on WATCHDOG by what was presented; without a screen of our own it is
-//! the director's loop itself that is proved alive.
+//! sync: the kiosk unit may wait for us. The director decides on WATCHDOG (`director::health`).
 
 use std::time::Duration;
 
@@ -52,12 +51,6 @@ impl Notifier {
     pub fn stopping(&self) {
         tell(&[NotifyState::Stopping]);
     }
-}
-
-/// How often the service manager wants a sign of life; None if it does not.
-pub fn watchdog_every() -> Option<Duration> {
-    // Half of the limit, as sd_watchdog_enabled(3) advises.
-    sd_notify::watchdog_enabled().map(|limit| limit / 2)
 }
 
 fn tell(states: &[NotifyState]) {

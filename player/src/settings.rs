@@ -6,9 +6,8 @@ use jiff::tz::TimeZone;
 use vitrine_config::{Config, Place, Sources};
 use vitrine_sync::{Options, Tuning};
 
-use crate::cli;
 use crate::error::Error;
-use crate::host;
+use crate::{cli, host, notify};
 
 /// Where the settings are if nobody says otherwise.
 const FILE: &str = "/etc/vitrine/vitrine.toml";
@@ -23,20 +22,18 @@ pub fn sources(args: &cli::Settings) -> Sources {
     }
 }
 
-/// Reads them.
+/// Reads them so that no typo keeps a player from starting or from being reached: what is wrong in a
+/// file or the environment costs its own keys, and is told by the watch of the running player.
+///
+/// # Errors
+/// What a person has just typed: a wrong override, a named file that is not there (under a service
+/// manager nobody typed it).
 pub fn load(sources: &Sources) -> Result<Config, Error> {
-    vitrine_config::load(sources).map_err(|problems| Error::Config(problems.to_string()))
-}
-
-/// Reads them for a start that must not fail for a typo: what is wrong in a file or the environment
-/// costs its own keys, and is told again by the watch once the player runs. Only what a person has
-/// just typed is an error: a wrong override, a named file that is not there.
-pub fn load_for_start(sources: &Sources) -> Result<Config, Error> {
     let (config, problems) = vitrine_config::load_what_holds(sources);
     let Some(problems) = problems else { return Ok(config) };
     let typed = problems.list.iter().any(|problem| match &problem.place {
         Place::CommandLine => true,
-        Place::File(path) => sources.file_required && sources.file.as_ref() == Some(path),
+        Place::File(path) => sources.file.as_ref() == Some(path) && !notify::is_wanted(),
         Place::At { .. } | Place::Environment(_) => false,
     });
     if typed { Err(Error::Config(problems.to_string())) } else { Ok(config) }
@@ -115,7 +112,7 @@ mod tests {
             overrides: over,
             ..Sources::default()
         };
-        load_for_start(&sources)
+        load(&sources)
     }
 
     #[test]

@@ -1,3 +1,242 @@
-//! x
+//! The agent's hold on its stage: the link to it, and the process behind the link.
+//!
+//! Thread `stage-host` carries out what [`keeper`] decides and hands on what the stage says, in
+//! order. Thread `stage-wait` waits for the end of a stage process. The director's thread fills
+//! the link's slot and never waits for either.
+
 pub mod keeper;
 pub mod process;
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use vitrine_config::model::Output;
+use vitrine_render::link::{AgentLink, Heard};
+use vitrine_render::scene::Wish;
+
+use crate::clock::read_mono;
+use crate::error::Error;
+use crate::event::{Event, StageEvent};
+use crate::inbox::Poster;
+use keeper::{Action, Cause, Keeper};
+use process::Recipe;
+
+/// Words of the stage and ends of processes that may wait; the thread does nothing that takes
+/// long. Full: the link waits, and only the link.
+const WAITING: usize = 64;
+/// Without a deadline there is nothing to do; any long time does.
+const LONG: Duration = Duration::from_secs(3_600);
+
+/// A word for the host's thread.
+enum Word {
+    Heard(Heard),
+    Cause(Cause),
+}
+
+/// The hold on the stage. [`StageHost::stop`] lets go of it.
+pub struct StageHost {
+    link: Arc<AgentLink>,
+    words: SyncSender<Word>,
+    thread: JoinHandle<()>,
+}
+
+impl StageHost {
+    /// Listens for a stage and, unless somebody else does that, starts one at once.
+    pub fn start(recipe: Recipe, poster: Poster) -> Result<StageHost, Error> {
+        let (words, inbox) = sync_channel(WAITING);
+        let link = {
+            let words = words.clone();
+            AgentLink::listen(&recipe.socket, move |heard| hear(&words, heard))
+        };
+        let link = Arc::new(link.map_err(|error| Error::Stage(chain(&error)))?);
+        let keeper = Keeper::new(recipe.output != Output::External);
+        let host = Host {
+            recipe,
+            keeper,
+            poster,
+            link: Arc::clone(&link),
+            words: words.clone(),
+            strangers: HashSet::new(),
+        };
+        let thread = Builder::new()
+            .name("stage-host".into())
+            .spawn(move || host.run(&inbox))
+            .map_err(|source| Error::Thread { name: "stage-host", source })?;
+        Ok(StageHost { link, words, thread })
+    }
+
+    /// Says what is wanted now; replaces what was said before.
+    pub fn wish(&self, wish: Wish) {
+        self.link.wish(wish);
+        // Full: the stage is talking, so it is alive and the next wish will do.
+        let _ = self.words.try_send(Word::Cause(Cause::Wished));
+    }
+
+    /// Asks for a picture; the answer is [`StageEvent::Snapshot`].
+    pub fn snapshot(&self, id: u64) {
+        self.link.snapshot(id);
+    }
+
+    /// Asks our own stage to end, kills it if it does not, and returns when it is gone. Somebody
+    /// else's stage keeps its picture.
+    pub fn stop(self) {
+        let _ = self.words.send(Word::Cause(Cause::Stop));
+        drop(self.words);
+        // A panic has been reported by the panic hook already.
+        let _ = self.thread.join();
+    }
+}
+
+/// Runs on the link's threads, for a refused snapshot also on the director's, which must not wait:
+/// its refusal is lost if nobody can take it, and whoever asked hears of it by his own time limit.
+fn hear(words: &SyncSender<Word>, heard: Heard) {
+    if matches!(heard, Heard::Snapshot { .. }) {
+        let _ = words.try_send(Word::Heard(heard));
+    } else {
+        let _ = words.send(Word::Heard(heard));
+    }
+}
+
+/// What the thread owns.
+struct Host {
+    recipe: Recipe,
+    keeper: Keeper,
+    poster: Poster,
+    link: Arc<AgentLink>,
+    words: SyncSender<Word>,
+    /// Stages that we did not start ourselves but wait for.
+    strangers: HashSet<u32>,
+}
+
+impl Host {
+    fn run(mut self, inbox: &Receiver<Word>) {
+        let survivor = self.survivor();
+        let mut running = self.decide(Cause::Begin { survivor });
+        while running {
+            let now = read_mono();
+            let wait = self.keeper.deadline().map_or(LONG, |deadline| deadline.since(now));
+            running = match inbox.recv_timeout(wait) {
+                Ok(Word::Heard(heard)) => self.heard(heard),
+                Ok(Word::Cause(cause)) => self.decide(cause),
+                Err(RecvTimeoutError::Timeout) => self.decide(Cause::Due),
+                Err(RecvTimeoutError::Disconnected) => false,
+            };
+        }
+    }
+
+    /// A stage that an earlier agent left, if it is what we would start ourselves; another kind of
+    /// stage is killed, because it is not what the settings ask for.
+    fn survivor(&mut self) -> Option<u32> {
+        if self.recipe.output == Output::External {
+            return None;
+        }
+        let found = process::survivor(&process::lock_path(&self.recipe.socket))?;
+        if found.kind == process::kind(self.recipe.output) {
+            tracing::info!(pid = found.pid, "taking up the stage that is there");
+            self.wait_for_stranger(found.pid);
+        } else {
+            tracing::info!(pid = found.pid, was = found.kind, "replacing a stage of another kind");
+            self.wait_for_stranger(found.pid);
+            process::kill(found.pid);
+        }
+        Some(found.pid)
+    }
+
+    fn heard(&mut self, heard: Heard) -> bool {
+        let (cause, event) = match heard {
+            Heard::Up(hello) => {
+                tracing::info!(pid = hello.pid, gpu = hello.gpu, "the stage is up");
+                (Cause::Up { pid: hello.pid }, Some(StageEvent::Up(hello)))
+            }
+            Heard::Report(report) => (Cause::Word, Some(StageEvent::Report(report))),
+            Heard::Snapshot { id, png } => {
+                let png = png.map(Arc::new);
+                (Cause::Word, Some(StageEvent::Snapshot { id, png }))
+            }
+            // The director hears of it from the keeper, with how the process ended.
+            Heard::Down { why } => (Cause::Lost { why }, None),
+        };
+        let running = self.decide(cause);
+        if let Some(event) = event {
+            self.post(event);
+        }
+        running
+    }
+
+    /// Carries out what the keeper wants; false when nothing is left to be done.
+    fn decide(&mut self, cause: Cause) -> bool {
+        for action in self.keeper.handle(cause, read_mono()) {
+            match action {
+                Action::Start => {
+                    let cause = self.start();
+                    if !self.decide(cause) {
+                        return false;
+                    }
+                }
+                Action::Kill { pid, why } => {
+                    tracing::warn!(pid, why, "killing the stage");
+                    process::kill(pid);
+                }
+                Action::Quit => self.link.quit(),
+                Action::Down { why } => self.post(StageEvent::Down { why }),
+                Action::Finished => return false,
+            }
+        }
+        true
+    }
+
+    fn start(&mut self) -> Cause {
+        let child = match self.recipe.start() {
+            Ok(child) => child,
+            Err(error) => return Cause::NotStarted { why: error.to_string() },
+        };
+        let pid = child.id();
+        tracing::info!(pid, "stage started");
+        self.watch(pid, move || process::wait(child));
+        Cause::Started { pid }
+    }
+
+    fn wait_for_stranger(&mut self, pid: u32) {
+        if self.strangers.insert(pid) {
+            self.watch(pid, move || process::wait_for_stranger(pid));
+        }
+    }
+
+    fn watch(&self, pid: u32, wait: impl FnOnce() -> String + Send + 'static) {
+        let words = self.words.clone();
+        let spawned = Builder::new().name("stage-wait".into()).spawn(move || {
+            let why = wait();
+            tracing::info!(pid, why, "stage ended");
+            let _ = words.send(Word::Cause(Cause::Ended { pid, why }));
+        });
+        if let Err(error) = spawned {
+            // Unseen: the limits on hello and silence still replace it.
+            tracing::warn!(%error, pid, "no thread to wait for the stage");
+        }
+    }
+
+    fn post(&self, event: StageEvent) {
+        // Closed: the player stops, nobody needs to know.
+        let _ = self.poster.wait(Event::Stage(event));
+    }
+}
+
+/// The socket on which stages are expected.
+pub fn socket(runtime_dir: &std::path::Path) -> PathBuf {
+    runtime_dir.join("stage.sock")
+}
+
+/// An error with all its causes in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,163 @@
+//! The hands of the director in `vitrine run`: screen, sync, control, service manager.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use vitrine_config::Config;
+use vitrine_config::model::Output;
+use vitrine_config::time::{Mono, Now};
+use vitrine_sync::wire::record::{Body, Fault};
+use vitrine_sync::{Event as SyncEvent, Request};
+
+use crate::control::server::Questions;
+use crate::director_loop::Hands;
+use crate::event::{Answer, Command, Effect, Event};
+use crate::notify::{self, Notifier, READY_AT_LATEST};
+use crate::settings;
+use crate::stage_host::StageHost;
+use crate::status::Status;
+use crate::sync_door::{SyncDoor, Taker};
+use crate::telemetry::Records;
+
+/// Number of the question that these hands ask themselves; the control server counts from zero.
+const OWN_ASK: u64 = u64::MAX;
+/// Pause between two looks at what changes without a word: the system's time zone, the line for
+/// the service manager.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// What the hands hold.
+pub struct AgentHands<T> {
+    /// None: `screen.output` is `none`.
+    pub screen: Option<StageHost>,
+    /// To sync.
+    pub sync: SyncDoor<T>,
+    /// Open questions of the control server.
+    pub questions: Questions,
+    /// To the service manager.
+    pub notifier: Notifier,
+    /// For faults.
+    pub records: Records,
+    /// The settings in force.
+    pub config: Arc<Config>,
+    /// The zone that the director has been told.
+    pub zone: TimeZone,
+    /// What comes due by itself.
+    pub due: Due,
+}
+
+/// What comes due by itself, and what waits to be told.
+pub struct Due {
+    /// READY without a frame.
+    ready: Mono,
+    /// The next look.
+    look: Mono,
+    /// A trouble with the settings that the director does not know of.
+    trouble: Option<String>,
+}
+
+impl Due {
+    /// From the start of the agent on.
+    pub fn new(now: Mono) -> Due {
+        Due { ready: now.after(READY_AT_LATEST), look: now, trouble: None }
+    }
+}
+
+impl<T: Taker> Hands for AgentHands<T> {
+    fn see(&mut self, event: &Event, now: &Now) {
+        match event {
+            Event::Sync(SyncEvent::Started { .. }) if !self.own_screen() => {
+                self.notifier.ready("sync has started; the screen is not ours");
+            }
+            Event::Settings(config) => {
+                self.sync.post(Request::Tune(settings::tuning(config)), now.mono);
+                self.config = Arc::clone(config);
+                self.due.look = now.mono;
+            }
+            _ => {}
+        }
+        self.keep_time(now.mono);
+    }
+
+    fn carry_out(&mut self, effect: Effect, now: &Now) {
+        match effect {
+            Effect::Wish(wish) => {
+                if let Some(screen) = &self.screen {
+                    screen.wish(*wish);
+                }
+            }
+            Effect::Snapshot { id } => {
+                // Without a screen the director refuses such a wish itself.
+                if let Some(screen) = &self.screen {
+                    screen.snapshot(id);
+                }
+            }
+            Effect::Sync(request) => self.sync.post(request, now.mono),
+            Effect::Fault(fault) => self.fault(fault, now),
+            Effect::Answer { ask: OWN_ASK, answer } => self.tell_status(answer),
+            Effect::Answer { ask, answer } => self.questions.answer(ask, answer),
+            Effect::Ready => self.notifier.ready("the first frame is on the display"),
+            Effect::Alive => self.notifier.alive(),
+            Effect::Finished => tracing::debug!("everything was played once"),
+        }
+    }
+
+    fn own_event(&mut self, now: &Now) -> Option<Event> {
+        if let Some(detail) = self.due.trouble.take() {
+            let fault = Fault { code: "settings_wrong".to_owned(), detail };
+            return Some(Event::Trouble(fault));
+        }
+        if self.due.look > now.mono {
+            return None;
+        }
+        let (zone, trouble) = settings::time_zone(&self.config);
+        if zone != self.zone {
+            // What is wrong with the zone is told once, with the change.
+            (self.zone, self.due.trouble) = (zone.clone(), trouble);
+            return Some(Event::TimeZone(zone));
+        }
+        self.due.look = now.mono.after(LOOK_EVERY);
+        let command = Command::Status;
+        notify::is_wanted().then_some(Event::Command { ask: OWN_ASK, command })
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        let ready = (!self.notifier.is_ready()).then_some(self.due.ready);
+        let look = Some(self.due.look);
+        [ready, look, self.sync.deadline()].into_iter().flatten().min()
+    }
+}
+
+impl<T: Taker> AgentHands<T> {
+    fn own_screen(&self) -> bool {
+        self.screen.is_some() && self.config.screen.output != Output::External
+    }
+
+    fn keep_time(&mut self, now: Mono) {
+        if now >= self.due.ready {
+            self.notifier.ready("no frame yet; syncing all the same");
+        }
+        if self.sync.deadline().is_some_and(|at| at <= now) {
+            self.sync.flush(now);
+        }
+    }
+
+    fn fault(&mut self, fault: Fault, now: &Now) {
+        tracing::warn!(code = fault.code, "{}", fault.detail);
+        let record = self.records.record(Body::Fault(fault), now);
+        self.sync.post(Request::Record(record), now.mono);
+    }
+
+    fn tell_status(&mut self, answer: Answer) {
+        if let Answer::Status(status) = answer {
+            self.notifier.status(line(&status));
+        }
+    }
+}
+
+/// The state in one line, for `systemctl status`.
+fn line(status: &Status) -> String {
+    let labels: Vec<_> = status.showing.iter().map(|showing| showing.label.as_str()).collect();
+    let showing = if labels.is_empty() { "nothing".to_owned() } else { labels.join(", ") };
+    format!("showing {showing}; cloud {}", status.connection)
+}

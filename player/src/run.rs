@@ -1,0 +1,222 @@
+//! `vitrine run`: the agent. Who is started and stopped in which order.
+//!
+//! Start, each as soon as what it needs is there:
+//! 1. settings and log: a wrong file costs its wrong keys, never the picture;
+//! 2. signals, so that a stop is heard from now on;
+//! 3. control: its socket says that this runtime directory has its player;
+//! 4. the stage's host, which starts the stage at once: it opens the display while
+//! 5. sync opens the store;
+//! 6. the director, on what both have said meanwhile;
+//! 7. the watches on settings and machine.
+//!
+//! Stop, within two seconds whatever the network does:
+//! 1. control: no more questions;
+//! 2. the watches;
+//! 3. the director: its inbox closes, what is in it is still handled;
+//! 4. sync: what it was told is kept, what is on the wire is dropped;
+//! 5. the stage: asked to end, killed if it does not. The screen goes last.
+
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::thread::{Builder, JoinHandle};
+
+use jiff::tz::TimeZone;
+use tokio::sync::oneshot;
+use vitrine_config::model::Output;
+use vitrine_config::time::Clock;
+use vitrine_config::{Config, Reload, Sources, Watch};
+use vitrine_sync::Sync;
+use vitrine_sync::wire::record::Fault;
+
+use crate::agent_hands::{AgentHands, Due};
+use crate::clock::{SystemClock, read_mono};
+use crate::control::server::{Questions, Server};
+use crate::director::{Director, StartFacts};
+use crate::error::Error;
+use crate::event::Event;
+use crate::inbox::{Poster, inbox};
+use crate::notify::Notifier;
+use crate::signals::{Asked, Signals};
+use crate::stage_host::process::Recipe;
+use crate::stage_host::{self, StageHost, chain};
+use crate::sync_door::SyncDoor;
+use crate::telemetry::Records;
+use crate::{cli, control, director_loop, host, log, settings};
+
+type Hands = AgentHands<Sync>;
+
+/// Runs until SIGTERM or SIGINT.
+pub fn run(args: &cli::Settings) -> Result<(), Error> {
+    let sources = settings::sources(args);
+    let config = Arc::new(settings::load(&sources)?);
+    log::start(&config.log);
+    let mut signals = Signals::listen()?;
+    tracing::info!(release = settings::release(), "starting");
+    let mut agent = Agent::start(config, sources)?;
+    let ended = agent.wait(&mut signals);
+    Notifier::default().stopping();
+    tracing::info!("stopping");
+    agent.stop();
+    tracing::info!("stopped");
+    ended
+}
+
+/// Everything that runs.
+struct Agent {
+    control: Server,
+    poster: Poster,
+    sources: Sources,
+    watch: Option<Watch>,
+    host: Option<host::Watcher>,
+    director: JoinHandle<Hands>,
+    /// Closes when the director's thread ends.
+    over: oneshot::Receiver<()>,
+}
+
+impl Agent {
+    fn start(config: Arc<Config>, sources: Sources) -> Result<Agent, Error> {
+        settings::make_dir(&config.paths.runtime_dir)?;
+        let clock = Arc::new(SystemClock::new());
+        let (poster, inbox) = inbox();
+        let questions = Questions::default();
+        let socket = control::socket(&config.paths.runtime_dir);
+        let control = Server::start(&socket, poster.clone(), questions.clone())?;
+        let screen = start_screen(&config, &poster)?;
+        let sync = match start_sync(&config, &clock, &poster) {
+            Ok(sync) => sync,
+            Err(error) => {
+                // The stage is there already, and nobody else would end it.
+                if let Some(screen) = screen {
+                    screen.stop();
+                }
+                return Err(error);
+            }
+        };
+        let hands = AgentHands {
+            screen,
+            sync: SyncDoor::new(sync),
+            questions,
+            notifier: Notifier::default(),
+            records: Records::new(rand::random()),
+            zone: TimeZone::UTC,
+            due: Due::new(read_mono()),
+            config: Arc::clone(&config),
+        };
+        let (director, over) = start_director(&config, hands, inbox, clock)?;
+        let host = host::Watcher::start(config.paths.state_dir.clone(), poster.clone())?;
+        let watch = Some(watch(&sources, config, poster.clone())?);
+        Ok(Agent { control, poster, sources, watch, host: Some(host), director, over })
+    }
+
+    /// Until somebody wants it to end.
+    fn wait(&mut self, signals: &mut Signals) -> Result<(), Error> {
+        loop {
+            match signals.wait(&mut self.over) {
+                Some(Asked::Stop) => return Ok(()),
+                Some(Asked::Reload) => self.reload(),
+                None => return Err(Error::Ended("the director")),
+            }
+        }
+    }
+
+    /// Reads the settings anew, even if nothing seems to have changed.
+    fn reload(&mut self) {
+        tracing::info!("reading the settings again");
+        self.watch.take();
+        let config = Arc::new(Config::default());
+        match watch(&self.sources, config, self.poster.clone()) {
+            Ok(watch) => self.watch = Some(watch),
+            Err(error) => tracing::warn!(%error, "the settings are not watched any more"),
+        }
+    }
+
+    fn stop(self) {
+        self.control.stop();
+        drop((self.watch, self.host));
+        self.poster.close();
+        // A panic has been reported by the panic hook already.
+        let Ok(hands) = self.director.join() else { return };
+        hands.sync.into_inner(read_mono()).stop();
+        if let Some(screen) = hands.screen {
+            screen.stop();
+        }
+    }
+}
+
+fn start_screen(config: &Config, poster: &Poster) -> Result<Option<StageHost>, Error> {
+    if config.screen.output == Output::None {
+        return Ok(None);
+    }
+    let recipe = Recipe {
+        socket: stage_host::socket(&config.paths.runtime_dir),
+        output: config.screen.output,
+        log: config.log.clone(),
+    };
+    StageHost::start(recipe, poster.clone()).map(Some)
+}
+
+/// Opens the store. Its first word is in the inbox when this returns.
+fn start_sync(config: &Config, clock: &Arc<SystemClock>, poster: &Poster) -> Result<Sync, Error> {
+    settings::make_dir(&config.paths.state_dir)?;
+    let (own, poster) = (Arc::clone(clock), poster.clone());
+    let sink = move |event| {
+        if let vitrine_sync::Event::Started { latest_time: Some(latest), .. } = &event {
+            own.not_before(*latest);
+        }
+        // Closed: the player stops.
+        let _ = poster.wait(Event::Sync(event));
+    };
+    let clock: Arc<dyn Clock> = Arc::<SystemClock>::clone(clock);
+    Sync::start(settings::sync_options(config), settings::tuning(config), clock, sink)
+        .map_err(|error| Error::Sync(chain(&error)))
+}
+
+fn start_director(
+    config: &Arc<Config>,
+    mut hands: Hands,
+    inbox: Receiver<Event>,
+    clock: Arc<SystemClock>,
+) -> Result<(JoinHandle<Hands>, oneshot::Receiver<()>), Error> {
+    let (time_zone, _) = settings::time_zone(config);
+    let facts = StartFacts {
+        release: settings::release(),
+        host_name: host::name(),
+        once: false,
+        time_zone: time_zone.clone(),
+        seed: rand::random(),
+    };
+    hands.zone = time_zone;
+    let mut director = Director::new(Arc::clone(config), facts, &clock.now());
+    let (ended, over) = oneshot::channel();
+    let thread = Builder::new()
+        .name("director".into())
+        .spawn(move || {
+            director_loop::run(&mut director, &inbox, &*clock, &mut hands);
+            drop::<oneshot::Sender<()>>(ended);
+            hands
+        })
+        .map_err(|source| Error::Thread { name: "director", source })?;
+    Ok((thread, over))
+}
+
+/// Watches the settings; what it finds at once is known already if it equals `known`.
+fn watch(sources: &Sources, known: Arc<Config>, poster: Poster) -> Result<Watch, Error> {
+    let mut known = Some(known);
+    let report = move |reload| {
+        let event = match reload {
+            Reload::Changed(config) if known.take().is_some_and(|known| known == config) => return,
+            Reload::Changed(config) => {
+                tracing::info!("new settings");
+                Event::Settings(config)
+            }
+            Reload::Broken(problems) => {
+                known.take();
+                let detail = format!("the last good settings stay in force: {problems}");
+                Event::Trouble(Fault { code: "settings_wrong".to_owned(), detail })
+            }
+        };
+        // Closed: the player stops.
+        let _ = poster.wait(event);
+    };
+    Watch::start(sources.clone(), report).map_err(|source| Error::Thread { name: "config", source })
+}

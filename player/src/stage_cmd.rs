@@ -1,0 +1,71 @@
+//! `vitrine stage` and `vitrine media-worker`: the processes that agents and stages start.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use vitrine_config::model::{Log, LogFormat, Output as ConfigOutput};
+use vitrine_render::link::Agent;
+use vitrine_render::scene::Size;
+use vitrine_render::worker;
+use vitrine_render::{Output, StageOptions, WorkerCommand};
+
+use crate::clock::SystemClock;
+use crate::error::Error;
+use crate::stage_host::{chain, process};
+use crate::{cli, log};
+
+/// Runs a stage until its agent ends it.
+pub fn stage(args: &cli::Stage) -> Result<(), Error> {
+    let format = if args.log_json { LogFormat::Json } else { LogFormat::Text };
+    log::start(&Log { filter: args.log_level.clone(), format });
+    let _lock = hold_lock(args)?;
+    let options = StageOptions {
+        output: output(args.target),
+        agent: Agent::Socket(args.socket.clone()),
+        worker: WorkerCommand::default(),
+    };
+    vitrine_render::run(options, Arc::new(SystemClock::new()))
+        .map_err(|error| Error::Stage(chain(&error)))
+}
+
+/// Held until the process ends, however it ends. A directory that cannot be written to is worth a
+/// warning, not a dark screen.
+fn hold_lock(args: &cli::Stage) -> Result<Option<File>, Error> {
+    let path = process::lock_path(&args.socket);
+    match process::hold_lock(&path, process::kind(as_config(args.target))) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(error @ Error::Busy(_)) => Err(error),
+        Err(error) => {
+            tracing::warn!(%error, "an agent that starts anew will not find this stage");
+            Ok(None)
+        }
+    }
+}
+
+/// Decodes for the stage that started this process, until the stage lets go.
+pub fn media_worker() -> Result<(), Error> {
+    log::start(&Log { filter: "info".to_owned(), format: LogFormat::Text });
+    worker::inherited_socket().and_then(worker::run).map_err(|error| Error::Worker(chain(&error)))
+}
+
+/// What the stage draws on.
+pub fn output(target: cli::Target) -> Output {
+    match target {
+        cli::Target { offscreen: Some(size), .. } => Output::Offscreen(size),
+        cli::Target { windowed: Some(size), .. } => Output::Windowed(size),
+        cli::Target { .. } => Output::Fullscreen,
+    }
+}
+
+/// The same as the settings have it.
+fn as_config(target: cli::Target) -> ConfigOutput {
+    match output(target) {
+        Output::Fullscreen => ConfigOutput::Fullscreen,
+        Output::Windowed(Size { width_px, height_px }) => {
+            ConfigOutput::Windowed { width_px, height_px }
+        }
+        Output::Offscreen(Size { width_px, height_px }) => {
+            ConfigOutput::Offscreen { width_px, height_px }
+        }
+    }
+}
