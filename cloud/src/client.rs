@@ -1,5 +1,6 @@
 //! The operator's side of the API as functions: what the command line and other tools call.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,8 +18,11 @@ use crate::records::Page;
 
 /// A cloud that does not take the connection by now is down.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-/// A cloud that says nothing for this long is hung; uploads end with a sync of the file.
+/// A call that is not answered by now, body and all, has failed; a screenshot is the longest.
 const ANSWER_WITHIN: Duration = Duration::from_secs(120);
+/// An upload may take a day: 8 GiB over a line of 1 Mbit/s do. A cloud that vanishes meanwhile is
+/// noticed by the library's own limit for unacknowledged data.
+const UPLOAD_WITHIN: Duration = Duration::from_secs(24 * 3_600);
 /// Everything of the operator lies below this.
 const OPERATOR: [&str; 3] = ["api", "v3", "operator"];
 
@@ -77,12 +81,15 @@ impl Client {
         if !matches!(base.scheme(), "http" | "https") || base.cannot_be_a_base() {
             return Err(wrong());
         }
-        let http = reqwest::Client::builder()
+        let mut http = reqwest::Client::builder()
             .connect_timeout(CONNECT_WITHIN)
-            .read_timeout(ANSWER_WITHIN)
-            .redirect(reqwest::redirect::Policy::none())
-            .build();
-        let http = http.map_err(|e| network(&base, &e))?;
+            .timeout(ANSWER_WITHIN)
+            .redirect(reqwest::redirect::Policy::none());
+        if is_loopback(&base) {
+            // A proxy that the environment names would look for the cloud on its own machine.
+            http = http.no_proxy();
+        }
+        let http = http.build().map_err(|e| network(&base, &e))?;
         Ok(Client { http, base, token: token.into() })
     }
 
@@ -114,7 +121,7 @@ impl Client {
         let file = tokio::fs::File::open(path).await.map_err(failed)?;
         let size_bytes = file.metadata().await.map_err(failed)?.len();
         let mut request = self.ask(Method::POST, &["assets"]);
-        request = request.query(&[("name", name)]);
+        request = request.query(&[("name", name)]).timeout(UPLOAD_WITHIN);
         self.json(request.header(reqwest::header::CONTENT_LENGTH, size_bytes).body(file)).await
     }
 
@@ -234,6 +241,16 @@ impl Client {
     }
 }
 
+fn is_loopback(url: &Url) -> bool {
+    match url.host_str().unwrap_or_default() {
+        "localhost" => true,
+        host => {
+            let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+            address.is_ok_and(|address| address.is_loopback())
+        }
+    }
+}
+
 /// The whole chain of causes in one line: reqwest's own text hides why.
 fn network(base: &Url, error: &reqwest::Error) -> ClientError {
     let mut why = error.to_string();
@@ -243,4 +260,22 @@ fn network(base: &Url, error: &reqwest::Error) -> ClientError {
         cause = error.source();
     }
     ClientError::Network { url: base.to_string(), why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cloud_on_this_machine_is_asked_without_a_proxy() {
+        for (url, want) in [
+            ("http://127.0.0.1:1", true),
+            ("http://[::1]:1", true),
+            ("http://localhost", true),
+            ("https://cloud.example", false),
+            ("http://10.0.0.1", false),
+        ] {
+            assert_eq!(is_loopback(&Url::parse(url).unwrap()), want, "case {url:?}");
+        }
+    }
 }

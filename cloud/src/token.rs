@@ -30,7 +30,7 @@ pub type Answer = Result<TokenAnswer, Error>;
 pub fn grant(
     conn: &Connection,
     request: &TokenRequest,
-    audiences: &[String],
+    audiences: &[String; 2],
     world: &World,
 ) -> Result<Answer, Error> {
     match request {
@@ -77,7 +77,7 @@ fn by_refresh(conn: &Connection, token: &str, world: &World) -> Result<Answer, E
 fn by_assertion(
     conn: &Connection,
     token: &str,
-    audiences: &[String],
+    audiences: &[String; 2],
     world: &World,
 ) -> Result<Answer, Error> {
     let wrong = |text: String| Ok(Err(no(problem::INVALID_GRANT, text)));

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Where `serve` listens and the other commands look unless told otherwise.
-const PORT: &str = "8780";
+const PORT: u16 = 8780;
 
 /// The reference cloud of Vitrine: serves screens, and is operated by the other commands.
 #[derive(Parser)]
@@ -105,7 +105,7 @@ enum Command {
 #[derive(Args)]
 struct Serve {
     /// Where to listen; port 0 takes a free one.
-    #[arg(long, default_value_t = SocketAddr::from(([127, 0, 0, 1], 8780)), value_name = "ADDR")]
+    #[arg(long, default_value_t = SocketAddr::from(([127, 0, 0, 1], PORT)), value_name = "ADDR")]
     listen: SocketAddr,
     /// Base URL under which screens and people reach this cloud, through a TLS proxy.
     #[arg(long, value_name = "URL")]

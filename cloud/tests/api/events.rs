@@ -62,6 +62,22 @@ fn a_device_is_told_what_is_there_and_what_is_new() {
 }
 
 #[test]
+fn a_hint_is_for_the_tenant_that_published() {
+    run(async |rig| {
+        let (acme, rival) = (rig.tenant("acme").await, rig.tenant("rival").await);
+        let player = rig.device(&rival, "lobby", 1).await;
+        rig.device(&acme, "lobby", 1).await;
+        let mut socket = connect(rig, player.access()).await.unwrap();
+        assert_eq!(hint(&mut socket).await, Some(1));
+        for colour in ["#ff0000", "#00ff00"] {
+            publish_colour(rig, &acme, colour).await;
+        }
+        publish_colour(rig, &rival, "#0000ff").await;
+        assert_eq!(hint(&mut socket).await, Some(2), "its own, and no other before");
+    });
+}
+
+#[test]
 fn the_channel_is_for_devices_with_a_handshake() {
     run(async |rig| {
         let operator = rig.tenant("acme").await;

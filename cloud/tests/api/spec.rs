@@ -50,7 +50,7 @@ pub fn judge(exchange: &Exchange) {
     let Exchange { method, path, sent, status, media_type, got } = exchange;
     let Some((template, operation)) = operation(method, path) else {
         assert!(matches!(status.as_u16(), 404 | 405), "{method} {path} is not in the file");
-        return check_body(&reply_to(&SPEC["components"], "Refused"), media_type, got, path);
+        return check_body(&SPEC["components"]["responses"]["Refused"], media_type, got, path);
     };
     let what = format!("{method} {template} → {status}");
     if let (true, Some(sent)) = (status.is_success(), sent) {
@@ -77,10 +77,6 @@ fn check_body(answer: &Value, media_type: &str, got: &[u8], what: &str) {
         let value = serde_json::from_slice(got).unwrap_or_else(|e| panic!("{what}: {e}"));
         check(&SPEC, &kind["schema"], &value, "body").unwrap_or_else(|e| panic!("{what}: {e}"));
     }
-}
-
-fn reply_to(components: &Value, name: &str) -> Value {
-    components["responses"][name].clone()
 }
 
 /// Finds the operation for a real path, query and all.
