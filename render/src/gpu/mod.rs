@@ -11,6 +11,8 @@ pub(crate) mod capture;
 mod compositor;
 pub(crate) mod painter;
 pub(crate) mod target;
+#[cfg(test)]
+mod tests;
 mod texture;
 
 use std::fs;

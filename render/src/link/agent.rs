@@ -72,6 +72,8 @@ struct Slot {
     /// Number of the newest connection: a writer of an older one ends.
     connection: u64,
     stream: Option<UnixStream>,
+    /// Its stage has said hello: until then nothing is written.
+    greeted: bool,
     reader: Option<JoinHandle<()>>,
     closed: bool,
 }
@@ -131,7 +133,7 @@ impl AgentLink {
     pub fn snapshot(&self, id: u64) {
         let mut refused = false;
         self.shared.fill(|slot| {
-            refused = slot.snapshots.len() >= SNAPSHOTS_OPEN || slot.stream.is_none();
+            refused = slot.snapshots.len() >= SNAPSHOTS_OPEN || !slot.greeted;
             if !refused {
                 slot.snapshots.push_back(id);
             }
@@ -211,6 +213,7 @@ impl Shared {
             old.shutdown(Shutdown::Both).ok();
         }
         slot.connection += 1;
+        slot.greeted = false;
         let (connection, before) = (slot.connection, slot.reader.take());
         let shared = self.clone();
         let read = move || {
@@ -255,7 +258,7 @@ impl Shared {
         let heard = match heard {
             Heard::Report(Report::Hello(hello)) if !*up => {
                 *up = true;
-                self.fill(Slot::forget);
+                self.fill(Slot::greet);
                 Heard::Up(hello)
             }
             _ if !*up => return Err(LinkError::NoHello),
@@ -270,6 +273,7 @@ impl Shared {
         self.fill(|slot| {
             if slot.connection == connection {
                 slot.connection += 1;
+                slot.greeted = false;
                 slot.stream = None;
             }
         });
@@ -306,6 +310,9 @@ impl Shared {
 
 impl Slot {
     fn take(&mut self) -> Option<Ask> {
+        if !self.greeted {
+            return None;
+        }
         if std::mem::take(&mut self.quit) {
             return Some(Ask::Quit);
         }
@@ -313,7 +320,9 @@ impl Slot {
         wish.or_else(|| self.snapshots.pop_front().map(|id| Ask::Snapshot { id }))
     }
 
-    fn forget(&mut self) {
+    /// A stage is there; what was meant for another one is forgotten.
+    fn greet(&mut self) {
+        self.greeted = true;
         self.wish = None;
         self.snapshots.clear();
     }

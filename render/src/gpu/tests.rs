@@ -1,0 +1,218 @@
+//! What the shader makes of pictures, read back and compared with the numbers in Rust.
+
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, LazyLock};
+
+use image::RgbImage;
+
+use super::painter::GpuPainter;
+use super::target::OFFSCREEN_FORMAT;
+use super::*;
+use crate::colour;
+use crate::place::{self, Area};
+use crate::scene::{Rgb, Size};
+use crate::source::{Chroma, Colour, Picture, Plane};
+use crate::stage::{Drawn, Frame, Painter};
+
+/// Rounding of two 8 bit conversions.
+const TOLERANCE: i16 = 2;
+
+static GPU: LazyLock<Gpu> = LazyLock::new(|| {
+    let waker: Waker = Arc::new(|| {});
+    Gpu::open(None, &waker).expect("a GPU, at least a software one").0
+});
+
+fn size(width_px: u32, height_px: u32) -> Size {
+    Size { width_px, height_px }
+}
+
+/// Draws `picture` over all of `screen`.
+fn draw(picture: &Picture<'_>, screen: Size, layer: impl Fn(Drawn) -> Drawn) -> RgbImage {
+    let mut painter = GpuPainter::new(GPU.clone(), OFFSCREEN_FORMAT);
+    painter.put(1, picture).expect("put");
+    let quad = place::quad(screen, Area::of(screen), screen, true).expect("something to draw");
+    let drawn = layer(Drawn { turn: 1, quad, background: None, opacity: 1.0 });
+    let frame = Frame { background: Rgb([0, 0, 0]), layers: vec![drawn] };
+    read_back(&painter, &frame, screen)
+}
+
+fn read_back(painter: &GpuPainter, frame: &Frame, screen: Size) -> RgbImage {
+    let (tell, told) = sync_channel(1);
+    capture::start(painter, frame, screen, move |png| drop(tell.send(png)));
+    let png = told.recv().expect("an answer").expect("a picture");
+    image::load_from_memory(&png).expect("PNG").into_rgb8()
+}
+
+fn close(found: [u8; 3], wanted: [u8; 3]) -> bool {
+    found.iter().zip(wanted).all(|(f, w)| (i16::from(*f) - i16::from(w)).abs() <= TOLERANCE)
+}
+
+/// What `colour::rows` makes of one sample triple, as 8 bit codes.
+fn expected(colour: Colour, codes: [u8; 3]) -> [u8; 3] {
+    let [y, cb, cr] = codes.map(|code| f32::from(code) / 255.0);
+    colour::rows(colour).map(|row| {
+        let value = row[0] * y + row[1] * cb + row[2] * cr + row[3];
+        (value.clamp(0.0, 1.0) * 255.0).round() as u8
+    })
+}
+
+fn colours() -> Vec<Colour> {
+    let mut all = Vec::new();
+    for (kr, kb) in [(0.299, 0.114), (0.2126, 0.0722), (0.2627, 0.0593)] {
+        for full_range in [false, true] {
+            all.push(Colour { kr, kb, full_range, chroma_left: true });
+        }
+    }
+    all
+}
+
+/// Planes of one colour, 6x4 luma, rows 16 bytes apart.
+struct Planes {
+    luma: Vec<u8>,
+    cb: Vec<u8>,
+    cr: Vec<u8>,
+    both: Vec<u8>,
+}
+
+const STRIDE: u32 = 16;
+
+impl Planes {
+    fn of([y, cb, cr]: [u8; 3]) -> Planes {
+        let rows = |value: [u8; 2], used: usize, rows: usize| {
+            // What lies between the rows must never be seen.
+            let mut row = vec![77; STRIDE as usize];
+            for pair in row[..used].chunks_exact_mut(2) {
+                pair.copy_from_slice(&value);
+            }
+            row.repeat(rows)
+        };
+        Planes {
+            luma: rows([y, y], 6, 4),
+            cb: rows([cb, cb], 4, 2),
+            cr: rows([cr, cr], 4, 2),
+            both: rows([cb, cr], 6, 2),
+        }
+    }
+
+    fn picture(&self, colour: Colour, nv12: bool) -> Picture<'_> {
+        let plane = |data| Plane { data, stride_bytes: STRIDE };
+        let chroma = match nv12 {
+            true => Chroma::Interleaved(plane(&self.both)),
+            false => Chroma::Planar { cb: plane(&self.cb), cr: plane(&self.cr) },
+        };
+        let luma = plane(&self.luma);
+        Picture::Yuv { size: size(6, 4), chroma, luma, colour, pixel_aspect: 1.0 }
+    }
+}
+
+#[test]
+fn shader_matches_the_numbers_in_rust() {
+    for codes in [[16, 128, 128], [235, 128, 128], [81, 90, 240], [145, 54, 34], [120, 200, 90]] {
+        let planes = Planes::of(codes);
+        for colour in colours() {
+            for nv12 in [false, true] {
+                let got = draw(&planes.picture(colour, nv12), size(12, 8), |drawn| drawn);
+                let wanted = expected(colour, codes);
+                for (x, y, pixel) in got.enumerate_pixels() {
+                    let right = close(pixel.0, wanted);
+                    assert!(right, "{codes:?} {colour:?} {nv12} at {x},{y}: {pixel:?} {wanted:?}");
+                }
+            }
+        }
+    }
+}
+
+/// The comparison above can fail: another matrix is another picture.
+#[test]
+fn a_wrong_matrix_is_noticed() {
+    let codes = [81, 90, 240];
+    let all = colours();
+    let got = draw(&Planes::of(codes).picture(all[0], true), size(4, 4), |drawn| drawn);
+    assert!(!close(got.get_pixel(1, 1).0, expected(all[2], codes)));
+}
+
+#[test]
+fn left_sited_chroma_is_sampled_where_it_lies() {
+    // Luma is flat; chroma rises by 64 from one sample to the next.
+    let luma = vec![128; 16];
+    let (cb, cr) = (vec![128; 8], vec![32, 96, 160, 224, 32, 96, 160, 224]);
+    let plane = |data, stride_bytes| Plane { data, stride_bytes };
+    for (chroma_left, at) in
+        [(true, [0.0, 0.5, 1.0, 1.5, 2.0]), (false, [0.0, 0.25, 0.75, 1.25, 1.75])]
+    {
+        let colour = Colour { kr: 0.299, kb: 0.114, full_range: true, chroma_left };
+        let chroma = Chroma::Planar { cb: plane(&cb, 4), cr: plane(&cr, 4) };
+        let luma = plane(&luma, 8);
+        let picture = Picture::Yuv { size: size(8, 2), chroma, luma, colour, pixel_aspect: 1.0 };
+        let got = draw(&picture, size(8, 2), |drawn| drawn);
+        for (x, at) in at.into_iter().enumerate() {
+            let cr = (32.0f32 + 64.0 * at).round() as u8;
+            let (found, wanted) = (got.get_pixel(x as u32, 0).0, expected(colour, [128, 128, cr]));
+            assert!(close(found, wanted), "left {chroma_left}, x {x}: {found:?}, {wanted:?}");
+        }
+    }
+}
+
+#[test]
+fn alpha_background_and_opacity_mix_as_premultiplied() {
+    // Half-transparent red over blue, then half of that over black.
+    let data = [128, 0, 0, 128].repeat(4);
+    let picture = Picture::Rgba { size: size(2, 2), data: &data };
+    for (case, background, opacity, wanted) in [
+        ("over nothing", None, 1.0, [128, 0, 0]),
+        ("over blue", Some(Rgb([0, 0, 255])), 1.0, [128, 0, 127]),
+        ("half of it", Some(Rgb([0, 0, 255])), 0.5, [64, 0, 64]),
+        ("none of it", Some(Rgb([0, 0, 255])), 0.0, [0, 0, 0]),
+    ] {
+        let got = draw(&picture, size(4, 4), |drawn| Drawn { background, opacity, ..drawn });
+        assert!(close(got.get_pixel(2, 2).0, wanted), "{case}: {:?}", got.get_pixel(2, 2));
+    }
+}
+
+#[test]
+fn a_picture_in_its_own_size_is_not_blurred() {
+    let checks: Vec<u8> = (0..64)
+        .flat_map(|i| if (i + i / 8) % 2 == 0 { [255; 4] } else { [0, 0, 0, 255] })
+        .collect();
+    let picture = Picture::Rgba { size: size(8, 8), data: &checks };
+    let got = draw(&picture, size(8, 8), |drawn| drawn);
+    for (x, y, pixel) in got.enumerate_pixels() {
+        let wanted = if (x + y) % 2 == 0 { 255 } else { 0 };
+        assert_eq!(pixel.0, [wanted; 3], "at {x},{y}");
+    }
+}
+
+#[test]
+fn bars_have_the_layers_background() {
+    let data = [255u8, 255, 255, 255].repeat(4);
+    let picture = Picture::Rgba { size: size(2, 2), data: &data };
+    let screen = size(16, 4);
+    let quad = place::quad(size(4, 4), Area::of(screen), screen, true).expect("seen");
+    let got = draw(&picture, screen, |drawn| Drawn {
+        quad,
+        background: Some(Rgb([10, 20, 30])),
+        ..drawn
+    });
+    let row: Vec<_> = (0..16).map(|x| got.get_pixel(x, 2).0[0]).collect();
+    assert_eq!(row, [10, 10, 10, 10, 10, 10, 255, 255, 255, 255, 10, 10, 10, 10, 10, 10]);
+}
+
+#[test]
+fn textures_are_reused_counted_and_bounded() {
+    let mut painter = GpuPainter::new(GPU.clone(), OFFSCREEN_FORMAT);
+    let large = size(4096, 4096);
+    let data = vec![0; 4096 * 4096 * 4];
+    let picture = Picture::Rgba { size: large, data: &data };
+    for turn in 0..4 {
+        painter.put(turn, &picture).expect("64 MiB each");
+        painter.put(turn, &picture).expect("in its own place");
+    }
+    let refused = painter.put(9, &picture).expect_err("256 MiB are in use");
+    assert!(refused.contains("no room"), "{refused}");
+    painter.remove(0);
+    painter.put(9, &picture).expect("room was made");
+    let broken = Picture::Rgba { size: size(2, 2), data: &data[..15] };
+    assert!(painter.put(10, &broken).expect_err("short").contains("wanted"));
+    let long = Picture::Rgba { size: size(5_000, 1), data: &data };
+    assert!(painter.put(10, &long).expect_err("long").contains("5000x1"));
+}
