@@ -144,7 +144,7 @@ impl Engine {
         self.answer();
         self.report();
         let wake_at = [self.stage.wake_at(now), self.retry_at].into_iter().flatten().min();
-        Work { quit: self.quit, draw: self.pacing == Pacing::Wanted, wake_at }
+        Work { quit: self.quit, draw: able && self.pacing == Pacing::Wanted, wake_at }
     }
 
     /// The display would take a frame: draws one if there is a reason to.
@@ -176,7 +176,7 @@ impl Engine {
 
     /// A frame is owed even though nothing has changed: the display has lost the last one.
     pub(crate) fn redraw(&mut self) {
-        self.stage.not_presented();
+        self.stage.redraw();
         self.retry_at = None;
     }
 

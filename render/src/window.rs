@@ -11,7 +11,7 @@ use vitrine_config::time::{Clock, Mono};
 use wgpu::Surface;
 use winit::application::ApplicationHandler;
 use winit::dpi::PhysicalSize;
-use winit::event::{ElementState, WindowEvent};
+use winit::event::{ElementState, KeyEvent, WindowEvent};
 use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoop};
 use winit::keyboard::{Key, NamedKey};
 use winit::window::{Fullscreen, Window, WindowId};
@@ -101,10 +101,8 @@ impl ApplicationHandler<Woken> for WindowStage {
     fn window_event(&mut self, events: &ActiveEventLoop, _id: WindowId, event: WindowEvent) {
         match event {
             WindowEvent::CloseRequested | WindowEvent::Destroyed => self.end(events, Ok(())),
-            WindowEvent::KeyboardInput { event, .. } if event.state == ElementState::Pressed => {
-                if is_end_key(&event.logical_key) {
-                    self.end(events, Ok(()));
-                }
+            WindowEvent::KeyboardInput { event, .. } if is_end_key(&event) => {
+                self.end(events, Ok(()));
             }
             WindowEvent::Resized(size) => self.resize(size),
             WindowEvent::Occluded(false) => self.engine.redraw(),
@@ -256,10 +254,11 @@ fn size_of(window: &Window) -> Size {
     Size { width_px: size.width, height_px: size.height }
 }
 
-fn is_end_key(key: &Key) -> bool {
-    match key {
+fn is_end_key(event: &KeyEvent) -> bool {
+    let ends = match &event.logical_key {
         Key::Named(NamedKey::Escape) => true,
         Key::Character(text) => text.eq_ignore_ascii_case("q"),
         _ => false,
-    }
+    };
+    ends && event.state == ElementState::Pressed
 }

@@ -150,66 +150,69 @@ impl Sheet {
 
     fn pairing(&mut self, pairing: &Pairing<'_>) {
         self.background();
-        match self.width >= self.height * 1.2 {
+        match self.width >= self.height {
             true => self.pairing_wide(pairing),
             false => self.pairing_tall(pairing),
         }
     }
 
+    /// Text on the left, the QR code on the right.
     fn pairing_wide(&mut self, pairing: &Pairing<'_>) {
         let (width, height, unit) = (self.width, self.height, self.unit);
         let margin = (width * 0.07).max(unit * 6.0);
-        let code_side = (height * 0.54).min(width * 0.32);
-        let room = width - margin * 3.0 - code_side;
-        let code = Ink::left(unit * 22.0, true, BRIGHT).within(pairing.code, room);
-        let place = Ink::left(unit * 6.0, true, ACCENT).within(pairing.place, room);
-        let title = Ink::left(unit * 7.5, true, BRIGHT).within(TITLE, room);
-        let label = Ink::left(unit * 4.2, false, CALM);
-        let block = title.size + unit * 39.0 + code.size * 0.75;
-        let mut y = (height - block) / 2.0 + title.size * 0.4;
+        let side = (height * 0.56).min(width * 0.32);
+        let room = width - margin * 3.0 - side;
+        let ink = |size: f32, bold, colour, text: &str| {
+            Ink::left(unit * size, bold, colour).within(text, room)
+        };
+        let (title, place) = (ink(7.5, true, BRIGHT, TITLE), ink(6.0, true, ACCENT, pairing.place));
+        let (open, enter) = (ink(4.2, false, CALM, OPEN), ink(4.2, false, CALM, ENTER));
+        let code = ink(24.0, true, BRIGHT, pairing.code);
+        let block = title.size * 0.75 + unit * 45.0 + code.size * 0.75;
+        let mut y = (height - block) / 2.0 - unit * 2.0 + title.size * 0.75;
         self.text(margin, y, title, TITLE);
-        y += unit * 14.0;
-        self.text(margin, y, label, "Open this address on your phone or computer");
-        y += unit * 2.5 + place.size;
+        y += unit * 15.0;
+        self.text(margin, y, open, OPEN);
+        y += unit * 9.0;
         self.text(margin, y, place, pairing.place);
-        y += unit * 11.5;
-        self.text(margin, y, label, "and enter this code");
-        y += unit * 4.0 + code.size * 0.75;
+        y += unit * 14.0;
+        self.text(margin, y, enter, ENTER);
+        y += unit * 7.0 + code.size * 0.75;
         self.text(margin, y, code, pairing.code);
-        let (x, top) = (width - margin - code_side, (height - code_side) / 2.0 - unit * 2.0);
-        self.qr(pairing.link, x, top, code_side);
+        let top = (height - side) / 2.0 - unit * 2.0;
+        self.qr(pairing.link, width - margin - side, top, side);
         let line = format!("Device key  {}", pairing.fingerprint);
-        let ink = Ink::left(unit * 3.0, false, CALM).within(&line, width - margin * 2.0);
-        self.text(margin, height - unit * 6.0, ink, &line);
+        let small = Ink::left(unit * 3.0, false, CALM).within(&line, width - margin * 2.0);
+        self.text(margin, height - unit * 6.0, small, &line);
     }
 
+    /// Everything in one column, pressed together where the screen is nearly square.
     fn pairing_tall(&mut self, pairing: &Pairing<'_>) {
-        let (width, height, unit) = (self.width, self.height, self.unit);
+        let (width, height) = (self.width, self.height);
+        let unit = self.unit.min(height * 0.86 / 134.0);
         let (middle, room) = (width / 2.0, width * 0.86);
         let ink = |size: f32, bold, colour, text: &str| {
-            Ink::left(size, bold, colour).centred().within(text, room)
+            Ink::left(unit * size, bold, colour).centred().within(text, room)
         };
-        let side = (width * 0.52).min(height * 0.34);
-        let title = ink(unit * 8.5, true, BRIGHT, TITLE);
-        let code = ink(unit * 18.0, true, BRIGHT, pairing.code);
-        let place = ink(unit * 6.0, true, ACCENT, pairing.place);
-        let label = ink(unit * 4.4, false, CALM, "and enter this code");
-        let block = title.size * 0.7 + side + code.size * 0.75 + unit * 43.0;
-        let mut y = ((height - block) / 2.0 - unit * 2.0).max(unit * 4.0) + title.size * 0.7;
+        let (title, place) = (ink(8.5, true, BRIGHT, TITLE), ink(6.0, true, ACCENT, pairing.place));
+        let (open, enter) = (ink(4.4, false, CALM, OPEN), ink(4.4, false, CALM, ENTER));
+        let code = ink(20.0, true, BRIGHT, pairing.code);
+        let side = unit * 52.0;
+        let block = title.size * 0.75 + side + code.size * 0.75 + unit * 51.0;
+        let mut y = (height - block) / 2.0 - unit * 4.0 + title.size * 0.75;
         self.text(middle, y, title, TITLE);
         y += unit * 8.0;
         self.qr(pairing.link, middle - side / 2.0, y, side);
-        y += side + unit * 11.0;
-        self.text(middle, y, label, "or open");
-        y += unit * 8.0;
-        self.text(middle, y, place, pairing.place);
+        y += side + unit * 12.0;
+        self.text(middle, y, open, OPEN);
         y += unit * 9.0;
-        self.text(middle, y, label, "and enter this code");
-        y += unit * 5.0 + code.size * 0.75;
+        self.text(middle, y, place, pairing.place);
+        y += unit * 13.0;
+        self.text(middle, y, enter, ENTER);
+        y += unit * 7.0 + code.size * 0.75;
         self.text(middle, y, code, pairing.code);
         let line = format!("Device key  {}", pairing.fingerprint);
-        let small = ink(unit * 3.2, false, CALM, &line);
-        self.text(middle, height - unit * 5.0, small, &line);
+        self.text(middle, height - unit * 5.0, ink(3.2, false, CALM, &line), &line);
     }
 
     /// A QR code on its own light ground; nothing if the text is too long for one.
@@ -275,7 +278,7 @@ impl Sheet {
         let title = Ink::left(unit * 13.0, true, BRIGHT).within(&name, room);
         let body = Ink::left(unit * 5.0, false, CALM);
         let step = body.size * 1.5;
-        let high = (unit * 7.0 + title.size + step * lines.len() as f32 + unit * 4.0).min(height);
+        let high = (unit * 7.0 + title.size + step * lines.len() as f32 + unit * 6.0).min(height);
         let top = height - high;
         let edge = unit.max(1.0);
         self.add(format_args!(
@@ -292,6 +295,8 @@ impl Sheet {
 }
 
 const TITLE: &str = "Pair this screen";
+const OPEN: &str = "Open this address on your phone or computer";
+const ENTER: &str = "and enter this code";
 
 /// The start of a text, on one line.
 fn clip(text: &str) -> String {
@@ -302,14 +307,30 @@ fn clip(text: &str) -> String {
     }
 }
 
-/// Breaks a text into at most `most` lines that fit `room`; one overlong word is a line of its own.
+/// Breaks a text into at most `most` lines that fit `room`, about equally long; one overlong word
+/// is a line of its own.
 fn wrap(text: &str, ink: Ink, room: f32, most: usize) -> Vec<String> {
     let wide = |text: &str| text_width_em(&escape(text), ink.bold) * ink.size;
     // A line that ends in a space has no width for it.
     let space = wide("n n") - wide("nn");
+    let words: Vec<_> = text.split_whitespace().map(|word| (word, wide(word))).collect();
+    let loose = fill(&words, space, room);
+    let all: f32 = words.iter().map(|(_, wide)| wide + space).sum();
+    let even = fill(&words, space, (all / loose.len().max(1) as f32 * 1.12).min(room));
+    let mut lines = if even.len() == loose.len() { even } else { loose };
+    if lines.len() > most {
+        lines.truncate(most);
+        if let Some(last) = lines.last_mut() {
+            last.push('…');
+        }
+    }
+    lines
+}
+
+/// Words into lines, each as full as it gets.
+fn fill(words: &[(&str, f32)], space: f32, room: f32) -> Vec<String> {
     let (mut lines, mut used): (Vec<String>, f32) = (Vec::new(), 0.0);
-    for word in text.split_whitespace() {
-        let more = wide(word);
+    for (word, more) in words {
         match lines.last_mut() {
             Some(line) if used + space + more <= room => {
                 line.push(' ');
@@ -317,15 +338,9 @@ fn wrap(text: &str, ink: Ink, room: f32, most: usize) -> Vec<String> {
                 used += space + more;
             }
             _ => {
-                lines.push(word.to_owned());
-                used = more;
+                lines.push((*word).to_owned());
+                used = *more;
             }
-        }
-    }
-    if lines.len() > most {
-        lines.truncate(most);
-        if let Some(last) = lines.last_mut() {
-            last.push('…');
         }
     }
     lines

@@ -49,8 +49,23 @@ pub(super) fn decode(bytes: &[u8], fitting: &Fitting) -> Result<Still, String> {
     fit(picture, orientation(bytes), fitting)
 }
 
+/// Width and height as the header has them, within the limits.
+///
+/// # Errors
+/// No picture, or one beyond the limits.
+pub(super) fn header_size(bytes: &[u8]) -> Result<(u32, u32), String> {
+    match bytes {
+        [0xff, 0xd8, 0xff, ..] => jpeg_header(bytes).map(|(_, size)| size),
+        _ => {
+            let (width, height) = reader(bytes)?.0.dimensions();
+            check_size(width, height)?;
+            Ok((width, height))
+        }
+    }
+}
+
 /// Refuses what would take too much memory.
-pub(super) fn check_size(width: u32, height: u32) -> Result<(), String> {
+fn check_size(width: u32, height: u32) -> Result<(), String> {
     let pixels = u64::from(width) * u64::from(height);
     if width == 0 || height == 0 {
         return Err(format!("picture of {width}x{height} pixels: nothing to show"));
@@ -64,21 +79,27 @@ pub(super) fn check_size(width: u32, height: u32) -> Result<(), String> {
     Ok(())
 }
 
-fn jpeg(bytes: &[u8]) -> Result<DynamicImage, String> {
-    let fail = |error: zune_jpeg::errors::DecodeErrors| format!("JPEG: {error:?}");
+type Jpeg<'a> = JpegDecoder<ZCursor<&'a [u8]>>;
+
+fn jpeg_header(bytes: &[u8]) -> Result<(Jpeg<'_>, (u32, u32)), String> {
     let options = DecoderOptions::default()
         .set_max_width(IMAGE_SIDE_PX as usize)
         .set_max_height(IMAGE_SIDE_PX as usize)
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    decoder.decode_headers().map_err(fail)?;
+    decoder.decode_headers().map_err(|error| format!("JPEG: {error:?}"))?;
     let (width, height) = decoder.dimensions().ok_or("JPEG: no size in the header")?;
-    let (width, height) = (side(width)?, side(height)?);
-    check_size(width, height)?;
+    let size = (side(width)?, side(height)?);
+    check_size(size.0, size.1)?;
+    Ok((decoder, size))
+}
+
+fn jpeg(bytes: &[u8]) -> Result<DynamicImage, String> {
+    let (mut decoder, (width, height)) = jpeg_header(bytes)?;
     if !jpeg_is_whole(bytes) {
         return Err("JPEG: the file ends before its picture does".to_owned());
     }
-    let pixels = decoder.decode().map_err(fail)?;
+    let pixels = decoder.decode().map_err(|error| format!("JPEG: {error:?}"))?;
     let picture = RgbImage::from_raw(width, height, pixels);
     picture.map(DynamicImage::ImageRgb8).ok_or_else(|| "JPEG: too few pixels".to_owned())
 }
@@ -102,17 +123,23 @@ fn jpeg_is_whole(bytes: &[u8]) -> bool {
 }
 
 fn other(bytes: &[u8]) -> Result<DynamicImage, String> {
+    let (decoder, name) = reader(bytes)?;
+    let (width, height) = decoder.dimensions();
+    check_size(width, height)?;
+    DynamicImage::from_decoder(decoder).map_err(|error| format!("{name}: {error}"))
+}
+
+/// The decoder for these bytes, its header read, and what the format is called.
+fn reader(bytes: &[u8]) -> Result<(impl image::ImageDecoder + '_, &'static str), String> {
     let reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|error| format!("picture: {error}"))?;
     let format = reader
         .format()
         .ok_or_else(|| "not a picture: JPEG, PNG, WebP, GIF, BMP and SVG are shown".to_owned())?;
-    let fail = |error| format!("{}: {error}", name(format));
-    let decoder = reader.into_decoder().map_err(fail)?;
-    let (width, height) = decoder.dimensions();
-    check_size(width, height)?;
-    DynamicImage::from_decoder(decoder).map_err(fail)
+    let name = name(format);
+    let decoder = reader.into_decoder().map_err(|error| format!("{name}: {error}"))?;
+    Ok((decoder, name))
 }
 
 fn name(format: ImageFormat) -> &'static str {

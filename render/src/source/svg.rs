@@ -2,14 +2,15 @@
 //!
 //! Text uses the fonts compiled in (two faces of DejaVu Sans); nothing outside the file is read.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::fontdb::Database;
 use resvg::usvg::{ImageHrefResolver, Options, Tree};
-use vitrine_config::limits::TEXTURE_SIDE_PX;
+use vitrine_config::limits::{IMAGE_PIXELS, TEXTURE_SIDE_PX};
 
-use super::decode::Still;
+use super::decode::{Still, header_size};
 use crate::place::Fitting;
 use crate::scene::Size;
 
@@ -69,16 +70,28 @@ pub(crate) fn render(text: &str, size: Size) -> Result<Vec<u8>, String> {
 
 fn parse(text: &str) -> Result<Tree, String> {
     let options = Options {
-        // Data within the file may be used, names of other files may not.
-        image_href_resolver: ImageHrefResolver {
-            resolve_data: ImageHrefResolver::default_data_resolver(),
-            resolve_string: Box::new(|_, _| None),
-        },
+        image_href_resolver: within_file(),
         font_family: "DejaVu Sans".to_owned(),
         fontdb: FONTS.clone(),
         ..Options::default()
     };
     Tree::from_str(text, &options).map_err(|error| format!("SVG: {error}"))
+}
+
+/// Pictures within the file are drawn, as far as they keep to the limits together; names of other
+/// files and drawings within drawings are not followed.
+fn within_file() -> ImageHrefResolver<'static> {
+    let held_pixels = AtomicU64::new(0);
+    let draw = ImageHrefResolver::default_data_resolver();
+    ImageHrefResolver {
+        resolve_data: Box::new(move |kind, data, options| {
+            let (width, height) = header_size(&data).ok()?;
+            let pixels = u64::from(width) * u64::from(height);
+            let before = held_pixels.fetch_add(pixels, Ordering::Relaxed);
+            (before + pixels <= IMAGE_PIXELS).then(|| draw(kind, data, options)).flatten()
+        }),
+        resolve_string: Box::new(|_, _| None),
+    }
 }
 
 fn pixels(tree: &Tree, size: Size) -> Result<Vec<u8>, String> {

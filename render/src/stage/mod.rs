@@ -121,7 +121,7 @@ impl Stage {
         if self.screen != screen {
             self.screen = screen;
             self.fit();
-            self.dirty = true;
+            self.redraw();
         }
     }
 
@@ -170,6 +170,11 @@ impl Stage {
         }
         self.dirty = false;
         self.frame()
+    }
+
+    /// The display has lost the frame that it was handed.
+    pub(crate) fn redraw(&mut self) {
+        self.dirty |= self.frames_presented > 0;
     }
 
     /// The display did not take the last frame: it is still owed.

@@ -1,6 +1,6 @@
 //! A whole stage, offscreen, and its agent's end of the link.
 
-#![allow(clippy::disallowed_methods, dead_code, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::expect_used, dead_code, missing_docs)]
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
