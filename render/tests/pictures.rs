@@ -4,7 +4,7 @@
 //! `tests/pictures/`, with tolerance and a count of outliers, because drivers round differently.
 //! `VITRINE_BLESS=1` writes what is drawn now in their place: look at it before committing it.
 
-#![allow(missing_docs, clippy::disallowed_methods)]
+#![allow(missing_docs, clippy::disallowed_methods, clippy::expect_used)]
 
 mod support;
 
