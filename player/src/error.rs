@@ -70,9 +70,6 @@ pub enum Error {
     /// A media worker cannot work.
     #[error("{0}")]
     Worker(String),
-    /// Sync could not be started.
-    #[error("sync: {0}")]
-    Sync(String),
     /// The system gave no thread.
     #[error("thread {name}: {source}")]
     Thread {

@@ -34,6 +34,7 @@ mod signals;
 mod stage_cmd;
 mod stage_host;
 mod sync_door;
+mod sync_start;
 
 use std::process::ExitCode;
 

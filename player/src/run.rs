@@ -5,7 +5,7 @@
 //! 2. signals, so that a stop is heard from now on;
 //! 3. control: its socket says that this runtime directory has its player;
 //! 4. the stage's host, which starts the stage at once: it opens the display while
-//! 5. sync opens the store;
+//! 5. sync opens the store, now or, if the directory is unusable, later;
 //! 6. the director, on what both have said meanwhile;
 //! 7. the watches on settings and machine.
 //!
@@ -13,19 +13,20 @@
 //! 1. control: no more questions;
 //! 2. the watches;
 //! 3. the director: its inbox closes, what is in it is still handled;
-//! 4. sync: what it was told is kept, what is on the wire is dropped;
+//! 4. sync: what it was told is kept, what is on the wire is dropped; a disk that hangs is waited
+//!    for beside the next step;
 //! 5. the stage: asked to end, killed if it does not. The screen goes last.
 
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use tokio::sync::oneshot;
 use vitrine_config::model::Output;
 use vitrine_config::time::Clock;
 use vitrine_config::{Config, Reload, Sources, Watch};
-use vitrine_sync::Sync;
 use vitrine_sync::wire::record::Fault;
 
 use crate::agent_hands::{AgentHands, Due};
@@ -38,12 +39,19 @@ use crate::inbox::{Poster, inbox};
 use crate::notify::Notifier;
 use crate::signals::{Asked, Signals};
 use crate::stage_host::process::Recipe;
-use crate::stage_host::{self, StageHost, chain};
+use crate::stage_host::{self, StageHost};
 use crate::sync_door::SyncDoor;
+use crate::sync_start::LateSync;
 use crate::telemetry::Records;
 use crate::{cli, control, director_loop, host, log, settings};
 
-type Hands = AgentHands<Sync>;
+/// Sync mostly stops in milliseconds. With a disk that hangs it takes up to two seconds: after this
+/// the stage is asked to end beside it, so that both together take no longer.
+const SYNC_FIRST: Duration = Duration::from_secs(1);
+/// What is left for it then.
+const SYNC_LAST: Duration = Duration::from_millis(200);
+
+type Hands = AgentHands<LateSync>;
 
 /// Runs until SIGTERM or SIGINT.
 pub fn run(args: &cli::Settings) -> Result<(), Error> {
@@ -82,16 +90,7 @@ impl Agent {
         let socket = control::socket(&config.paths.runtime_dir);
         let control = Server::start(&socket, poster.clone(), questions.clone())?;
         let screen = start_screen(&config, &poster)?;
-        let sync = match start_sync(&config, &clock, &poster) {
-            Ok(sync) => sync,
-            Err(error) => {
-                // The stage is there already, and nobody else would end it.
-                if let Some(screen) = screen {
-                    screen.stop();
-                }
-                return Err(error);
-            }
-        };
+        let sync = LateSync::start(Arc::clone(&config), Arc::clone(&clock), poster.clone())?;
         let hands = AgentHands {
             screen,
             sync: SyncDoor::new(sync),
@@ -136,10 +135,12 @@ impl Agent {
         self.poster.close();
         // A panic has been reported by the panic hook already.
         let Ok(hands) = self.director.join() else { return };
-        hands.sync.into_inner(read_mono()).stop();
+        let stopped = stop_sync(hands.sync.into_inner(read_mono()));
+        let _ = stopped.recv_timeout(SYNC_FIRST);
         if let Some(screen) = hands.screen {
             screen.stop();
         }
+        let _ = stopped.recv_timeout(SYNC_LAST);
     }
 }
 
@@ -155,20 +156,18 @@ fn start_screen(config: &Config, poster: &Poster) -> Result<Option<StageHost>, E
     StageHost::start(recipe, poster.clone()).map(Some)
 }
 
-/// Opens the store. Its first word is in the inbox when this returns.
-fn start_sync(config: &Config, clock: &Arc<SystemClock>, poster: &Poster) -> Result<Sync, Error> {
-    settings::make_dir(&config.paths.state_dir)?;
-    let (own, poster) = (Arc::clone(clock), poster.clone());
-    let sink = move |event| {
-        if let vitrine_sync::Event::Started { latest_time: Some(latest), .. } = &event {
-            own.not_before(*latest);
-        }
-        // Closed: the player stops.
-        let _ = poster.wait(Event::Sync(event));
+/// Stops sync beside; the receiver hears of it.
+fn stop_sync(sync: LateSync) -> Receiver<()> {
+    // Nothing is ever sent: dropping the sender is the signal.
+    let (end, ended) = sync_channel::<()>(0);
+    let stop = move || {
+        sync.stop();
+        drop(end);
     };
-    let clock: Arc<dyn Clock> = Arc::<SystemClock>::clone(clock);
-    Sync::start(settings::sync_options(config), settings::tuning(config), clock, sink)
-        .map_err(|error| Error::Sync(chain(&error)))
+    if let Err(error) = Builder::new().name("sync-stop".into()).spawn(stop) {
+        tracing::warn!(%error, "sync is not stopped in good order");
+    }
+    ended
 }
 
 fn start_director(

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use vitrine_config::time::Mono;
-use vitrine_sync::{Full, Request, Sync};
+use vitrine_sync::{Full, Request};
 
 /// Requests that wait for sync: minutes of a busy screen, far longer than a card needs to write
 /// what came before.
@@ -21,12 +21,6 @@ const AGAIN: Duration = Duration::from_millis(250);
 pub trait Taker {
     /// Does not wait.
     fn offer(&self, request: Request) -> Result<(), Full>;
-}
-
-impl Taker for Sync {
-    fn offer(&self, request: Request) -> Result<(), Full> {
-        self.post(request)
-    }
 }
 
 /// The door.

@@ -113,3 +113,31 @@ fn an_interrupt_ends_it_cleanly_with_a_summary_and_nothing_left() {
     assert!(player.wait().success());
     assert_eq!(player.left(), [0u32; 0], "processes left behind");
 }
+
+#[test]
+fn a_video_plays_to_its_end_and_its_picture_is_not_black() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let clip = dir.path().join("clip.mp4");
+    let source = "color=c=0x14b41e:size=128x72:rate=25:duration=1";
+    let made = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p"])
+        .arg(&clip)
+        .status();
+    if !made.is_ok_and(|status| status.success()) {
+        // Said, not hidden: the scenarios in `tests/` bring their own media.
+        println!("skipped: no ffmpeg that makes H.264");
+        return;
+    }
+    let pictures = dir.path().join("pictures");
+    let snapshot = pictures.to_str().expect("a name");
+    let output = finish(&mut play(&["--once", "--json", "--snapshot", snapshot], &[&clip]));
+    assert!(output.status.success(), "{output:?}");
+    let summary = summary(&output);
+    assert_eq!(names(&summary), ["clip.mp4"]);
+    let frames = summary["frames_presented"].as_u64().zip(summary["frames_dropped"].as_u64());
+    let all = frames.map(|(presented, dropped)| presented + dropped);
+    // A frame that is drawn again for another reason is presented twice.
+    assert!(all >= Some(25), "every frame is accounted for: {summary}");
+    let found = middle(File::open(pictures.join("01-clip.png")).expect("a picture"));
+    assert!(alike(found, [0x14, 0xb4, 0x1e]), "{found:?}");
+}

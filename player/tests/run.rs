@@ -171,3 +171,16 @@ fn broken_settings_are_told_and_mended_ones_taken() {
     player.signal(Signal::TERM);
     assert!(player.wait().success());
 }
+
+#[test]
+fn a_state_directory_that_cannot_be_used_leaves_screen_and_agent_up() {
+    let site = Site::new("offscreen 64x36");
+    common::write(&site.dir.path().join("state"), "a file where a directory should be");
+    let mut player = site.start("no-state");
+    let status = site.status();
+    let troubles = status["troubles"].to_string();
+    assert!(troubles.contains("sync_not_started"), "{status}");
+    player.signal(Signal::TERM);
+    assert!(player.wait().success());
+    assert_eq!(player.left(), [0u32; 0], "processes left behind");
+}

@@ -104,7 +104,7 @@ impl Hands for PlayHands {
         match effect {
             Effect::Wish(wish) => self.link.wish(*wish),
             Effect::Snapshot { id } => self.link.snapshot(id),
-            Effect::Fault(fault) => out::complain(&fault.detail),
+            Effect::Fault(fault) => self.complain(&fault.detail),
             Effect::Answer { ask: STATUS, answer } => self.name_showings(answer),
             Effect::Answer { ask, answer } => self.take_picture(ask, answer),
             Effect::Finished => self.finish(now.mono),
@@ -141,6 +141,13 @@ impl Hands for PlayHands {
 }
 
 impl PlayHands {
+    /// That the stage ends when it is asked to is no trouble.
+    fn complain(&self, text: &str) {
+        if matches!(self.phase, Phase::Playing | Phase::Ending { .. }) {
+            out::complain(text);
+        }
+    }
+
     fn finish(&mut self, now: Mono) {
         if self.phase == Phase::Playing {
             self.phase = Phase::Ending { until: now.after(LAST_PICTURES_WITHIN) };

@@ -96,6 +96,9 @@ impl Tally {
             out::print(&text)?;
         } else {
             out::print(&self.text())?;
+            if let Some(dir) = &args.snapshot {
+                out::print(&format!("pictures in {}", dir.display()))?;
+            }
         }
         if self.items.is_empty() {
             let why = "nothing to play: none of the files reached the screen; the complaints above say why";
