@@ -1,7 +1,7 @@
 //! The command line: words in, checked arguments out.
 //!
 //! Exit codes: 0 done; 1 failed, the text says why; 2 the command line makes no sense; 3 the
-//! settings are wrong; 4 no player answers.
+//! settings are wrong; 4 no player answers; 5 no display; 6 no GPU.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use vitrine_render::scene::Size;
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 1 failed (the text says why), 2 wrong usage, 3 wrong settings, \
-4 no player answers.";
+4 no player answers, 5 no display, 6 no usable GPU.";
 
 /// A signage player: a tenant's playlists from the cloud, on the display.
 #[derive(Debug, Parser)]

@@ -18,6 +18,10 @@ pub enum Code {
     Config = 3,
     /// No player answers.
     Unreachable = 4,
+    /// There is no display to draw on.
+    NoDisplay = 5,
+    /// There is no GPU to draw with, not even a software one.
+    NoGpu = 6,
 }
 
 impl From<Code> for ExitCode {
@@ -64,8 +68,14 @@ pub enum Error {
     /// Nothing of what was named can be played.
     #[error("{0}")]
     NothingToPlay(String),
-    /// The screen could not be opened or was lost.
-    #[error("no screen: {0}")]
+    /// There is nothing to open a window on.
+    #[error("no display: {0}")]
+    NoDisplay(String),
+    /// There is nothing to draw with.
+    #[error("no usable GPU: {0}; a driver for Vulkan or OpenGL ES 3 is needed")]
+    NoGpu(String),
+    /// The stage, or the link to it, could not be set up.
+    #[error("{0}")]
     Stage(String),
     /// A media worker cannot work.
     #[error("{0}")]
@@ -96,6 +106,8 @@ impl Error {
         match self {
             Error::Config(_) => Code::Config,
             Error::Unreachable { .. } => Code::Unreachable,
+            Error::NoDisplay(_) => Code::NoDisplay,
+            Error::NoGpu(_) => Code::NoGpu,
             _ => Code::Failed,
         }
     }
@@ -117,6 +129,8 @@ mod tests {
         for (case, error, code) in [
             ("settings", Error::Config("x".into()), 3),
             ("no player", Error::Unreachable { socket: "/s".into(), source: lost }, 4),
+            ("no display", Error::NoDisplay("x".into()), 5),
+            ("no GPU", Error::NoGpu("x".into()), 6),
             ("refused", Error::Refused("x".into()), 1),
             ("no content", Error::NothingToPlay("x".into()), 1),
         ] {

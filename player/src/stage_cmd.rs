@@ -7,7 +7,7 @@ use vitrine_config::model::{Log, LogFormat, Output as ConfigOutput};
 use vitrine_render::link::Agent;
 use vitrine_render::scene::Size;
 use vitrine_render::worker;
-use vitrine_render::{Output, StageOptions, WorkerCommand};
+use vitrine_render::{Output, StageError, StageOptions, WorkerCommand};
 
 use crate::clock::SystemClock;
 use crate::error::Error;
@@ -24,8 +24,22 @@ pub fn stage(args: &cli::Stage) -> Result<(), Error> {
         agent: Agent::Socket(args.socket.clone()),
         worker: WorkerCommand::default(),
     };
-    vitrine_render::run(options, Arc::new(SystemClock::new()))
-        .map_err(|error| Error::Stage(chain(&error)))
+    vitrine_render::run(options, Arc::new(SystemClock::new())).map_err(cannot_run)
+}
+
+/// Why a stage cannot run; the agent tells these apart by their exit codes.
+pub fn cannot_run(error: StageError) -> Error {
+    match error {
+        StageError::NoDisplay(why) => Error::NoDisplay(without_source(&why)),
+        StageError::NoGpu(why) => Error::NoGpu(why),
+        error => Error::Stage(chain(&error)),
+    }
+}
+
+/// The window library begins with the place in its own source, which helps nobody here.
+fn without_source(why: &str) -> String {
+    let after = why.split_once(".rs:").and_then(|(_, rest)| rest.split_once(": "));
+    after.map_or(why, |(_, text)| text).trim_end_matches('.').to_owned()
 }
 
 /// Held until the process ends, however it ends. A directory that cannot be written to is worth a
@@ -66,6 +80,25 @@ fn as_config(target: cli::Target) -> ConfigOutput {
         }
         Output::Offscreen(Size { width_px, height_px }) => {
             ConfigOutput::Offscreen { width_px, height_px }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_display_is_told_without_the_librarys_own_affairs() {
+        for (given, want) in [
+            (
+                "os error at /x/winit-0.30/src/linux/mod.rs:765: DISPLAY is not set.",
+                "DISPLAY is not set",
+            ),
+            ("cannot connect: refused", "cannot connect: refused"),
+            ("", ""),
+        ] {
+            assert_eq!(without_source(given), want);
         }
     }
 }

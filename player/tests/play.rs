@@ -97,7 +97,7 @@ fn without_a_display_it_says_what_to_do() {
     let dir = tempfile::tempdir().expect("a directory");
     still(&dir.path().join("a.png"), RED);
     let output = finish(vitrine().arg("play").arg(dir.path()));
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(output.status.code(), Some(5), "{output:?}");
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains("--offscreen"), "{text}");
 }
@@ -109,7 +109,7 @@ fn an_interrupt_ends_it_cleanly_with_a_summary_and_nothing_left() {
     let mut player = Running::start(&mut play(&[], &[dir.path()]), Reads::Stdout, "interrupt");
     player.line("a.png");
     player.signal(Signal::INT);
-    player.line("frames presented");
+    player.line("1 item, 1 showing: a.png");
     assert!(player.wait().success());
     assert_eq!(player.left(), [0u32; 0], "processes left behind");
 }

@@ -87,7 +87,7 @@ fn output(args: &cli::Play) -> Result<Output, Error> {
     match output {
         Output::Offscreen(_) => Ok(output),
         _ if display => Ok(output),
-        _ => Err(Error::Stage(format!(
+        _ => Err(Error::NoDisplay(format!(
             "neither WAYLAND_DISPLAY nor DISPLAY is set; {ELSE_OFFSCREEN}"
         ))),
     }
@@ -97,9 +97,9 @@ const ELSE_OFFSCREEN: &str = "start it inside a graphical session, or without a 
                               --offscreen 1280x720 --snapshot DIR";
 
 fn no_screen(error: StageError) -> Error {
-    match error {
-        StageError::NoDisplay(why) => Error::Stage(format!("{why}; {ELSE_OFFSCREEN}")),
-        error => Error::Stage(chain(&error)),
+    match stage_cmd::cannot_run(error) {
+        Error::NoDisplay(why) => Error::NoDisplay(format!("{why}; {ELSE_OFFSCREEN}")),
+        error => error,
     }
 }
 

@@ -113,14 +113,18 @@ impl Tally {
             .first_frame_ms
             .map_or_else(|| "no frame".to_owned(), |ms| format!("first frame after {ms} ms"));
         format!(
-            "{} items in {} showings: {}\n{first}, {} frames presented, {} dropped",
-            self.items.len(),
-            self.showings,
+            "{}, {}: {}\n{first}, {} presented, {} dropped",
+            count(self.items.len() as u64, "item"),
+            count(self.showings, "showing"),
             names.join(", "),
-            self.frames_presented,
+            count(self.frames_presented, "frame"),
             self.frames_dropped,
         )
     }
+}
+
+fn count(number: u64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]
@@ -150,7 +154,7 @@ mod tests {
             frames_presented: 30,
             frames_dropped: 2,
         });
-        let want = "2 items in 3 showings: a.png, b.png\n\
+        let want = "2 items, 3 showings: a.png, b.png\n\
                     first frame after 250 ms, 30 frames presented, 2 dropped";
         assert_eq!(tally.text(), want);
     }

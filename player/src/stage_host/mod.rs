@@ -195,7 +195,9 @@ impl Host {
             Err(error) => return Cause::NotStarted { why: error.to_string() },
         };
         let pid = child.id();
-        tracing::info!(pid, "stage started");
+        if self.keeper.is_news() {
+            tracing::info!(pid, "stage started");
+        }
         self.watch(pid, move || process::wait(child));
         Cause::Started { pid }
     }
@@ -207,10 +209,12 @@ impl Host {
     }
 
     fn watch(&self, pid: u32, wait: impl FnOnce() -> String + Send + 'static) {
-        let words = self.words.clone();
+        let (words, news) = (self.words.clone(), self.keeper.is_news());
         let spawned = Builder::new().name("stage-wait".into()).spawn(move || {
             let why = wait();
-            tracing::info!(pid, why, "stage ended");
+            if news {
+                tracing::info!(pid, why, "stage ended");
+            }
             let _ = words.send(Word::Cause(Cause::Ended { pid, why }));
         });
         if let Err(error) = spawned {

@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal};
 use vitrine_config::model::{Log, LogFormat, Output};
 
-use crate::error::Error;
+use crate::error::{Code, Error};
 
 /// Contents of the lock file: a process id, a release and an output in words.
 const IDENTITY_BYTES: u64 = 1 << 10;
@@ -176,7 +176,13 @@ pub fn kill(pid: u32) {
 }
 
 fn describe(status: ExitStatus) -> String {
+    const NO_DISPLAY: i32 = Code::NoDisplay as i32;
+    const NO_GPU: i32 = Code::NoGpu as i32;
     match (status.code(), status.signal()) {
+        (Some(NO_DISPLAY), _) => "there is no display for it: is one connected, and do \
+                                  WAYLAND_DISPLAY or DISPLAY name it?"
+            .to_owned(),
+        (Some(NO_GPU), _) => "it found no GPU driver that it can use".to_owned(),
         (Some(0), _) => "it ended by itself".to_owned(),
         (Some(code), _) => format!("it ended with exit code {code}; its own log says why"),
         (None, Some(signal)) => format!("it was ended by signal {signal}"),
@@ -214,6 +220,7 @@ mod tests {
     fn how_a_process_ended_is_told() {
         let run = |script| Command::new("sh").args(["-c", script]).spawn().expect("a shell");
         assert_eq!(wait(run("exit 3")), "it ended with exit code 3; its own log says why");
+        assert!(wait(run("exit 5")).starts_with("there is no display"));
         assert_eq!(wait(run("kill -9 $$")), "it was ended by signal 9");
     }
 
