@@ -6,22 +6,25 @@
 //! Whatever a decoder does (crash, hang, leak), it costs its own process. The worker ends at once
 //! when the stage lets go of the socket, also when the stage itself has died.
 //!
-//! In the worker process: [`run`], `player` (pipeline), `outlet` (frames out), `colour`, `sound`,
+//! In the worker process: [`run`], `player`, `pipeline`, `tuning`, `complaint`, `outlet` (frames out), `colour`, `sound`,
 //! `limits`. In the stage: `pool` (processes), `link` (thread of a source), `timeline` (which frame
 //! when). On both sides: `protocol`, `socket`, `layout`, `frames`.
 
 mod colour;
+mod complaint;
 pub(crate) mod frames;
 pub(crate) mod layout;
 mod limits;
 pub(crate) mod link;
 mod outlet;
+mod pipeline;
 mod player;
 pub(crate) mod pool;
 pub(crate) mod protocol;
 mod socket;
 mod sound;
 pub(crate) mod timeline;
+mod tuning;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;

@@ -1,0 +1,160 @@
+//! The parts of the pipeline and how they are put together.
+//!
+//! In:  a file, which streams are wanted.
+//! Out: a pipeline at rest: file → `decodebin3` → outlet and sound.
+//!
+//! `playbin3` and `uridecodebin3` are not used: they hang in up to a third of all starts.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
+
+use gstreamer::glib;
+use gstreamer::prelude::*;
+use gstreamer::{Element, ElementFactory, Pad, Pipeline, Stream, StreamCollection, StreamType};
+use gstreamer_app::{AppSink, AppSinkCallbacks};
+use gstreamer_video::{VideoCapsBuilder, VideoFormat};
+
+use super::outlet::Outlet;
+use super::sound::Sound;
+use super::tuning;
+
+/// Puts the parts together. `sound`: where decoded sound goes; without it none is decoded.
+pub fn build(
+    file: &OwnedFd,
+    outlet: &Arc<Outlet>,
+    sound: Option<&Arc<Sound>>,
+    looped: bool,
+) -> Result<Pipeline, glib::BoolError> {
+    let pipeline = Pipeline::new();
+    let source = ElementFactory::make("filesrc")
+        .property("location", format!("/proc/self/fd/{}", file.as_raw_fd()))
+        .build()?;
+    let decoder = ElementFactory::make("decodebin3").build()?;
+    // Passes through what is in a wanted format already.
+    let convert = ElementFactory::make("videoconvert").build()?;
+    let sink = video_sink(outlet);
+    pipeline.add_many([&source, &decoder, &convert, sink.upcast_ref()])?;
+    source.link(&decoder)?;
+    choose_streams(&decoder, sound.is_some());
+    let ends = Ends { convert, sink, sound: sound.cloned() };
+    let weak = pipeline.downgrade();
+    decoder.connect_pad_added(move |_, pad| {
+        let Some(pipeline) = weak.upgrade() else { return };
+        if looped {
+            tuning::line_up_rounds(pad);
+        }
+        if let Err(error) = ends.connect(&pipeline, pad) {
+            tracing::warn!(%error, pad = %pad.name(), "a stream is not connected");
+        }
+    });
+    pipeline.connect_deep_element_added(|_, _, element| {
+        tuning::limit_threads(element);
+        tuning::prefer_own_colours(element);
+    });
+    Ok(pipeline)
+}
+
+fn video_sink(outlet: &Arc<Outlet>) -> AppSink {
+    let formats = [VideoFormat::Nv12, VideoFormat::I420];
+    let caps = VideoCapsBuilder::new().format_list(formats).build();
+    let (first, next, last) = (Arc::clone(outlet), Arc::clone(outlet), Arc::clone(outlet));
+    let callbacks = AppSinkCallbacks::builder()
+        .new_preroll(move |sink| {
+            first.frame(&sink.pull_preroll().map_err(|_| gstreamer::FlowError::Eos)?)
+        })
+        .new_sample(move |sink| {
+            next.frame(&sink.pull_sample().map_err(|_| gstreamer::FlowError::Eos)?)
+        })
+        .eos(move |_| {
+            if last.has_shown() {
+                last.end();
+            } else {
+                last.fail("the file ends before its first picture".to_owned());
+            }
+        });
+    let sink = AppSink::builder()
+        .caps(&caps)
+        .sync(false)
+        .max_buffers(2)
+        .callbacks(callbacks.build())
+        .build();
+    sink.set_property("enable-last-sample", false);
+    tuning::take_padded_rows(&sink);
+    sink
+}
+
+/// The first video stream and, if wanted, the first audio stream; nothing else is decoded.
+fn choose_streams(decoder: &Element, sound: bool) {
+    decoder.connect("select-stream", false, move |values| {
+        let collection = values.get(1)?.get::<StreamCollection>().ok()?;
+        let stream = values.get(2)?.get::<Stream>().ok()?;
+        let first =
+            |kind| first_of(&collection, kind).is_some_and(|id| Some(id) == stream.stream_id());
+        let chosen = first(StreamType::VIDEO) || (sound && first(StreamType::AUDIO));
+        Some(i32::from(chosen).to_value())
+    });
+}
+
+/// The id of the first stream of a kind.
+pub fn first_of(collection: &StreamCollection, kind: StreamType) -> Option<glib::GString> {
+    let of_kind = |stream: &Stream| stream.stream_type().contains(kind);
+    collection.iter().find(of_kind).and_then(|stream| stream.stream_id())
+}
+
+/// Where streams end.
+struct Ends {
+    convert: Element,
+    sink: AppSink,
+    sound: Option<Arc<Sound>>,
+}
+
+impl Ends {
+    fn connect(&self, pipeline: &Pipeline, pad: &Pad) -> Result<(), glib::BoolError> {
+        let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+        let kind = caps.structure(0).map_or("", |structure| structure.name().as_str());
+        match &self.sound {
+            _ if kind.starts_with("video/") => self.connect_pictures(pipeline, pad),
+            Some(sound) if kind.starts_with("audio/") => add_end(pipeline, pad, &sound.sink()),
+            // Decoded although it was not chosen; without a place to go it would stop the others.
+            _ => {
+                let nowhere = ElementFactory::make("fakesink").property("async", false).build()?;
+                add_end(pipeline, pad, &nowhere)
+            }
+        }
+    }
+
+    fn connect_pictures(&self, pipeline: &Pipeline, pad: &Pad) -> Result<(), glib::BoolError> {
+        if turned(pad) {
+            let turn = ElementFactory::make("videoflip").build()?;
+            turn.set_property_from_str("video-direction", "auto");
+            pipeline.add(&turn)?;
+            Element::link_many([&self.convert, &turn, self.sink.upcast_ref()])?;
+            turn.sync_state_with_parent()?;
+        } else {
+            self.convert.link(&self.sink)?;
+        }
+        link(pad, &self.convert)
+    }
+}
+
+/// Whether the file says that its pictures are to be turned, as phones do. The part that turns
+/// copies every frame, needed or not.
+fn turned(pad: &Pad) -> bool {
+    let tags = pad.stream().and_then(|stream| stream.tags());
+    let way = tags.and_then(|tags| {
+        tags.get::<gstreamer::tags::ImageOrientation>().map(|tag| tag.get().to_owned())
+    });
+    way.is_some_and(|way| way != "rotate-0")
+}
+
+fn add_end(pipeline: &Pipeline, pad: &Pad, end: &impl IsA<Element>) -> Result<(), glib::BoolError> {
+    pipeline.add(end)?;
+    end.sync_state_with_parent()?;
+    link(pad, end)
+}
+
+fn link(pad: &Pad, into: &impl IsA<Element>) -> Result<(), glib::BoolError> {
+    let sink = into.static_pad("sink").ok_or_else(|| glib::bool_error!("no sink pad"))?;
+    pad.link(&sink).map_err(|error| glib::bool_error!("link: {error}"))?;
+    Ok(())
+}
