@@ -139,10 +139,12 @@ impl Outlet {
         self.writer().end_ns
     }
 
-    /// Running times begin at zero again, behind what was sent.
-    pub fn begin_again(&self) {
+    /// Running times begin at zero again, behind what was sent; how long this round was.
+    pub fn begin_again(&self) -> u64 {
         let mut writer = self.writer();
+        let round_ns = writer.end_ns.saturating_sub(writer.offset_ns);
         writer.offset_ns = writer.end_ns;
+        round_ns
     }
 
     /// Tells the stage that the last frame has gone out.

@@ -32,7 +32,7 @@ pub fn build(
     let decoder = ElementFactory::make("decodebin3").build()?;
     // Passes through what is in a wanted format already.
     let convert = ElementFactory::make("videoconvert").build()?;
-    let sink = video_sink(outlet);
+    let sink = video_sink(outlet, looped);
     pipeline.add_many([&source, &decoder, &convert, sink.upcast_ref()])?;
     source.link(&decoder)?;
     choose_streams(&decoder, sound.is_some());
@@ -54,7 +54,7 @@ pub fn build(
     Ok(pipeline)
 }
 
-fn video_sink(outlet: &Arc<Outlet>) -> AppSink {
+fn video_sink(outlet: &Arc<Outlet>, looped: bool) -> AppSink {
     let formats = [VideoFormat::Nv12, VideoFormat::I420];
     let caps = VideoCapsBuilder::new().format_list(formats).build();
     let (first, next, last) = (Arc::clone(outlet), Arc::clone(outlet), Arc::clone(outlet));
@@ -65,12 +65,10 @@ fn video_sink(outlet: &Arc<Outlet>) -> AppSink {
         .new_sample(move |sink| {
             next.frame(&sink.pull_sample().map_err(|_| gstreamer::FlowError::Eos)?)
         })
-        .eos(move |_| {
-            if last.has_shown() {
-                last.end();
-            } else {
-                last.fail("the file ends before its first picture".to_owned());
-            }
+        .eos(move |_| match last.has_shown() {
+            true if looped => {}
+            true => last.end(),
+            false => last.fail("the file ends before its first picture".to_owned()),
         });
     let sink = AppSink::builder()
         .caps(&caps)

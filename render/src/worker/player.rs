@@ -18,7 +18,7 @@ use vitrine_config::time::Mono;
 use super::outlet::Outlet;
 use super::socket::Socket;
 use super::sound::Sound;
-use super::{complaint, pipeline};
+use super::{complaint, pipeline, tuning};
 use crate::scene::AudioOut;
 
 /// What to do with a file.
@@ -69,6 +69,7 @@ impl Player {
         let watch = Watch {
             pipeline: pipeline.clone(),
             outlet: Arc::clone(&outlet),
+            sound: sound.clone(),
             looped: wish.looped,
             looping: Looping::NotYet,
         };
@@ -112,6 +113,7 @@ enum Looping {
 struct Watch {
     pipeline: Pipeline,
     outlet: Arc<Outlet>,
+    sound: Option<Arc<Sound>>,
     looped: bool,
     looping: Looping,
 }
@@ -137,21 +139,42 @@ impl Watch {
                 }
             }
             MessageView::AsyncDone(_) if self.looped && self.looping == Looping::NotYet => {
-                let segments = self.seek(SeekFlags::FLUSH | SeekFlags::SEGMENT);
-                self.looping = if segments { Looping::Segments } else { Looping::Flush };
+                self.looping = self.begin_rounds();
             }
             MessageView::SegmentDone(_) => self.again(SeekFlags::SEGMENT),
             MessageView::Eos(_) if self.looping == Looping::Flush => {
-                self.outlet.begin_again();
+                self.move_zero();
                 self.again(SeekFlags::FLUSH);
             }
             _ => {}
         }
     }
 
+    fn begin_rounds(&self) -> Looping {
+        // Asked in vain, others stay stuck in the flush that comes with the question.
+        let able = tuning::demuxes_in_rounds(&self.pipeline);
+        match able && self.seek(SeekFlags::FLUSH | SeekFlags::SEGMENT) {
+            true => Looping::Segments,
+            false => Looping::Flush,
+        }
+    }
+
     fn again(&self, flags: SeekFlags) {
         if !self.seek(flags) {
             self.outlet.end();
+        }
+    }
+
+    /// After a flush, running times begin at zero: so zero is moved behind what was played.
+    fn move_zero(&self) {
+        let round = ClockTime::from_nseconds(self.outlet.begin_again());
+        if let Some(sound) = &self.sound {
+            sound.begin_again(round);
+        }
+        let Some(base) = self.pipeline.base_time() else { return };
+        let elements = self.pipeline.iterate_recurse().into_iter().flatten();
+        for element in elements.chain([self.pipeline.clone().upcast()]) {
+            element.set_base_time(base + round);
         }
     }
 

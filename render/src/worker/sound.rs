@@ -7,13 +7,16 @@
 //! The device is opened at the start, not before: HDMI takes one client at a time, and until then
 //! the item before this one has it.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use gstreamer::glib;
 use gstreamer::prelude::*;
-use gstreamer::{ClockTime, Element, ElementFactory, FlowSuccess, MessageView, Pipeline, State};
+use gstreamer::{
+    Buffer, Caps, ClockTime, Element, ElementFactory, FlowSuccess, MessageView, Pipeline, State,
+};
 use gstreamer_app::{AppLeakyType, AppSink, AppSinkCallbacks, AppSrc};
 
 use crate::scene::AudioOut;
@@ -33,7 +36,10 @@ const RETRY: Duration = Duration::from_millis(100);
 /// … and this many times: the item before has long gone by then.
 const TRIES: u32 = 30;
 
-/// Where samples go; nowhere as long as no device is open.
+/// Samples kept while the device opens: at 20 ms each, more than [`AHEAD`].
+const WAITING: usize = 64;
+
+/// Where samples go; they wait as long as no device is open.
 #[derive(Default)]
 pub struct Sound {
     feed: Mutex<Feed>,
@@ -42,6 +48,9 @@ pub struct Sound {
 #[derive(Default)]
 struct Feed {
     source: Option<AppSrc>,
+    waiting: VecDeque<(Buffer, Caps)>,
+    /// Added to running times: what earlier rounds of a loop took that began by a flush.
+    offset: ClockTime,
     over: bool,
 }
 
@@ -78,55 +87,56 @@ impl Sound {
         let (sound, out) = (Arc::clone(self), out.clone());
         let spawned = thread::Builder::new()
             .name("sound".into())
-            .spawn(move || sound.play(&out, volume, base));
+            .spawn(move || sound.play(|| open_sink(&out), volume, base));
         if let Err(error) = spawned {
             tracing::warn!(%error, "no thread for the sound: it plays silently");
         }
     }
 
-    fn play(&self, out: &AudioOut, volume: f32, base: ClockTime) {
+    /// Running times begin at zero again, after a round of this length.
+    pub fn begin_again(&self, round: ClockTime) {
+        let mut feed = self.lock();
+        feed.offset += round;
+        feed.over = false;
+    }
+
+    /// Plays until all has been heard; tries another time when the device fails.
+    fn play(
+        &self,
+        open: impl Fn() -> Result<Element, glib::BoolError>,
+        volume: f32,
+        base: ClockTime,
+    ) {
         let mut last_error = None;
         for _ in 0..TRIES {
-            match Device::open(out, volume, base) {
-                Ok(device) => {
-                    self.lock().source = Some(device.source.clone());
-                    let over = device.watch();
-                    self.lock().source = None;
-                    match over {
-                        Ok(()) => return,
-                        Err(error) => last_error = Some(error),
-                    }
-                }
+            let device = open().and_then(|sink| Device::start(&sink, volume, base));
+            match device.and_then(|device| self.play_to(&device)) {
+                Ok(()) => return,
                 Err(error) => last_error = Some(error),
-            }
-            if self.lock().over {
-                return;
             }
             thread::park_timeout(RETRY);
         }
-        tracing::warn!(?out, error = ?last_error, "no sound device works: it plays silently");
+        tracing::warn!(error = ?last_error, "no sound device works: it plays silently");
+    }
+
+    fn play_to(&self, device: &Device) -> Result<(), glib::BoolError> {
+        self.lock().attach(device.source.clone());
+        let heard = device.watch();
+        self.lock().source = None;
+        heard
     }
 
     fn feed(&self, sample: &gstreamer::Sample) {
-        let source = self.lock().source.clone();
-        if let (Some(source), Some(buffer), Some(caps)) =
-            (source, timed(sample), sample.caps_owned())
-        {
-            if source.caps().as_ref() != Some(&caps) {
-                source.set_caps(Some(&caps));
-            }
-            // Refused while the device closes: then this sample is not heard.
-            let _ = source.push_buffer(buffer);
+        let mut feed = self.lock();
+        if let (Some(buffer), Some(caps)) = (timed(sample, feed.offset), sample.caps_owned()) {
+            feed.put(buffer, caps);
         }
     }
 
     fn end(&self) {
         let mut feed = self.lock();
         feed.over = true;
-        if let Some(source) = &feed.source {
-            // Refused while the device closes, which is what is wanted.
-            let _ = source.end_of_stream();
-        }
+        feed.end();
     }
 
     fn lock(&self) -> MutexGuard<'_, Feed> {
@@ -134,18 +144,51 @@ impl Sound {
     }
 }
 
+impl Feed {
+    fn attach(&mut self, source: AppSrc) {
+        self.source = Some(source);
+        while let Some((buffer, caps)) = self.waiting.pop_front() {
+            self.put(buffer, caps);
+        }
+        if self.over {
+            self.end();
+        }
+    }
+
+    fn put(&mut self, buffer: Buffer, caps: Caps) {
+        let Some(source) = &self.source else {
+            self.waiting.push_back((buffer, caps));
+            if self.waiting.len() > WAITING {
+                self.waiting.pop_front();
+            }
+            return;
+        };
+        if source.caps().as_ref() != Some(&caps) {
+            source.set_caps(Some(&caps));
+        }
+        // Refused while the device closes: then this sample is not heard.
+        let _ = source.push_buffer(buffer);
+    }
+
+    fn end(&self) {
+        if let Some(source) = &self.source {
+            // Refused while the device closes, which is what is wanted.
+            let _ = source.end_of_stream();
+        }
+    }
+}
+
 /// The sample's buffer, stamped with time since the start: it rises through all rounds of a loop.
-fn timed(sample: &gstreamer::Sample) -> Option<gstreamer::Buffer> {
+fn timed(sample: &gstreamer::Sample, offset: ClockTime) -> Option<Buffer> {
     let segment = sample.segment()?.downcast_ref::<ClockTime>()?;
     let mut buffer = sample.buffer_owned()?;
-    let at = segment.to_running_time(buffer.pts()?)?;
+    let at = segment.to_running_time(buffer.pts()?)? + offset;
     buffer.make_mut().set_pts(at);
     Some(buffer)
 }
 
 impl Device {
-    fn open(out: &AudioOut, volume: f32, base: ClockTime) -> Result<Self, glib::BoolError> {
-        let sink = open_sink(out)?;
+    fn start(sink: &Element, volume: f32, base: ClockTime) -> Result<Self, glib::BoolError> {
         let pipeline = Pipeline::new();
         let source = AppSrc::builder()
             .format(gstreamer::Format::Time)
@@ -155,7 +198,7 @@ impl Device {
         let convert = ElementFactory::make("audioconvert").build()?;
         let resample = ElementFactory::make("audioresample").build()?;
         let level = ElementFactory::make("volume").property("volume", f64::from(volume)).build()?;
-        let parts = [source.upcast_ref(), &convert, &resample, &level, &sink];
+        let parts = [source.upcast_ref(), &convert, &resample, &level, sink];
         pipeline.add_many(parts)?;
         Element::link_many(parts)?;
         pipeline.use_clock(Some(&gstreamer::SystemClock::obtain()));
@@ -234,5 +277,95 @@ fn try_sink(factory: &str, device: Option<&str>) -> Result<Element, glib::BoolEr
             let _ = sink.set_state(State::Null);
             Err(glib::bool_error!("{factory} {}: does not open", device.unwrap_or("default")))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    const RATE: usize = 48_000;
+    /// 20 ms each.
+    const BUFFERS: i32 = 25;
+
+    /// Half a second of full-scale square wave through `sound`, with a device that opens at the
+    /// second try; what the device got.
+    fn heard(volume: f32) -> Vec<i16> {
+        gstreamer::init().expect("gstreamer");
+        let sound = Arc::new(Sound::default());
+        let decoded = gstreamer::parse::bin_from_description(
+            &format!(
+                "audiotestsrc wave=square volume=1 samplesperbuffer=960 num-buffers={BUFFERS} \
+                 ! capsfilter caps=audio/x-raw,format=S16LE,channels=1,rate={RATE}"
+            ),
+            true,
+        )
+        .expect("source");
+        let pipeline = Pipeline::new();
+        let sink = sound.sink();
+        pipeline.add_many([decoded.upcast_ref::<Element>(), sink.upcast_ref()]).expect("parts");
+        decoded.link(&sink).expect("link");
+        pipeline.set_state(State::Playing).expect("play");
+
+        let samples = Arc::new(Mutex::new(Vec::new()));
+        let device = device(&samples);
+        let tries = AtomicUsize::new(0);
+        let open = || match tries.fetch_add(1, Ordering::Relaxed) {
+            0 => Err(glib::bool_error!("busy")),
+            _ => Ok(device.clone().upcast()),
+        };
+        sound.play(open, volume, ClockTime::ZERO);
+        pipeline.set_state(State::Null).expect("stop");
+        std::mem::take(&mut samples.lock().expect("samples"))
+    }
+
+    /// A device that writes down what it is given.
+    fn device(samples: &Arc<Mutex<Vec<i16>>>) -> AppSink {
+        let caps = gstreamer_audio::AudioCapsBuilder::new_interleaved()
+            .format(gstreamer_audio::AudioFormat::S16le)
+            .channels(1)
+            .build();
+        let samples = Arc::clone(samples);
+        let note = move |sink: &AppSink| {
+            let sample = sink.pull_sample().map_err(|_| gstreamer::FlowError::Eos)?;
+            let map = sample.buffer().expect("buffer").map_readable().expect("map");
+            let heard = map.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
+            samples.lock().expect("samples").extend(heard);
+            Ok(FlowSuccess::Ok)
+        };
+        let callbacks = AppSinkCallbacks::builder().new_sample(note).build();
+        AppSink::builder().sync(false).caps(&caps).callbacks(callbacks).build()
+    }
+
+    #[test]
+    fn a_busy_device_costs_no_sample_and_the_volume_counts() {
+        for (volume, peak) in [(1.0, 32_767), (0.25, 8_191)] {
+            let samples = heard(volume);
+            assert_eq!(samples.len(), RATE / 2, "volume {volume}");
+            let quiet = samples.iter().filter(|sample| sample.unsigned_abs() < peak - 200).count();
+            assert_eq!(quiet, 0, "volume {volume}");
+            let loud = samples.iter().filter(|sample| sample.unsigned_abs() > peak + 200).count();
+            assert_eq!(loud, 0, "volume {volume}");
+        }
+    }
+
+    #[test]
+    fn what_waits_for_a_device_is_bounded() {
+        gstreamer::init().expect("gstreamer");
+        let mut feed = Feed::default();
+        for _ in 0..WAITING * 3 {
+            feed.put(Buffer::new(), Caps::new_empty());
+        }
+        assert_eq!(feed.waiting.len(), WAITING);
+    }
+
+    #[test]
+    fn sound_goes_where_it_is_told() {
+        let named = candidates(&AudioOut::Alsa("sysdefault:CARD=vc4hdmi0".into()));
+        assert_eq!(named, [("alsasink", Some("sysdefault:CARD=vc4hdmi0".to_owned()))]);
+        assert_eq!(candidates(&AudioOut::Auto).last(), Some(&("alsasink", None)));
+        assert!(candidates(&AudioOut::None).is_empty());
     }
 }

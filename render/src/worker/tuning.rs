@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use gstreamer::prelude::*;
 use gstreamer::{
-    ClockTime, Element, EventView, FormattedSegment, Pad, PadProbeReturn, PadProbeType,
+    ClockTime, Element, EventView, FormattedSegment, Pad, PadProbeReturn, PadProbeType, Pipeline,
     QueryViewMut,
 };
 use gstreamer_app::AppSink;
@@ -81,6 +81,17 @@ pub fn take_padded_rows(sink: &AppSink) {
     });
 }
 
+/// Demuxers that start over by themselves when asked to: MP4 and MOV, Matroska and WebM.
+const ROUND_DEMUXERS: [&str; 2] = ["qtdemux", "matroskademux"];
+
+/// Whether a file of this kind can be looped without a gap.
+pub fn demuxes_in_rounds(pipeline: &Pipeline) -> bool {
+    let known = |element: Element| {
+        element.factory().is_some_and(|factory| ROUND_DEMUXERS.contains(&factory.name().as_str()))
+    };
+    pipeline.iterate_recurse().into_iter().flatten().any(known)
+}
+
 /// Puts each round of a loop exactly behind the one before, in every stream alike. Demuxers take
 /// the beginning of the last frame for the end of a round: the next one would come a frame early.
 pub fn line_up_rounds(pad: &Pad) {
@@ -96,7 +107,8 @@ pub fn line_up_rounds(pad: &Pad) {
                 else {
                     return PadProbeReturn::Ok;
                 };
-                if let Some(base) = before.as_ref().and_then(end_of_round) {
+                let rounds = before.as_ref().filter(|before| before.base() < segment.base());
+                if let Some(base) = rounds.and_then(end_of_round) {
                     segment.set_base(base);
                     let seqnum = event.seqnum();
                     *event = gstreamer::event::Segment::builder(&segment).seqnum(seqnum).build();

@@ -80,13 +80,18 @@ fn frames_that_nobody_asked_for_in_time_are_counted_as_dropped() {
 
 #[test]
 fn a_loop_goes_on_without_a_gap() {
-    for name in ["silent.mp4", "h264.mp4", "vp9.webm"] {
+    for (name, frames, frame_us) in [
+        ("silent.mp4", 60, 33_333),
+        ("h264.mp4", 60, 33_333),
+        ("vp9.webm", 25, 40_000),
+        ("stream.ts", 30, 33_333),
+    ] {
         let pool = pool();
         let mut wish = spec(media(name));
         wish.looped = true;
         let mut rig = Rig::started(wish, &pool);
-        let (frames, frame_us) = if name == "vp9.webm" { (25, 40_000) } else { (60, 33_333) };
         let seen = rig.numbers(frames * 3 + 5);
+        assert_eq!(seen.len(), frames * 3 + 5, "{name}");
         for (place, pair) in seen.windows(2).enumerate() {
             assert_eq!(pair[1].number as usize, (place + 1) % frames, "{name}: {pair:?}");
             let off_us = (pair[1].at_us - pair[0].at_us).abs_diff(frame_us);
