@@ -5,13 +5,18 @@
 //! our own is asked for (`screen.output` is `none` or `external`) it comes with the first word of
 //! sync: the kiosk unit may wait for us. The director decides on WATCHDOG (`director::health`).
 
+use std::ffi::OsStr;
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
-
-use sd_notify::NotifyState;
 
 /// READY without a frame: below systemd's `TimeoutStartSec` of 90 s, far above any start to a
 /// first frame.
 pub const READY_AT_LATEST: Duration = Duration::from_secs(45);
+
+const SOCKET: &str = "NOTIFY_SOCKET";
 
 /// The line to the service manager; remembers what has been said.
 #[derive(Debug, Default)]
@@ -25,7 +30,7 @@ impl Notifier {
     pub fn ready(&mut self, why: &str) {
         if !std::mem::replace(&mut self.ready, true) {
             tracing::info!(why, "ready");
-            tell(&[NotifyState::Ready]);
+            tell("READY=1");
         }
     }
 
@@ -36,30 +41,47 @@ impl Notifier {
 
     /// Proof of life.
     pub fn alive(&self) {
-        tell(&[NotifyState::Watchdog]);
+        tell("WATCHDOG=1");
     }
 
     /// One line for `systemctl status`; the same line is not said twice.
     pub fn status(&mut self, line: String) {
         if line != self.status {
-            tell(&[NotifyState::Status(&line)]);
+            tell(&format!("STATUS={line}"));
             self.status = line;
         }
     }
 
     /// A clean stop has begun.
     pub fn stopping(&self) {
-        tell(&[NotifyState::Stopping]);
+        tell("STOPPING=1");
     }
 }
 
-fn tell(states: &[NotifyState]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "the service manager was not told");
+fn tell(text: &str) {
+    if let Err(error) = send(text) {
+        tracing::warn!(%error, text, "the service manager was not told");
+    }
+}
+
+/// One datagram as sd_notify(3) has it, never waiting: a service manager that is busy or stuck
+/// must not stop the director. (`sd-notify`, the crate, waits for room.)
+fn send(text: &str) -> io::Result<()> {
+    let Some(name) = std::env::var_os(SOCKET).map(OsStringExt::into_vec) else { return Ok(()) };
+    let address = match name.as_slice() {
+        [b'@', abstract_name @ ..] => SocketAddr::from_abstract_name(abstract_name)?,
+        path => SocketAddr::from_pathname(OsStr::from_bytes(path))?,
+    };
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    match socket.send_to_addr(text.as_bytes(), &address) {
+        // What is lost so is said again: the next beat comes within a second.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+        sent => sent.map(drop),
     }
 }
 
 /// Whether there is a service manager that listens.
 pub fn is_wanted() -> bool {
-    std::env::var_os("NOTIFY_SOCKET").is_some()
+    std::env::var_os(SOCKET).is_some()
 }

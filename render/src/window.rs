@@ -14,7 +14,7 @@ use winit::dpi::PhysicalSize;
 use winit::event::{ElementState, KeyEvent, WindowEvent};
 use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoop};
 use winit::keyboard::{Key, NamedKey};
-use winit::window::{Fullscreen, Window, WindowId};
+use winit::window::{Fullscreen, Window, WindowAttributes, WindowId};
 
 use crate::engine::Engine;
 use crate::fallback::Fallback;
@@ -136,7 +136,7 @@ impl WindowStage {
     fn open(&self, events: &ActiveEventLoop) -> Result<Pane, StageError> {
         let mut wanted = Window::default_attributes().with_title("Vitrine");
         wanted = match self.size {
-            None => wanted.with_fullscreen(Some(Fullscreen::Borderless(None))),
+            None => full_screen(wanted, events),
             Some(Size { width_px, height_px }) => {
                 wanted.with_inner_size(PhysicalSize::new(width_px, height_px))
             }
@@ -261,4 +261,14 @@ fn is_end_key(event: &KeyEvent) -> bool {
         _ => false,
     };
     ends && event.state == ElementState::Pressed
+}
+
+/// Full screen; where no window manager is there to see to that (a bare X server), the size of the
+/// display does the same.
+fn full_screen(wanted: WindowAttributes, events: &ActiveEventLoop) -> WindowAttributes {
+    let wanted = wanted.with_fullscreen(Some(Fullscreen::Borderless(None)));
+    match events.primary_monitor().or_else(|| events.available_monitors().next()) {
+        Some(monitor) => wanted.with_inner_size(monitor.size()).with_position(monitor.position()),
+        None => wanted,
+    }
 }

@@ -49,7 +49,9 @@ impl Identity {
 
 /// What a stage of this release on this output is.
 pub fn kind(output: Output) -> String {
-    format!("{} {}", env!("CARGO_PKG_VERSION"), flags(output).join(" "))
+    let mut words = vec![env!("CARGO_PKG_VERSION").to_owned()];
+    words.extend(flags(output));
+    words.join(" ")
 }
 
 /// The output as the command line of `vitrine stage` has it.
@@ -200,6 +202,15 @@ mod tests {
         assert_eq!(Identity::read(&given.write()), Some(given));
         for text in ["", "x\n", "12", "-1\nfoo\n"] {
             assert_eq!(Identity::read(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn every_kind_survives_the_file() {
+        let size = Output::Offscreen { width_px: 64, height_px: 36 };
+        for output in [Output::Fullscreen, size] {
+            let given = Identity { pid: 42, kind: kind(output) };
+            assert_eq!(Identity::read(&given.write()), Some(given), "{output:?}");
         }
     }
 

@@ -4,7 +4,7 @@
 //! Out: the picture due, when the next one is due, when the last one is over.
 //!
 //! Never waits: what takes time happens in the worker or on the source's own thread
-//! ([`crate::worker::link`]). A worker that hangs is noticed here, by the time that is handed in:
+//! (`worker::link`). A worker that hangs is noticed here, by the time that is handed in:
 //! [`Source::poll`] wants to be called at least once a second while a source is prepared or plays.
 
 use std::path::PathBuf;

@@ -125,7 +125,12 @@ impl Supply {
         let waited = self.0.made.wait_timeout_while(self.0.spare(), SPARE_WITHIN, making);
         let (mut spare, _) = waited.unwrap_or_else(PoisonError::into_inner);
         match std::mem::replace(&mut *spare, Spare::Wanted) {
-            Spare::Ready(process) => return Ok((process, Readiness::Ready)),
+            Spare::Ready(mut process) => {
+                // It may have been killed while it waited.
+                if process.is_running() {
+                    return Ok((process, Readiness::Ready));
+                }
+            }
             other => *spare = other,
         }
         drop(spare);
@@ -221,6 +226,10 @@ impl Process {
 
     pub fn socket(&self) -> &Arc<Socket> {
         &self.socket
+    }
+
+    fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
     }
 
     fn kill(&self) {
