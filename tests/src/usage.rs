@@ -1,0 +1,27 @@
+//! What processes cost: CPU time and memory, read from `/proc`.
+
+use std::fs;
+use std::time::Duration;
+
+/// Kernel ticks a second in `/proc/PID/stat`: `USER_HZ`, 100 on every Linux we run on.
+const TICKS_PER_S: u64 = 100;
+
+/// User and system time that `pid` has used so far, and that of its ended children.
+pub fn cpu(pid: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let Some((_, rest)) = stat.rsplit_once(')') else { return Duration::ZERO };
+    // proc(5): utime, stime, cutime, cstime are fields 14 to 17; `rest` begins at field 3.
+    let ticks: u64 = rest.split_whitespace().skip(11).take(4).filter_map(ticks).sum();
+    Duration::from_millis(ticks * 1_000 / TICKS_PER_S)
+}
+
+fn ticks(field: &str) -> Option<u64> {
+    field.parse().ok()
+}
+
+/// Proportional set size of `pid` in bytes: its own memory and its share of what is shared.
+pub fn pss_bytes(pid: u32) -> u64 {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1_024
+}

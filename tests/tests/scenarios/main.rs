@@ -1,0 +1,15 @@
+//! Scenarios: real cloud, real player, real display, one story each.
+
+// A test that meets the unexpected must panic.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod agent_dies;
+mod bad_manifests;
+mod download;
+mod headless;
+mod offline;
+mod parts_die;
+mod processes;
+mod settings;
+mod stage_set;
+mod whole_way;
