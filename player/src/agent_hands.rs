@@ -52,14 +52,14 @@ pub struct Due {
     ready: Mono,
     /// The next look.
     look: Mono,
-    /// A trouble with the settings that the director does not know of.
-    trouble: Option<String>,
+    /// What is wrong with the configured zone, as the director was told.
+    zone_trouble: Option<String>,
 }
 
 impl Due {
     /// From the start of the agent on.
     pub fn new(now: Mono) -> Due {
-        Due { ready: now.after(READY_AT_LATEST), look: now, trouble: None }
+        Due { ready: now.after(READY_AT_LATEST), look: now, zone_trouble: None }
     }
 }
 
@@ -71,6 +71,9 @@ impl<T: Taker> Hands for AgentHands<T> {
             }
             Event::Settings(config) => {
                 self.sync.post(Request::Tune(settings::tuning(config)), now.mono);
+                if let Some(screen) = &self.screen {
+                    screen.configure(config);
+                }
                 self.config = Arc::clone(config);
                 self.due.look = now.mono;
             }
@@ -103,17 +106,19 @@ impl<T: Taker> Hands for AgentHands<T> {
     }
 
     fn own_event(&mut self, now: &Now) -> Option<Event> {
-        if let Some(detail) = self.due.trouble.take() {
-            let fault = Fault { code: "settings_wrong".to_owned(), detail };
-            return Some(Event::Trouble(fault));
-        }
         if self.due.look > now.mono {
             return None;
         }
         let (zone, trouble) = settings::time_zone(&self.config);
+        if trouble != self.due.zone_trouble {
+            self.due.zone_trouble.clone_from(&trouble);
+            if let Some(detail) = trouble {
+                let fault = Fault { code: "settings_wrong".to_owned(), detail };
+                return Some(Event::Trouble(fault));
+            }
+        }
         if zone != self.zone {
-            // What is wrong with the zone is told once, with the change.
-            (self.zone, self.due.trouble) = (zone.clone(), trouble);
+            self.zone = zone.clone();
             return Some(Event::TimeZone(zone));
         }
         self.due.look = now.mono.after(LOOK_EVERY);

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread::{Builder, JoinHandle};
+use std::thread::Builder;
 use std::time::Duration;
 
 use crate::error::Error;
@@ -15,11 +15,11 @@ use crate::inbox::{NotPosted, Poster};
 /// Between two readings: a heartbeat comes every five minutes, a full card in hours.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// The thread that measures. Dropping it ends the thread.
+/// The thread that measures. Dropping it ends the thread, without waiting: a dying card may hold it
+/// for long, and it has nothing that anybody needs.
 #[derive(Debug)]
 pub struct Watcher {
-    stop: Option<SyncSender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _stop: SyncSender<()>,
 }
 
 impl Watcher {
@@ -27,21 +27,11 @@ impl Watcher {
     pub fn start(state_dir: PathBuf, poster: Poster) -> Result<Watcher, Error> {
         // Nothing is ever sent: dropping the sender is the signal.
         let (stop, stopped) = sync_channel(0);
-        let thread = Builder::new()
+        Builder::new()
             .name("host".into())
             .spawn(move || watch(&state_dir, &poster, &stopped))
             .map_err(|source| Error::Thread { name: "host", source })?;
-        Ok(Watcher { stop: Some(stop), thread: Some(thread) })
-    }
-}
-
-impl Drop for Watcher {
-    fn drop(&mut self) {
-        self.stop.take();
-        if let Some(thread) = self.thread.take() {
-            // A panic has been reported by the panic hook already.
-            let _ = thread.join();
-        }
+        Ok(Watcher { _stop: stop })
     }
 }
 

@@ -66,7 +66,9 @@ fn die_of_panics() {
     std::panic::set_hook(Box::new(|info| {
         let line = describe(info);
         tracing::error!("{line}");
-        crate::out::complain(&line);
+        if !tracing::enabled!(tracing::Level::ERROR) {
+            crate::out::complain(&line);
+        }
         if !thread_name().starts_with(CAUGHT_THREADS) {
             std::process::abort();
         }

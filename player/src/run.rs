@@ -26,7 +26,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::oneshot;
 use vitrine_config::model::Output;
 use vitrine_config::time::Clock;
-use vitrine_config::{Config, Reload, Sources, Watch};
+use vitrine_config::{Config, Effect as TakesEffect, Reload, Sources, Watch};
 use vitrine_sync::wire::record::Fault;
 
 use crate::agent_hands::{AgentHands, Due};
@@ -73,6 +73,7 @@ pub fn run(args: &cli::Settings) -> Result<(), Error> {
 struct Agent {
     control: Server,
     poster: Poster,
+    config: Arc<Config>,
     sources: Sources,
     watch: Option<Watch>,
     host: Option<host::Watcher>,
@@ -103,8 +104,8 @@ impl Agent {
         };
         let (director, over) = start_director(&config, hands, inbox, clock)?;
         let host = host::Watcher::start(config.paths.state_dir.clone(), poster.clone())?;
-        let watch = Some(watch(&sources, config, poster.clone())?);
-        Ok(Agent { control, poster, sources, watch, host: Some(host), director, over })
+        let watch = Some(watch(&sources, Arc::clone(&config), false, poster.clone())?);
+        Ok(Agent { control, poster, config, sources, watch, host: Some(host), director, over })
     }
 
     /// Until somebody wants it to end.
@@ -122,8 +123,7 @@ impl Agent {
     fn reload(&mut self) {
         tracing::info!("reading the settings again");
         self.watch.take();
-        let config = Arc::new(Config::default());
-        match watch(&self.sources, config, self.poster.clone()) {
+        match watch(&self.sources, Arc::clone(&self.config), true, self.poster.clone()) {
             Ok(watch) => self.watch = Some(watch),
             Err(error) => tracing::warn!(%error, "the settings are not watched any more"),
         }
@@ -198,18 +198,25 @@ fn start_director(
     Ok((thread, over))
 }
 
-/// Watches the settings; what it finds at once is known already if it equals `known`.
-fn watch(sources: &Sources, known: Arc<Config>, poster: Poster) -> Result<Watch, Error> {
-    let mut known = Some(known);
+/// Watches the settings. What it finds at once is told only if it differs from those `in_force`, or
+/// if `again`.
+fn watch(
+    sources: &Sources,
+    mut in_force: Arc<Config>,
+    again: bool,
+    poster: Poster,
+) -> Result<Watch, Error> {
+    let mut known = !again;
     let report = move |reload| {
+        let known = std::mem::take(&mut known);
         let event = match reload {
-            Reload::Changed(config) if known.take().is_some_and(|known| known == config) => return,
+            Reload::Changed(config) if known && config == in_force => return,
             Reload::Changed(config) => {
-                tracing::info!("new settings");
+                announce(&in_force, &config);
+                in_force = Arc::clone(&config);
                 Event::Settings(config)
             }
             Reload::Broken(problems) => {
-                known.take();
                 let detail = format!("the last good settings stay in force: {problems}");
                 Event::Trouble(Fault { code: "settings_wrong".to_owned(), detail })
             }
@@ -218,4 +225,18 @@ fn watch(sources: &Sources, known: Arc<Config>, poster: Poster) -> Result<Watch,
         let _ = poster.wait(event);
     };
     Watch::start(sources.clone(), report).map_err(|source| Error::Thread { name: "config", source })
+}
+
+/// Says what is new, and what must be started anew for it.
+fn announce(old: &Config, new: &Config) {
+    tracing::info!("new settings");
+    for change in vitrine_config::changes(old, new) {
+        let from = match change.effect {
+            TakesEffect::Live => "now",
+            TakesEffect::AgentRestart => "the next start of the player",
+            TakesEffect::StageRestart => "the next start of the stage",
+            TakesEffect::ProcessRestart => "the next start of player and stage",
+        };
+        tracing::info!(key = change.key, from, "changed");
+    }
 }

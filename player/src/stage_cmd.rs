@@ -10,8 +10,8 @@ use vitrine_render::worker;
 use vitrine_render::{Output, StageError, StageOptions, WorkerCommand};
 
 use crate::clock::SystemClock;
-use crate::error::Error;
-use crate::stage_host::{chain, process};
+use crate::error::{Error, chain};
+use crate::stage_host::process;
 use crate::{cli, log};
 
 /// Runs a stage until its agent ends it.

@@ -13,14 +13,14 @@ use std::time::Duration;
 
 use vitrine_config::Config;
 use vitrine_config::time::Clock;
+use vitrine_sync::wire::record::Fault;
 use vitrine_sync::{Event as Said, Full, Request, Sync};
 
 use crate::clock::SystemClock;
-use crate::error::Error;
+use crate::error::{Error, chain};
 use crate::event::Event;
 use crate::inbox::Poster;
 use crate::settings;
-use crate::stage_host::chain;
 use crate::sync_door::Taker;
 
 /// Pause before the next try: whoever mends the directory looks at the screen meanwhile.
@@ -128,13 +128,12 @@ impl Starter {
 
     /// Says what sync would have said first, so that the director does not wait for it.
     fn tell(&self, why: String) {
-        tracing::warn!(why, "sync does not start; trying again");
         let detail = format!("{why}; tried again every {} s", AGAIN.as_secs());
         let started = Said::Started { live: None, paired: None, latest_time: None };
-        let trouble = Said::Trouble { code: "sync_not_started".to_owned(), detail };
-        for said in [started, trouble] {
+        let fault = Fault { code: "sync_not_started".to_owned(), detail };
+        for event in [Event::Sync(started), Event::Trouble(fault)] {
             // Closed: the player stops.
-            let _ = self.poster.wait(Event::Sync(said));
+            let _ = self.poster.wait(event);
         }
     }
 }
@@ -161,8 +160,8 @@ mod tests {
         assert!(matches!(receiver.recv(), Ok(Event::Sync(Said::Started { live: None, .. }))));
         let trouble = receiver.recv();
         assert!(
-            matches!(&trouble, Ok(Event::Sync(Said::Trouble { code, detail }))
-                if code == "sync_not_started" && detail.contains("state")),
+            matches!(&trouble, Ok(Event::Trouble(fault))
+                if fault.code == "sync_not_started" && fault.detail.contains("state")),
             "{trouble:?}"
         );
         assert!(sync.offer(Request::SyncNow).is_err(), "the request waits at the door");

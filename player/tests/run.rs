@@ -165,7 +165,7 @@ fn broken_settings_are_told_and_mended_ones_taken() {
     let troubles = site.status()["troubles"].to_string();
     assert!(troubles.contains("cloud.poll_s"), "{troubles}");
     site.configure("[screen]\noutput = \"none\"\n[cloud]\npoll_s = 10\n");
-    player.line("new settings");
+    assert!(player.line("\"changed\"").contains("cloud.poll_s"));
     player.signal(Signal::HUP);
     player.line("reading the settings again");
     player.signal(Signal::TERM);

@@ -25,10 +25,9 @@ use vitrine_sync::model::Live;
 
 use crate::clock::{SystemClock, read_mono};
 use crate::director::{Director, StartFacts};
-use crate::error::Error;
+use crate::error::{Error, chain};
 use crate::event::{Event, StageEvent};
 use crate::inbox::{Poster, inbox};
-use crate::stage_host::chain;
 use crate::{cli, director_loop, host, log, out, settings, signals, stage_cmd};
 use hands::PlayHands;
 use tally::Tally;

@@ -41,6 +41,9 @@ const BENEFIT_OF_DOUBT: Duration = Duration::from_secs(2);
 const DEATH_WITHIN: Duration = Duration::from_millis(300);
 /// A living stage that lost its link tries again five times a second.
 const BACK_WITHIN: Duration = Duration::from_secs(5);
+/// From the kill to the end. A process that a driver holds may take for ever: then the kill is
+/// repeated, and a stop does not wait.
+const GONE_WITHIN: Duration = Duration::from_millis(500);
 /// From the request to end to the end; after that it is killed. Part of the two seconds in which
 /// the player stops.
 const QUIT_WITHIN: Duration = Duration::from_millis(800);
@@ -128,7 +131,7 @@ enum Phase {
     /// Link lost; maybe it is dead, maybe it comes back. `told`: the director knows.
     Limbo { pid: u32, until: Mono, told: bool, why: String },
     /// Killed; its end is not known yet.
-    Dying { pid: u32, told: bool },
+    Dying { pid: u32, told: bool, until: Mono },
     /// Asked to end; killed if it does not.
     Quitting { pid: u32, until: Mono, killed: bool },
 }
@@ -159,11 +162,11 @@ impl Keeper {
     /// When [`Cause::Due`] is wanted.
     pub fn deadline(&self) -> Option<Mono> {
         match &self.phase {
-            Phase::Idle | Phase::Asked | Phase::Dying { .. } => None,
-            Phase::Quitting { killed: true, .. } => None,
+            Phase::Idle | Phase::Asked => None,
             Phase::Pausing { until }
             | Phase::Starting { until, .. }
             | Phase::Limbo { until, .. }
+            | Phase::Dying { until, .. }
             | Phase::Quitting { until, .. } => Some(*until),
             Phase::Up { heard, doubted, .. } => {
                 let patience = if *doubted { SILENT_FOR + BENEFIT_OF_DOUBT } else { SILENT_FOR };
@@ -269,7 +272,7 @@ impl Keeper {
             }
             Phase::Starting { pid, .. }
             | Phase::Limbo { pid, told: false, .. }
-            | Phase::Dying { pid, told: false }
+            | Phase::Dying { pid, told: false, .. }
                 if pid == ended =>
             {
                 self.died(why, now)
@@ -321,7 +324,7 @@ impl Keeper {
             Phase::Pausing { .. } => self.start(),
             Phase::Starting { pid, .. } => {
                 let pid = *pid;
-                self.kill(pid, false, "it did not say hello in time")
+                self.kill(pid, false, "it did not say hello in time", now)
             }
             Phase::Up { doubted, .. } if !*doubted => {
                 *doubted = true;
@@ -329,7 +332,7 @@ impl Keeper {
             }
             Phase::Up { pid, .. } => {
                 let pid = *pid;
-                self.kill(pid, false, "it gave no sign of life")
+                self.kill(pid, false, "it gave no sign of life", now)
             }
             Phase::Limbo { told, until, why, .. } if !*told => {
                 (*told, *until) = (true, now.after(BACK_WITHIN));
@@ -337,30 +340,36 @@ impl Keeper {
             }
             Phase::Limbo { pid, .. } => {
                 let pid = *pid;
-                self.kill(pid, true, "it did not come back to the link")
+                self.kill(pid, true, "it did not come back to the link", now)
             }
-            Phase::Quitting { pid, killed, .. } => {
-                *killed = true;
+            Phase::Dying { pid, told, .. } => {
+                let (pid, told) = (*pid, *told);
+                self.kill(pid, told, "it is not dead yet", now)
+            }
+            Phase::Quitting { killed: true, .. } => self.finish(),
+            Phase::Quitting { pid, killed, until } => {
+                (*killed, *until) = (true, now.after(GONE_WITHIN));
                 vec![Action::Kill { pid: *pid, why: "it did not end when asked to" }]
             }
-            Phase::Idle | Phase::Asked | Phase::Dying { .. } => Vec::new(),
+            Phase::Idle | Phase::Asked => Vec::new(),
         }
     }
 
-    fn kill(&mut self, pid: u32, told: bool, why: &'static str) -> Vec<Action> {
-        self.phase = Phase::Dying { pid, told };
+    fn kill(&mut self, pid: u32, told: bool, why: &'static str, now: Mono) -> Vec<Action> {
+        self.phase = Phase::Dying { pid, told, until: now.after(GONE_WITHIN) };
         vec![Action::Kill { pid, why }]
     }
 
     fn stop(&mut self, now: Mono) -> Vec<Action> {
-        let until = now.after(QUIT_WITHIN);
         match self.phase {
             Phase::Up { .. } if !self.own => self.finish(),
             Phase::Up { pid, .. } => {
+                let until = now.after(QUIT_WITHIN);
                 self.phase = Phase::Quitting { pid, until, killed: false };
                 vec![Action::Quit]
             }
             Phase::Starting { pid, .. } | Phase::Limbo { pid, .. } | Phase::Dying { pid, .. } => {
+                let until = now.after(GONE_WITHIN);
                 self.phase = Phase::Quitting { pid, until, killed: true };
                 vec![Action::Kill { pid, why: "the player stops" }]
             }

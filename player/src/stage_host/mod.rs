@@ -14,12 +14,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use vitrine_config::model::Output;
+use vitrine_config::Config;
+use vitrine_config::model::{Log, Output};
 use vitrine_render::link::{AgentLink, Heard};
 use vitrine_render::scene::Wish;
 
 use crate::clock::read_mono;
-use crate::error::Error;
+use crate::error::{Error, chain};
 use crate::event::{Event, StageEvent};
 use crate::inbox::Poster;
 use keeper::{Action, Cause, Keeper};
@@ -35,12 +36,15 @@ const LONG: Duration = Duration::from_secs(3_600);
 enum Word {
     Heard(Heard),
     Cause(Cause),
+    /// How the next stage is started.
+    Recipe(Output, Log),
 }
 
 /// The hold on the stage. [`StageHost::stop`] lets go of it.
 pub struct StageHost {
     link: Arc<AgentLink>,
     words: SyncSender<Word>,
+    own: bool,
     thread: JoinHandle<()>,
 }
 
@@ -53,20 +57,21 @@ impl StageHost {
             AgentLink::listen(&recipe.socket, move |heard| hear(&words, heard))
         };
         let link = Arc::new(link.map_err(|error| Error::Stage(chain(&error)))?);
-        let keeper = Keeper::new(recipe.output != Output::External);
+        let own = recipe.output != Output::External;
+        let keeper = Keeper::new(own);
         let host = Host {
             recipe,
             keeper,
             poster,
             link: Arc::clone(&link),
             words: words.clone(),
-            strangers: HashSet::new(),
+            watched: HashSet::new(),
         };
         let thread = Builder::new()
             .name("stage-host".into())
             .spawn(move || host.run(&inbox))
             .map_err(|source| Error::Thread { name: "stage-host", source })?;
-        Ok(StageHost { link, words, thread })
+        Ok(StageHost { link, words, own, thread })
     }
 
     /// Says what is wanted now; replaces what was said before.
@@ -74,6 +79,16 @@ impl StageHost {
         self.link.wish(wish);
         // Full: the stage is talking, so it is alive and the next wish will do.
         let _ = self.words.try_send(Word::Cause(Cause::Wished));
+    }
+
+    /// The next stage is started by these settings. Whether stages are ours to start at all stays
+    /// as it was when the agent started.
+    pub fn configure(&self, config: &Config) {
+        let output = config.screen.output;
+        if self.own && !matches!(output, Output::External | Output::None) {
+            // Full: the settings of now will do for one more stage.
+            let _ = self.words.try_send(Word::Recipe(output, config.log.clone()));
+        }
     }
 
     /// Asks for a picture; the answer is [`StageEvent::Snapshot`].
@@ -108,8 +123,8 @@ struct Host {
     poster: Poster,
     link: Arc<AgentLink>,
     words: SyncSender<Word>,
-    /// Stages that we did not start ourselves but wait for.
-    strangers: HashSet<u32>,
+    /// Stages whose end is waited for.
+    watched: HashSet<u32>,
 }
 
 impl Host {
@@ -122,6 +137,10 @@ impl Host {
             running = match inbox.recv_timeout(wait) {
                 Ok(Word::Heard(heard)) => self.heard(heard),
                 Ok(Word::Cause(cause)) => self.decide(cause),
+                Ok(Word::Recipe(output, log)) => {
+                    (self.recipe.output, self.recipe.log) = (output, log);
+                    true
+                }
                 Err(RecvTimeoutError::Timeout) => self.decide(Cause::Due),
                 Err(RecvTimeoutError::Disconnected) => false,
             };
@@ -135,12 +154,11 @@ impl Host {
             return None;
         }
         let found = process::survivor(&process::lock_path(&self.recipe.socket))?;
+        self.watch_stranger(found.pid);
         if found.kind == process::kind(self.recipe.output) {
             tracing::info!(pid = found.pid, "taking up the stage that is there");
-            self.wait_for_stranger(found.pid);
         } else {
             tracing::info!(pid = found.pid, was = found.kind, "replacing a stage of another kind");
-            self.wait_for_stranger(found.pid);
             process::kill(found.pid);
         }
         Some(found.pid)
@@ -150,6 +168,7 @@ impl Host {
         let (cause, event) = match heard {
             Heard::Up(hello) => {
                 tracing::info!(pid = hello.pid, gpu = hello.gpu, "the stage is up");
+                self.watch_stranger(hello.pid);
                 (Cause::Up { pid: hello.pid }, Some(StageEvent::Up(hello)))
             }
             Heard::Report(report) => (Cause::Word, Some(StageEvent::Report(report))),
@@ -169,24 +188,35 @@ impl Host {
 
     /// Carries out what the keeper wants; false when nothing is left to be done.
     fn decide(&mut self, cause: Cause) -> bool {
+        if let Cause::Ended { pid, .. } = &cause {
+            self.watched.remove(pid);
+        }
         for action in self.keeper.handle(cause, read_mono()) {
-            match action {
-                Action::Start => {
-                    let cause = self.start();
-                    if !self.decide(cause) {
-                        return false;
-                    }
+            let follows = match action {
+                Action::Start => Some(self.start()),
+                Action::Kill { pid, why } => self.kill(pid, why),
+                Action::Quit => {
+                    self.link.quit();
+                    None
                 }
-                Action::Kill { pid, why } => {
-                    tracing::warn!(pid, why, "killing the stage");
-                    process::kill(pid);
+                Action::Down { why } => {
+                    self.post(StageEvent::Down { why });
+                    None
                 }
-                Action::Quit => self.link.quit(),
-                Action::Down { why } => self.post(StageEvent::Down { why }),
                 Action::Finished => return false,
+            };
+            if follows.is_some_and(|cause| !self.decide(cause)) {
+                return false;
             }
         }
         true
+    }
+
+    /// Its end follows by itself, unless it was gone already and nobody saw it.
+    fn kill(&mut self, pid: u32, why: &str) -> Option<Cause> {
+        tracing::warn!(pid, why, "killing the stage");
+        let gone = !process::kill(pid) && !self.watched.contains(&pid);
+        gone.then(|| Cause::Ended { pid, why: "it was gone already".to_owned() })
     }
 
     fn start(&mut self) -> Cause {
@@ -202,13 +232,14 @@ impl Host {
         Cause::Started { pid }
     }
 
-    fn wait_for_stranger(&mut self, pid: u32) {
-        if self.strangers.insert(pid) {
+    /// A stage that we did not start ourselves.
+    fn watch_stranger(&mut self, pid: u32) {
+        if !self.watched.contains(&pid) {
             self.watch(pid, move || process::wait_for_stranger(pid));
         }
     }
 
-    fn watch(&self, pid: u32, wait: impl FnOnce() -> String + Send + 'static) {
+    fn watch(&mut self, pid: u32, wait: impl FnOnce() -> String + Send + 'static) {
         let (words, news) = (self.words.clone(), self.keeper.is_news());
         let spawned = Builder::new().name("stage-wait".into()).spawn(move || {
             let why = wait();
@@ -217,9 +248,10 @@ impl Host {
             }
             let _ = words.send(Word::Cause(Cause::Ended { pid, why }));
         });
-        if let Err(error) = spawned {
-            // Unseen: the limits on hello and silence still replace it.
-            tracing::warn!(%error, pid, "no thread to wait for the stage");
+        match spawned {
+            Ok(_) => drop(self.watched.insert(pid)),
+            // The limits on hello and silence still replace it.
+            Err(error) => tracing::warn!(%error, pid, "no thread to wait for the stage"),
         }
     }
 
@@ -232,15 +264,4 @@ impl Host {
 /// The socket on which stages are expected.
 pub fn socket(runtime_dir: &std::path::Path) -> PathBuf {
     runtime_dir.join("stage.sock")
-}
-
-/// An error with all its causes in one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -142,6 +142,25 @@ fn a_stop_asks_then_kills_then_is_done() {
     assert_eq!(keeper.handle(ended(1), due), [Action::Finished]);
 }
 
+#[test]
+fn a_stage_that_cannot_be_killed_is_killed_again_and_keeps_no_stop_waiting() {
+    let mut keeper = playing();
+    keeper.handle(lost(), at(200));
+    for _ in 0..2 {
+        let due = keeper.deadline().expect("a limit");
+        keeper.handle(Cause::Due, due);
+    }
+    for _ in 0..3 {
+        let due = keeper.deadline().expect("another try");
+        let again = keeper.handle(Cause::Due, due);
+        assert!(matches!(again[..], [Action::Kill { pid: 1, .. }]), "{again:?}");
+    }
+    let now = keeper.deadline().expect("another try");
+    keeper.handle(Cause::Stop, now);
+    let due = keeper.deadline().expect("a limit");
+    assert_eq!(keeper.handle(Cause::Due, due), [Action::Finished]);
+}
+
 #[derive(Debug, Clone)]
 enum Op {
     Hello,
