@@ -70,7 +70,7 @@ struct Bench {
 
 impl Bench {
     fn new(args: &Args) -> Outcome<Bench> {
-        let clip = std::path::absolute(args.media.join("bench-1080p30.mp4"))?;
+        let clip = std::path::absolute(args.media.join("1080p30.mp4"))?;
         let work = tempfile::tempdir()?;
         let still = work.path().join("still.png");
         image::RgbImage::from_fn(1_920, 1_080, |x, y| image::Rgb([x as u8, y as u8, 90]))
