@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -38,6 +39,8 @@ impl Process {
         let log = dir.join(format!("{name}.log"));
         let out = File::options().create(true).append(true).open(&log)?;
         command.env(TAG, &tag).stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
+        // Ctrl-C at the terminal is for whoever started it, who stops it in order.
+        command.process_group(0);
         Ok(Process { child: command.spawn()?, log, tag })
     }
 
