@@ -1,7 +1,10 @@
-//! One pass over the layers, back to front; one pipeline per pixel format, made when first needed.
+//! One pass over the layers, back to front; one pipeline per pixel format, made when first needed,
+//! and a cheaper one for video that covers its pixels.
 //!
 //! In:  draws ([`Draw`]) with the textures of their pictures. Out: commands. Changes nothing but
 //! its target: same draws, same picture.
+
+use std::cell::OnceCell;
 
 use wgpu::{
     BindGroup, BindGroupLayout, Buffer, CommandEncoder, Device, Queue, RenderPipeline, Sampler,
@@ -21,6 +24,8 @@ const UNIFORM_STEP_BYTES: usize = 256;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Draw<'a> {
     pub quad: Quad,
+    /// Nothing is seen through it or beside it.
+    pub alone: bool,
     pub background: Option<Rgb>,
     pub opacity: f32,
     pub format: Format,
@@ -53,31 +58,56 @@ pub(super) struct Compositor {
     pub layout: Layout,
     format: TextureFormat,
     shader: ShaderModule,
-    pipelines: [Option<RenderPipeline>; 3],
+    pipelines: [OnceCell<RenderPipeline>; 3],
+}
+
+/// How a layer is drawn; also its pipeline's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Style {
+    Rgba,
+    Yuv,
+    YuvAlone,
+}
+
+impl Style {
+    fn of(format: Format, alone: bool) -> Style {
+        match (format, alone) {
+            (Format::Rgba, _) => Style::Rgba,
+            (Format::Yuv, false) => Style::Yuv,
+            (Format::Yuv, true) => Style::YuvAlone,
+        }
+    }
+
+    fn entry(self) -> &'static str {
+        match self {
+            Style::Rgba => "rgba",
+            Style::Yuv => "yuv",
+            Style::YuvAlone => "yuv_alone",
+        }
+    }
+
+    fn blend(self) -> Option<wgpu::BlendState> {
+        let alone = self == Style::YuvAlone;
+        (!alone).then_some(wgpu::BlendState::PREMULTIPLIED_ALPHA_BLENDING)
+    }
 }
 
 impl Compositor {
     pub(super) fn new(device: &Device, format: TextureFormat) -> Compositor {
         let shader = device.create_shader_module(wgpu::include_wgsl!("layer.wgsl"));
-        Compositor { layout: Layout::new(device), format, shader, pipelines: [None, None, None] }
+        Compositor { layout: Layout::new(device), format, shader, pipelines: Default::default() }
     }
 
-    /// Makes the pipeline of `format`, if it is not there yet: not within the first frame's time.
-    pub(super) fn prepare(&mut self, device: &Device, format: Format) {
-        let (index, entry) = match format {
-            Format::Rgba => (0, "rgba"),
-            Format::I420 => (1, "i420"),
-            Format::Nv12 => (2, "nv12"),
-        };
-        if self.pipelines[index].is_none() {
-            self.pipelines[index] = Some(self.pipeline(device, entry));
-        }
+    /// Makes the pipeline that pictures of `format` mostly need, if it is not there yet: not
+    /// within the first frame's time.
+    pub(super) fn prepare(&self, device: &Device, format: Format) {
+        self.pipeline(device, Style::of(format, true));
     }
 
     /// Records one frame of `size` onto `view`. Draws beyond [`LAYERS`] are left out.
     pub(super) fn draw(
         &self,
-        queue: &Queue,
+        (device, queue): (&Device, &Queue),
         encoder: &mut CommandEncoder,
         onto: (&TextureView, Size),
         frame: (Rgb, &[Draw<'_>]),
@@ -87,21 +117,24 @@ impl Compositor {
         self.layout.write(queue, draws, size);
         let mut pass = begin(encoder, view, background);
         for (index, draw) in draws.iter().enumerate() {
-            let Some(pipeline) = &self.pipelines[draw.format as usize] else { continue };
-            pass.set_pipeline(pipeline);
+            pass.set_pipeline(self.pipeline(device, Style::of(draw.format, draw.alone)));
             pass.set_bind_group(0, draw.bind, &[(index * UNIFORM_STEP_BYTES) as u32]);
             pass.draw(0..4, 0..1);
         }
     }
 
-    fn pipeline(&self, device: &Device, entry: &str) -> RenderPipeline {
+    fn pipeline(&self, device: &Device, style: Style) -> &RenderPipeline {
+        self.pipelines[style as usize].get_or_init(|| self.make(device, style))
+    }
+
+    fn make(&self, device: &Device, style: Style) -> RenderPipeline {
         let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: None,
             bind_group_layouts: &[Some(&self.layout.group)],
             immediate_size: 0,
         });
         device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
-            label: Some(entry),
+            label: Some(style.entry()),
             layout: Some(&layout),
             vertex: wgpu::VertexState {
                 module: &self.shader,
@@ -117,11 +150,11 @@ impl Compositor {
             multisample: wgpu::MultisampleState::default(),
             fragment: Some(wgpu::FragmentState {
                 module: &self.shader,
-                entry_point: Some(entry),
+                entry_point: Some(style.entry()),
                 compilation_options: Default::default(),
                 targets: &[Some(wgpu::ColorTargetState {
                     format: self.format,
-                    blend: Some(wgpu::BlendState::PREMULTIPLIED_ALPHA_BLENDING),
+                    blend: style.blend(),
                     write_mask: wgpu::ColorWrites::ALL,
                 })],
             }),
@@ -152,7 +185,6 @@ impl Layout {
             },
             plane_entry(2),
             plane_entry(3),
-            plane_entry(4),
         ];
         let group = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some("layer"),
@@ -172,7 +204,7 @@ impl Layout {
         Layout { group, sampler, uniforms }
     }
 
-    /// Binds one picture's planes; where it has fewer than three, the last one stands in.
+    /// Binds one picture's planes; a single one stands in for the second.
     pub(super) fn bind(&self, device: &Device, planes: &[TextureView]) -> BindGroup {
         let uniform = wgpu::BufferBinding {
             buffer: &self.uniforms,
@@ -186,9 +218,8 @@ impl Layout {
                 resource: wgpu::BindingResource::Sampler(&self.sampler),
             },
         ];
-        let stand_in = planes.iter().cycle().skip(planes.len().saturating_sub(1));
-        let three = planes.iter().chain(stand_in).take(3);
-        entries.extend(three.zip(2..).map(|(view, binding)| wgpu::BindGroupEntry {
+        let two = planes.iter().chain(planes.last()).take(2);
+        entries.extend(two.zip(2..).map(|(view, binding)| wgpu::BindGroupEntry {
             binding,
             resource: wgpu::BindingResource::TextureView(view),
         }));

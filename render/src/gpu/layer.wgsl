@@ -20,9 +20,10 @@ struct Layer {
 
 @group(0) @binding(0) var<uniform> layer: Layer;
 @group(0) @binding(1) var linear: sampler;
+// RGBA, or luma.
 @group(0) @binding(2) var plane0: texture_2d<f32>;
+// Cb and Cr; the same as plane0 for RGBA.
 @group(0) @binding(3) var plane1: texture_2d<f32>;
-@group(0) @binding(4) var plane2: texture_2d<f32>;
 
 struct Corner {
     @builtin(position) position: vec4<f32>,
@@ -44,11 +45,11 @@ fn over_background(picture: vec4<f32>, uv: vec2<f32>) -> vec4<f32> {
     return (seen + layer.background * (1.0 - seen.a)) * layer.mix.x;
 }
 
-fn from_yuv(uv: vec2<f32>, cb: f32, cr: f32) -> vec4<f32> {
-    let sample = vec4<f32>(textureSample(plane0, linear, uv).r, cb, cr, 1.0);
-    let rgb = vec3<f32>(
-        dot(sample, layer.red), dot(sample, layer.green), dot(sample, layer.blue));
-    return vec4<f32>(clamp(rgb, vec3<f32>(0.0), vec3<f32>(1.0)), 1.0);
+fn from_yuv(uv: vec2<f32>) -> vec3<f32> {
+    let luma = textureSample(plane0, linear, uv).r;
+    let chroma = textureSample(plane1, linear, uv * layer.chroma.xy + layer.chroma.zw).rg;
+    let sample = vec4<f32>(luma, chroma, 1.0);
+    return vec3<f32>(dot(sample, layer.red), dot(sample, layer.green), dot(sample, layer.blue));
 }
 
 @fragment
@@ -57,16 +58,13 @@ fn rgba(in: Corner) -> @location(0) vec4<f32> {
 }
 
 @fragment
-fn i420(in: Corner) -> @location(0) vec4<f32> {
-    let at = in.uv * layer.chroma.xy + layer.chroma.zw;
-    let cb = textureSample(plane1, linear, at).r;
-    let cr = textureSample(plane2, linear, at).r;
-    return over_background(from_yuv(in.uv, cb, cr), in.uv);
+fn yuv(in: Corner) -> @location(0) vec4<f32> {
+    let rgb = clamp(from_yuv(in.uv), vec3<f32>(0.0), vec3<f32>(1.0));
+    return over_background(vec4<f32>(rgb, 1.0), in.uv);
 }
 
+// Where the picture covers all pixels, opaque: the target clamps, nothing is blended.
 @fragment
-fn nv12(in: Corner) -> @location(0) vec4<f32> {
-    let at = in.uv * layer.chroma.xy + layer.chroma.zw;
-    let both = textureSample(plane1, linear, at);
-    return over_background(from_yuv(in.uv, both.r, both.g), in.uv);
+fn yuv_alone(in: Corner) -> @location(0) vec4<f32> {
+    return vec4<f32>(from_yuv(in.uv), 1.0);
 }

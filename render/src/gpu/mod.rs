@@ -14,6 +14,7 @@ pub(crate) mod target;
 #[cfg(test)]
 mod tests;
 mod texture;
+mod upload;
 
 use std::fs;
 use std::sync::Arc;

@@ -170,6 +170,41 @@ fn alpha_background_and_opacity_mix_as_premultiplied() {
 }
 
 #[test]
+fn moving_pictures_mix_like_still_ones() {
+    let white = Planes::of([235, 128, 128]);
+    let picture = white.picture(colours()[0], false);
+    let screen = size(16, 4);
+    let quad = place::quad(size(6, 4), Area::of(screen), screen, true).expect("seen");
+    let background = Some(Rgb([100, 0, 0]));
+    let got = draw(&picture, screen, |drawn| Drawn { quad, background, opacity: 0.5, ..drawn });
+    assert!(close(got.get_pixel(1, 1).0, [50, 0, 0]), "beside it: {:?}", got.get_pixel(1, 1));
+    assert!(close(got.get_pixel(8, 1).0, [128; 3]), "in it: {:?}", got.get_pixel(8, 1));
+}
+
+#[test]
+fn odd_sizes_and_short_planes_are_taken_for_what_they_are() {
+    let mut painter = GpuPainter::new(GPU.clone(), OFFSCREEN_FORMAT);
+    let data = [128; 64];
+    let plane = |bytes: usize| Plane { data: &data[..bytes], stride_bytes: 8 };
+    let colour = colours()[0];
+    let picture = |luma, chroma| {
+        let luma = plane(luma);
+        Picture::Yuv { size: size(5, 3), luma, chroma, colour, pixel_aspect: 1.0 }
+    };
+    let planar = |bytes| Chroma::Planar { cb: plane(bytes), cr: plane(11) };
+    painter.put(1, &picture(21, planar(11))).expect("3 rows of 5, 2 of 3");
+    painter.put(1, &picture(21, Chroma::Interleaved(plane(14)))).expect("2 rows of 6");
+    for short in [
+        picture(20, planar(11)),
+        picture(21, planar(10)),
+        picture(21, Chroma::Interleaved(plane(13))),
+    ] {
+        let error = painter.put(1, &short).expect_err("a byte is missing");
+        assert!(error.contains("wanted"), "{error}");
+    }
+}
+
+#[test]
 fn a_picture_in_its_own_size_is_not_blurred() {
     let checks: Vec<u8> = (0..64)
         .flat_map(|i| if (i + i / 8) % 2 == 0 { [255; 4] } else { [0, 0, 0, 255] })

@@ -1,5 +1,7 @@
 //! Where pictures lie on the GPU: a bounded, counted pool. A picture of the same kind and size as
 //! one before takes its textures over.
+//!
+//! Not here: how moving pictures get there (`upload`).
 
 use vitrine_config::limits::TEXTURE_SIDE_PX;
 use wgpu::{
@@ -9,7 +11,7 @@ use wgpu::{
 
 use super::compositor::Layout;
 use crate::scene::Size;
-use crate::source::{Chroma, Picture, Plane};
+use crate::source::{Picture, Plane};
 
 /// All pictures together: 2 scenes of 4 full HD layers are 66 MB, two 4K stills as much; a board
 /// with 1 GB shares its memory with us.
@@ -22,9 +24,10 @@ const SPARE_BYTES: u64 = 32 << 20;
 /// How samples lie, one pipeline each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
+    /// One texture.
     Rgba,
-    I420,
-    Nv12,
+    /// Luma, and Cb and Cr side by side at half size.
+    Yuv,
 }
 
 /// Kind and size: what must agree for reuse.
@@ -52,12 +55,7 @@ impl Kind {
     pub(super) fn of(picture: &Picture<'_>) -> Kind {
         match *picture {
             Picture::Rgba { size, .. } => Kind { format: Format::Rgba, size },
-            Picture::Yuv { size, chroma: Chroma::Planar { .. }, .. } => {
-                Kind { format: Format::I420, size }
-            }
-            Picture::Yuv { size, chroma: Chroma::Interleaved(_), .. } => {
-                Kind { format: Format::Nv12, size }
-            }
+            Picture::Yuv { size, .. } => Kind { format: Format::Yuv, size },
         }
     }
 
@@ -67,14 +65,11 @@ impl Kind {
             width_px: self.size.width_px.div_ceil(2),
             height_px: self.size.height_px.div_ceil(2),
         };
-        let luma = (TextureFormat::R8Unorm, self.size, 1);
         match self.format {
             Format::Rgba => vec![(TextureFormat::Rgba8Unorm, self.size, 4)],
-            Format::I420 => {
-                let chroma = (TextureFormat::R8Unorm, half, 1);
-                vec![luma, chroma, chroma]
+            Format::Yuv => {
+                vec![(TextureFormat::R8Unorm, self.size, 1), (TextureFormat::Rg8Unorm, half, 2)]
             }
-            Format::Nv12 => vec![luma, (TextureFormat::Rg8Unorm, half, 2)],
         }
     }
 
@@ -157,35 +152,36 @@ impl Slot {
         Slot { kind, bind, planes }
     }
 
-    /// Copies the picture's rows; they need no gaps taken out first.
+    /// Copies a still picture.
     ///
     /// # Errors
     /// Rows that are shorter than promised.
-    pub(super) fn upload(&self, queue: &Queue, picture: &Picture<'_>) -> Result<(), String> {
-        let planes: Vec<Plane<'_>> = match *picture {
-            Picture::Rgba { size, data } => {
-                vec![Plane { data, stride_bytes: size.width_px.saturating_mul(4) }]
-            }
-            Picture::Yuv { luma, chroma: Chroma::Planar { cb, cr }, .. } => vec![luma, cb, cr],
-            Picture::Yuv { luma, chroma: Chroma::Interleaved(both), .. } => vec![luma, both],
+    pub(super) fn put_still(&self, queue: &Queue, size: Size, data: &[u8]) -> Result<(), String> {
+        let row_bytes = size.width_px.saturating_mul(4);
+        let plane = Plane { data, stride_bytes: row_bytes };
+        check_plane(&plane, row_bytes, size.height_px)?;
+        let layout = TexelCopyBufferLayout {
+            offset: 0,
+            bytes_per_row: Some(row_bytes),
+            rows_per_image: None,
         };
-        for ((texture, plane), (_, size, pixel_bytes)) in
-            self.planes.iter().zip(planes).zip(self.kind.planes())
-        {
-            let row_bytes = size.width_px * pixel_bytes;
-            check_plane(&plane, row_bytes, size.height_px)?;
-            let layout = TexelCopyBufferLayout {
-                offset: 0,
-                bytes_per_row: Some(plane.stride_bytes),
-                rows_per_image: None,
-            };
-            queue.write_texture(texture.as_image_copy(), plane.data, layout, extent(size));
+        if let Some(texture) = self.planes.first() {
+            queue.write_texture(texture.as_image_copy(), data, layout, extent(size));
         }
         Ok(())
     }
+
+    /// The textures of luma and chroma, if it has them.
+    pub(super) fn yuv(&self) -> Option<[&Texture; 2]> {
+        match self.planes.as_slice() {
+            [luma, chroma] => Some([luma, chroma]),
+            _ => None,
+        }
+    }
 }
 
-fn check_plane(plane: &Plane<'_>, row_bytes: u32, rows: u32) -> Result<(), String> {
+/// Refuses a plane that has not the rows it should have.
+pub(super) fn check_plane(plane: &Plane<'_>, row_bytes: u32, rows: u32) -> Result<(), String> {
     let stride = u64::from(plane.stride_bytes);
     let wanted = stride * u64::from(rows.saturating_sub(1)) + u64::from(row_bytes);
     let found = plane.data.len() as u64;

@@ -166,17 +166,18 @@ impl Sheet {
             Ink::left(unit * size, bold, colour).within(text, room)
         };
         let (title, place) = (ink(7.5, true, BRIGHT, TITLE), ink(6.0, true, ACCENT, pairing.place));
-        let (open, enter) = (ink(4.2, false, CALM, OPEN), ink(4.2, false, CALM, ENTER));
+        // Both labels look alike.
+        let label = ink(4.2, false, CALM, OPEN);
         let code = ink(24.0, true, BRIGHT, pairing.code);
         let block = title.size * 0.75 + unit * 45.0 + code.size * 0.75;
         let mut y = (height - block) / 2.0 - unit * 2.0 + title.size * 0.75;
         self.text(margin, y, title, TITLE);
         y += unit * 15.0;
-        self.text(margin, y, open, OPEN);
+        self.text(margin, y, label, OPEN);
         y += unit * 9.0;
         self.text(margin, y, place, pairing.place);
         y += unit * 14.0;
-        self.text(margin, y, enter, ENTER);
+        self.text(margin, y, label, ENTER);
         y += unit * 7.0 + code.size * 0.75;
         self.text(margin, y, code, pairing.code);
         let top = (height - side) / 2.0 - unit * 2.0;
@@ -195,7 +196,8 @@ impl Sheet {
             Ink::left(unit * size, bold, colour).centred().within(text, room)
         };
         let (title, place) = (ink(8.5, true, BRIGHT, TITLE), ink(6.0, true, ACCENT, pairing.place));
-        let (open, enter) = (ink(4.4, false, CALM, OPEN), ink(4.4, false, CALM, ENTER));
+        // Both labels look alike.
+        let label = ink(4.4, false, CALM, OPEN);
         let code = ink(20.0, true, BRIGHT, pairing.code);
         let side = unit * 52.0;
         let block = title.size * 0.75 + side + code.size * 0.75 + unit * 51.0;
@@ -204,11 +206,11 @@ impl Sheet {
         y += unit * 8.0;
         self.qr(pairing.link, middle - side / 2.0, y, side);
         y += side + unit * 12.0;
-        self.text(middle, y, open, OPEN);
+        self.text(middle, y, label, OPEN);
         y += unit * 9.0;
         self.text(middle, y, place, pairing.place);
         y += unit * 13.0;
-        self.text(middle, y, enter, ENTER);
+        self.text(middle, y, label, ENTER);
         y += unit * 7.0 + code.size * 0.75;
         self.text(middle, y, code, pairing.code);
         let line = format!("Device key  {}", pairing.fingerprint);
