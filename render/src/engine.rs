@@ -12,7 +12,7 @@ use vitrine_config::time::{Clock, Mono};
 use crate::gpu::capture;
 use crate::gpu::painter::GpuPainter;
 use crate::gpu::target::{Handed, Target};
-use crate::link::StageLink;
+use crate::link::{SNAPSHOTS_OPEN, StageLink};
 use crate::pacing::Pacing;
 use crate::report::{Hello, Report};
 use crate::run::{StageError, StageOptions};
@@ -22,8 +22,6 @@ use crate::stage::{Painter, Stage};
 
 /// A display that takes no frame is asked again after this, if nothing else happens before.
 const RETRY: Duration = Duration::from_millis(250);
-/// Pictures for the agent that may wait for their turn; as many as it may ask for, and one more.
-const SNAPSHOTS: usize = 8;
 
 /// What the loop has to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +52,7 @@ pub(crate) struct Engine {
     greeted: bool,
     quit: bool,
     asked: Vec<u64>,
+    being_taken: usize,
     taken: (SyncSender<Snapshot>, Receiver<Snapshot>),
 }
 
@@ -86,7 +85,8 @@ impl Engine {
             greeted: false,
             quit: false,
             asked: Vec::new(),
-            taken: sync_channel(SNAPSHOTS),
+            being_taken: 0,
+            taken: sync_channel(SNAPSHOTS_OPEN),
         })
     }
 
@@ -229,24 +229,33 @@ impl Engine {
     /// Takes the pictures asked for, after a frame that is due; hands on those that are ready.
     fn answer(&mut self) {
         while let Ok((id, png)) = self.taken.1.try_recv() {
+            self.being_taken -= 1;
             self.say_snapshot(id, png);
         }
         if self.stage.wants_frame() && self.painter.is_some() && self.retry_at.is_none() {
             return;
         }
         for id in std::mem::take(&mut self.asked) {
-            match (&self.painter, self.stage.frame_again()) {
-                (Some(painter), Some(frame)) => {
-                    let (done, wake) = (self.taken.0.clone(), self.waker.clone());
-                    capture::start(painter, &frame, self.size, move |png| {
-                        // Full: the asker has asked for more than it may; it has a time limit.
-                        done.try_send((id, png)).ok();
-                        wake();
-                    });
-                }
-                _ => self.say_snapshot(id, Err("nothing was shown yet".to_owned())),
+            if let Err(error) = self.take_snapshot(id) {
+                self.say_snapshot(id, Err(error));
             }
         }
+    }
+
+    fn take_snapshot(&mut self, id: u64) -> Result<(), String> {
+        if self.being_taken >= SNAPSHOTS_OPEN {
+            return Err("too many pictures were asked for at once".to_owned());
+        }
+        let painter = self.painter.as_ref().ok_or("there is no GPU yet")?;
+        let frame = self.stage.frame_again().ok_or("nothing was shown yet")?;
+        let (done, wake) = (self.taken.0.clone(), self.waker.clone());
+        capture::start(painter, &frame, self.size, move |png| {
+            // There is room for as many as are being taken; a stage that has ended wants none.
+            done.try_send((id, png)).ok();
+            wake();
+        })?;
+        self.being_taken += 1;
+        Ok(())
     }
 
     fn say_snapshot(&mut self, id: u64, png: Result<Vec<u8>, String>) {

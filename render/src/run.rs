@@ -54,7 +54,8 @@ pub enum StageError {
     },
 }
 
-/// Runs a stage until its agent or, in a window, a person ends it (close button, Escape, q).
+/// Runs a stage until its agent or a person ends it: by the close button, and by Escape or q in a
+/// window of its own size or when agent and stage are one process.
 ///
 /// Must be called on the main thread of its process, once: windows demand it.
 ///

@@ -1,6 +1,7 @@
 //! A stage in a window: full screen for a signage display, windowed for people at a desk.
 //!
-//! Ends when the agent says so, or by the close button, Escape or q. No GPU that could draw:
+//! Ends when the agent says so or by the close button, and, unless it is the screen of a device that
+//! anybody could walk up to, by Escape or q. No GPU that could draw:
 //! `fallback` takes over the window, so that the screen says what is wrong.
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::fallback::Fallback;
 use crate::gpu::painter::GpuPainter;
 use crate::gpu::target::{Handed, Target, WindowTarget};
 use crate::gpu::{Gpu, Pane};
+use crate::link::Agent;
 use crate::run::{StageError, StageOptions};
 use crate::scene::Size;
 use crate::source::Waker;
@@ -46,11 +48,13 @@ pub(crate) fn run(
     let waker: Waker = Arc::new(move || {
         proxy.send_event(Woken).ok();
     });
+    let keys = size.is_some() || matches!(options.agent, Agent::Pair(_));
     let engine = Engine::start(options, clock, waker.clone())?;
     let mut stage = WindowStage {
         engine,
         waker,
         size,
+        keys,
         gpu: sync_channel(1),
         pane: None,
         target: None,
@@ -62,13 +66,19 @@ pub(crate) fn run(
 }
 
 fn no_display(error: impl std::fmt::Display) -> StageError {
-    StageError::NoDisplay(error.to_string())
+    let text = error.to_string();
+    // The library begins with the place in its own source.
+    let plain = text.split_once(".rs:").and_then(|(_, rest)| rest.split_once(": "));
+    let plain = plain.map(|(_, why)| why.trim_end_matches('.').to_owned());
+    StageError::NoDisplay(plain.unwrap_or(text))
 }
 
 struct WindowStage {
     engine: Engine,
     waker: Waker,
     size: Option<Size>,
+    /// A person at the keyboard may end it.
+    keys: bool,
     gpu: (SyncSender<Found>, Receiver<Found>),
     pane: Option<Pane>,
     target: Option<WindowTarget>,
@@ -101,7 +111,7 @@ impl ApplicationHandler<Woken> for WindowStage {
     fn window_event(&mut self, events: &ActiveEventLoop, _id: WindowId, event: WindowEvent) {
         match event {
             WindowEvent::CloseRequested | WindowEvent::Destroyed => self.end(events, Ok(())),
-            WindowEvent::KeyboardInput { event, .. } if is_end_key(&event) => {
+            WindowEvent::KeyboardInput { event, .. } if self.keys && is_end_key(&event) => {
                 self.end(events, Ok(()));
             }
             WindowEvent::Resized(size) => self.resize(size),

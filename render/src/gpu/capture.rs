@@ -24,18 +24,19 @@ struct Shot {
 
 /// Draws `frame` again and calls `done` with it as PNG, or with why there is none, from a thread
 /// named `capture`.
+///
+/// # Errors
+/// No thread can be had; `done` is not called.
 pub(crate) fn start(
     painter: &GpuPainter,
     frame: &Frame,
     size: Size,
     done: impl FnOnce(Result<Vec<u8>, String>) + Send + 'static,
-) {
+) -> Result<(), String> {
     let shot = copy(painter, frame, size);
     let work = move || done(shot.png());
-    if let Err(error) = Builder::new().name("capture".into()).spawn(work) {
-        // The asker waits in vain, as after a lost connection; it has a time limit for that.
-        tracing::warn!(%error, "no thread for a snapshot");
-    }
+    let spawned = Builder::new().name("capture".into()).spawn(work);
+    spawned.map(drop).map_err(|error| format!("snapshot: no thread: {error}"))
 }
 
 fn copy(painter: &GpuPainter, frame: &Frame, size: Size) -> Shot {

@@ -80,7 +80,7 @@ impl Gpu {
                 Err(error) => tried.push(error),
             }
         }
-        Err(if tried.is_empty() { "no driver found".to_owned() } else { tried.join("; ") })
+        Err(if tried.is_empty() { "no driver".to_owned() } else { tried.join("; ") })
     }
 
     /// The device is gone: everything on it must be made again on another one.

@@ -38,7 +38,7 @@ fn draw(picture: &Picture<'_>, screen: Size, layer: impl Fn(Drawn) -> Drawn) -> 
 
 fn read_back(painter: &GpuPainter, frame: &Frame, screen: Size) -> RgbImage {
     let (tell, told) = sync_channel(1);
-    capture::start(painter, frame, screen, move |png| drop(tell.send(png)));
+    capture::start(painter, frame, screen, move |png| drop(tell.send(png))).expect("thread");
     let png = told.recv().expect("an answer").expect("a picture");
     image::load_from_memory(&png).expect("PNG").into_rgb8()
 }

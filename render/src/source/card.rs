@@ -59,7 +59,7 @@ pub(crate) fn no_gpu(why: &str, size: Size) -> String {
     let mut sheet = Sheet::new(size);
     let detail = format!(
         "Vitrine needs a driver for Vulkan or OpenGL ES 3, such as those of Raspberry Pi 4 and \
-         later. Found: {why}"
+         later. Found here: {why}"
     );
     sheet.message("This device cannot draw", &detail);
     sheet.finish()

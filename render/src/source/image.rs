@@ -10,7 +10,7 @@ use std::io::{self, Read as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::thread::Builder;
 
 use vitrine_config::time::Mono;
 
@@ -33,10 +33,9 @@ pub(super) enum Recipe {
     Card(Card),
 }
 
-/// The decode threads. Dropping it ends them after the pictures they are at.
+/// The decode threads. Dropping it ends them after the pictures they are at, without waiting.
 pub(super) struct Decoders {
     queue: Arc<Queue>,
-    threads: Vec<JoinHandle<()>>,
 }
 
 #[derive(Default)]
@@ -69,13 +68,11 @@ impl Decoders {
     /// No thread can be had.
     pub(super) fn start() -> io::Result<Decoders> {
         let queue = Arc::new(Queue::default());
-        let threads = (0..THREADS)
-            .map(|number| {
-                let queue = queue.clone();
-                Builder::new().name(format!("decode-{number}")).spawn(move || queue.serve())
-            })
-            .collect::<io::Result<_>>()?;
-        Ok(Decoders { queue, threads })
+        for number in 0..THREADS {
+            let queue = queue.clone();
+            Builder::new().name(format!("decode-{number}")).spawn(move || queue.serve())?;
+        }
+        Ok(Decoders { queue })
     }
 
     /// Begins to make a picture.
@@ -98,16 +95,10 @@ impl Decoders {
 
 impl Drop for Decoders {
     fn drop(&mut self) {
-        {
-            let mut jobs = self.queue.lock();
-            jobs.closed = true;
-            jobs.waiting.clear();
-        }
+        let mut jobs = self.queue.lock();
+        jobs.closed = true;
+        jobs.waiting.clear();
         self.queue.change.notify_all();
-        for thread in self.threads.drain(..) {
-            // Panics are caught inside; there is nothing left to be learned.
-            thread.join().ok();
-        }
     }
 }
 
