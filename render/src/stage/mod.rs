@@ -138,7 +138,12 @@ impl Stage {
             self.dirty |= showing.started && !had_picture && showing.uploaded;
         }
         let picture_due = self.next_picture().is_some_and(|at| at <= now);
-        self.dirty |= picture_due || self.upcoming(now).is_some();
+        let takes_over = self.upcoming(now).is_some();
+        self.dirty |= picture_due || takes_over;
+        for turn in turns(&self.current).filter(|_| !takes_over) {
+            let showing = self.showings.get_mut(&turn);
+            self.reports.extend(showing.and_then(|showing| showing.end(turn, now)));
+        }
         if let Some(at) = self.beat_at.filter(|at| *at <= now) {
             // The next one keeps the step, unless beats were missed.
             let next = at.after(BEAT);
@@ -230,7 +235,8 @@ impl Stage {
     pub(crate) fn wake_at(&self, now: Mono) -> Option<Mono> {
         let due = self.next.as_ref().filter(|next| self.is_prepared(&next.scene));
         let due = due.and_then(|next| self.due_at(next.start));
-        let moments = [self.beat_at, due, self.next_picture()];
+        let over = self.moving().filter_map(Showing::ends_at).min();
+        let moments = [self.beat_at, due, over, self.next_picture()];
         moments.into_iter().flatten().filter(|at| *at > now).min()
     }
 

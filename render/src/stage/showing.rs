@@ -23,6 +23,7 @@ pub(super) struct Showing {
     /// When the display was handed its first frame.
     pub shown_at: Option<Mono>,
     prepared: bool,
+    ended: bool,
     /// A picture was put that the display was not yet handed.
     fresh: bool,
     frames: u64,
@@ -40,6 +41,7 @@ impl Showing {
             started: false,
             shown_at: None,
             prepared: false,
+            ended: false,
             fresh: false,
             frames: 0,
         }
@@ -122,6 +124,19 @@ impl Showing {
         }
         self.shown_at = Some(at);
         Some(Report::Shown { turn, at })
+    }
+
+    /// When its last picture will have had its time, as long as that was not yet said.
+    pub(super) fn ends_at(&self) -> Option<Mono> {
+        let on = self.shown_at.is_some() && !self.ended && !self.failed;
+        self.source.ends_at().filter(|_| on)
+    }
+
+    /// Its last picture has had its time and stays.
+    pub(super) fn end(&mut self, turn: Turn, now: Mono) -> Option<Report> {
+        let at = self.ends_at().filter(|at| *at <= now)?;
+        self.ended = true;
+        Some(Report::Ended { turn, at })
     }
 
     /// The display was handed a frame without it.

@@ -228,6 +228,30 @@ fn at_end_waits_for_the_last_pictures_full_time() {
 }
 
 #[test]
+fn an_end_that_nothing_follows_is_said_once() {
+    const NEXT: &[Turn] = &[2];
+    let over = Mono(40_000_000);
+    for (case, next, said) in
+        [("nothing next", None, 1), ("next is ready", Some(Start::AtEnd { turn: 1 }), 0)]
+    {
+        let mut rig = Rig::new();
+        rig.ready(&[1, 2]);
+        rig.wish(&[1], next.map(|start| (NEXT, start)));
+        rig.turn();
+        rig.tell(1, |script| script.ends_at = Some(over));
+        assert_eq!(rig.stage.wake_at(rig.now), Some(over), "{case}");
+        let ended = |rig: &Rig| {
+            rig.count(|report| matches!(report, Report::Ended { turn: 1, at } if *at == over))
+        };
+        rig.at(39).turn();
+        assert_eq!(ended(&rig), 0, "{case}: too early");
+        rig.at(40).turn();
+        rig.at(50).turn();
+        assert_eq!(ended(&rig), said, "{case}");
+    }
+}
+
+#[test]
 fn a_layer_that_stays_is_not_disturbed() {
     let mut rig = Rig::new();
     rig.ready(&[1, 2, 3]);
