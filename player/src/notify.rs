@@ -22,6 +22,8 @@ const SOCKET: &str = "NOTIFY_SOCKET";
 #[derive(Debug, Default)]
 pub struct Notifier {
     ready: bool,
+    /// READY has arrived.
+    heard: bool,
     status: String,
 }
 
@@ -30,7 +32,7 @@ impl Notifier {
     pub fn ready(&mut self, why: &str) {
         if !std::mem::replace(&mut self.ready, true) {
             tracing::info!(why, "ready");
-            tell("READY=1");
+            self.heard = tell("READY=1");
         }
     }
 
@@ -40,14 +42,16 @@ impl Notifier {
     }
 
     /// Proof of life.
-    pub fn alive(&self) {
+    pub fn alive(&mut self) {
+        if self.ready && !self.heard {
+            self.heard = tell("READY=1");
+        }
         tell("WATCHDOG=1");
     }
 
     /// One line for `systemctl status`; the same line is not said twice.
     pub fn status(&mut self, line: String) {
-        if line != self.status {
-            tell(&format!("STATUS={line}"));
+        if line != self.status && tell(&format!("STATUS={line}")) {
             self.status = line;
         }
     }
@@ -58,9 +62,15 @@ impl Notifier {
     }
 }
 
-fn tell(text: &str) {
-    if let Err(error) = send(text) {
-        tracing::warn!(%error, text, "the service manager was not told");
+/// False if there was no room for it: it may be said again later.
+fn tell(text: &str) -> bool {
+    match send(text) {
+        Ok(()) => true,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+        Err(error) => {
+            tracing::warn!(%error, text, "the service manager was not told");
+            true
+        }
     }
 }
 
@@ -74,11 +84,7 @@ fn send(text: &str) -> io::Result<()> {
     };
     let socket = UnixDatagram::unbound()?;
     socket.set_nonblocking(true)?;
-    match socket.send_to_addr(text.as_bytes(), &address) {
-        // What is lost so is said again: the next beat comes within a second.
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-        sent => sent.map(drop),
-    }
+    socket.send_to_addr(text.as_bytes(), &address).map(drop)
 }
 
 /// Whether there is a service manager that listens.
