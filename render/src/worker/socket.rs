@@ -84,10 +84,14 @@ impl Socket {
         let mut bytes = [0; MESSAGE_BYTES];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let message = retry(|| {
+        let message = match retry(|| {
             let mut into = [IoSliceMut::new(&mut bytes)];
             rustix::net::recvmsg(&self.0, &mut into, &mut ancillary, RecvFlags::CMSG_CLOEXEC)
-        })?;
+        }) {
+            // It closed, or was killed, with words of ours unread.
+            Err(Errno::CONNRESET) => return Ok(None),
+            other => other?,
+        };
         let fd = ancillary.drain().find_map(|extra| match extra {
             RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
             _ => None,
@@ -149,6 +153,14 @@ mod tests {
         assert!(theirs.receive().expect("receive").is_none());
         drop(ours);
         assert!(theirs.try_send(b"x").is_err());
+    }
+
+    #[test]
+    fn an_end_that_dies_with_unread_words_is_read_as_closed() {
+        let (ours, theirs) = Socket::pair().expect("pair");
+        ours.send(b"never read", None).expect("send");
+        drop(theirs);
+        assert!(ours.receive().expect("receive").is_none());
     }
 
     #[test]

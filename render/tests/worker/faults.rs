@@ -52,22 +52,22 @@ fn a_file_that_breaks_off_plays_what_is_there_and_ends() {
     }
 }
 
-/// Process ids of this process's children that run `media_worker_entry`.
-fn workers_of(source_path: &Path) -> Vec<i32> {
-    let wanted = std::fs::canonicalize(source_path).expect("path");
+/// The process id of the worker that has this file. Between fork and exec, other children have it
+/// too, for a moment.
+fn worker_of(path: &Path) -> i32 {
+    let wanted = std::fs::canonicalize(path).expect("path");
     let holds = |pid: &i32| {
-        std::fs::read_dir(format!("/proc/{pid}/fd"))
-            .into_iter()
-            .flatten()
-            .flatten()
-            .any(|fd| std::fs::read_link(fd.path()).is_ok_and(|target| target == wanted))
+        let fds = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        fds.filter_map(|fd| std::fs::read_link(fd.path()).ok()).any(|target| target == wanted)
     };
-    super::life::children().into_iter().filter(holds).collect()
+    let holders = || super::life::children().into_iter().filter(holds).collect::<Vec<_>>();
+    super::life::eventually("not exactly one worker has the file", || holders().len() == 1);
+    holders()[0]
 }
 
-fn kill(pid: i32) {
+fn signal(pid: i32, signal: rustix::process::Signal) {
     let pid = rustix::process::Pid::from_raw(pid).expect("pid");
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("kill");
+    rustix::process::kill_process(pid, signal).expect("signal");
 }
 
 #[test]
@@ -78,9 +78,7 @@ fn a_killed_worker_is_a_failure_and_keeps_the_last_picture_readable() {
     wish.looped = true;
     let mut rig = Rig::started(wish, &pool);
     assert_eq!(rig.numbers(5).len(), 5);
-    let pids = workers_of(copy.path());
-    assert_eq!(pids.len(), 1, "one worker holds the file");
-    kill(pids[0]);
+    signal(worker_of(copy.path()), rustix::process::Signal::KILL);
     let text = rig.failure();
     assert!(text.contains("killed by signal 9"), "{text}");
 }
@@ -117,19 +115,15 @@ fn a_worker_that_goes_silent_while_playing_is_given_up() {
     wish.looped = true;
     let mut rig = Rig::started(wish, &pool);
     assert_eq!(rig.numbers(5).len(), 5);
-    for pid in workers_of(copy.path()) {
-        let pid = rustix::process::Pid::from_raw(pid).expect("pid");
-        rustix::process::kill_process(pid, rustix::process::Signal::STOP).expect("stop");
-    }
+    signal(worker_of(copy.path()), rustix::process::Signal::STOP);
     // Frames that were on their way may still come.
     let error = rig.until(|rig| {
-        while let Some(at) = rig.source.next_at() {
-            rig.now = at;
-            let _ = rig.source.take(at);
-        }
-        match rig.source.poll(rig.now.after(Duration::from_secs(6))) {
-            State::Failed(error) => Some(error),
-            _ => None,
+        loop {
+            if let State::Failed(error) = rig.source.poll(rig.now.after(Duration::from_secs(6))) {
+                return Some(error);
+            }
+            rig.now = rig.source.next_at()?;
+            let _ = rig.source.take(rig.now);
         }
     });
     assert!(error.to_string().contains("no further frame"), "{error}");

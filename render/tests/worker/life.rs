@@ -30,7 +30,7 @@ fn sockets_and_pipes() -> usize {
 
 /// Reaping happens on other threads: looks again and again, up to a deadline against hanging.
 #[track_caller]
-fn eventually(what: &str, done: impl Fn() -> bool) {
+pub fn eventually(what: &str, done: impl Fn() -> bool) {
     let began = Instant::now();
     while !done() {
         assert!(began.elapsed() < Duration::from_secs(60), "{what}");

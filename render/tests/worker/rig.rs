@@ -111,11 +111,23 @@ impl Rig {
         });
     }
 
+    /// Waits for the failure. Some files leave GStreamer without a word, mostly not: then only the
+    /// source's own deadline ends the wait, so time passes here when nothing happens.
     pub fn failure(&mut self) -> String {
-        self.until(|rig| match rig.source.poll(rig.now) {
-            State::Failed(error) => Some(error.to_string()),
-            _ => None,
-        })
+        for _ in 0..PATIENCE.as_secs() {
+            let seen = self.wakes();
+            if let State::Failed(error) = self.source.poll(self.now) {
+                return error.to_string();
+            }
+            let (count, bell) = &*self.woken;
+            let count = count.lock().expect("bell");
+            let second = Duration::from_secs(1);
+            let waited = bell.wait_timeout_while(count, second, |count| *count == seen);
+            if waited.expect("bell").1.timed_out() {
+                self.now = self.now.after(second * 5);
+            }
+        }
+        panic!("no failure");
     }
 
     /// The next picture, at the moment when it is due; None at the end.
