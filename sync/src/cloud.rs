@@ -1,5 +1,6 @@
 //! The seam to the cloud: what may be asked of it. `http` is the real one, tests bring their own.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -48,6 +49,8 @@ pub(crate) struct Part {
     pub(crate) from: u64,
     /// Validator of the answer that the bytes before came from, if it is known still.
     pub(crate) etag: Option<String>,
+    /// Hosts that are not to be asked now, as [`Body::host`] names them.
+    pub(crate) avoid: Arc<BTreeSet<String>>,
 }
 
 impl Part {
@@ -65,7 +68,10 @@ pub(crate) trait Body: Send + 'static {
     /// Strong validator for a later resumption.
     fn etag(&self) -> Option<&str>;
 
-    /// The next bytes; None after the last.
+    /// Who sends them; a redirect may have led anywhere.
+    fn host(&self) -> &str;
+
+    /// The next bytes; None after the last. Ends with an error when too few come.
     fn chunk(&mut self) -> impl Future<Output = Result<Option<Bytes>, CloudError>> + Send;
 }
 

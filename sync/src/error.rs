@@ -27,6 +27,29 @@ pub(crate) enum Failure {
     /// No connection, no name, no trust, cut, too slow.
     #[error("no answer: {0}")]
     Unreachable(String),
+    /// A host that is silent or drips; it may be slow for everything that lies there.
+    #[error("{host} is too slow: {why}")]
+    Stalled {
+        /// Whose fault it is.
+        host: String,
+        /// For a person.
+        why: String,
+    },
+    /// Not asked: the host was too slow lately, and others are to come first.
+    #[error("{host} was too slow lately; put off")]
+    PutOff {
+        /// Whom we spare ourselves.
+        host: String,
+    },
+    /// A part of a file, but not the one asked for.
+    #[error("not the part asked for: {0}")]
+    Range(String),
+    /// An answer that acknowledges nothing.
+    #[error("none of {sent} records is acknowledged")]
+    NotTaken {
+        /// How many were sent.
+        sent: usize,
+    },
     /// A refusal.
     #[error("refused with status {status}: {error} {description}")]
     Refused {
@@ -52,7 +75,7 @@ impl CloudError {
     pub(crate) fn problem(&self) -> &str {
         match &self.failure {
             Failure::Refused { error, .. } => error,
-            Failure::Unreachable(_) | Failure::Strange(_) => "",
+            _ => "",
         }
     }
 
@@ -60,7 +83,7 @@ impl CloudError {
     pub(crate) fn status(&self) -> Option<u16> {
         match &self.failure {
             Failure::Refused { status, .. } => Some(*status),
-            Failure::Unreachable(_) | Failure::Strange(_) => None,
+            _ => None,
         }
     }
 

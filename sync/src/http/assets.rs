@@ -1,5 +1,7 @@
 //! Assets: ranges, redirects, and answers that are not what was asked for.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use reqwest::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_RANGE, LOCATION,
@@ -8,6 +10,7 @@ use reqwest::header::{
 use reqwest::{Client, Response, StatusCode, Url};
 
 use super::headers;
+use super::pace::Pace;
 use crate::cloud::{Body, Part};
 use crate::error::{CloudError, Failure};
 use crate::session::Pass;
@@ -23,6 +26,8 @@ pub(crate) struct HttpBody {
     response: Response,
     from: u64,
     etag: Option<String>,
+    host: String,
+    pace: Pace,
 }
 
 impl Body for HttpBody {
@@ -34,14 +39,30 @@ impl Body for HttpBody {
         self.etag.as_deref()
     }
 
-    async fn chunk(&mut self) -> Result<Option<Bytes>, CloudError> {
-        self.response.chunk().await.map_err(|error| super::unreachable(CALL, error))
+    fn host(&self) -> &str {
+        &self.host
     }
+
+    async fn chunk(&mut self) -> Result<Option<Bytes>, CloudError> {
+        match self.pace.watch(self.response.chunk()).await {
+            Ok(chunk) => chunk.map_err(|error| failed(&self.host, error)),
+            Err(slow) => Err(stalled(&self.host, slow.to_string())),
+        }
+    }
+}
+
+/// Fetches assets.
+#[derive(Debug)]
+pub(super) struct Assets {
+    /// Never negotiates compression: ranges and digests are over the bytes themselves.
+    pub(super) client: Client,
+    /// A body is judged over this.
+    pub(super) window: Duration,
 }
 
 /// Asks for `part` and follows redirects; credentials stay with the origin of `url`.
 pub(super) async fn open(
-    client: &Client,
+    assets: &Assets,
     url: Url,
     pass: &Pass,
     part: Part,
@@ -50,9 +71,18 @@ pub(super) async fn open(
     let mut at = url;
     let mut proof = Some(headers::proof(pass)?);
     for _ in 0..=REDIRECTS {
-        let response = ask(client, &at, proof.as_ref(), &part).await?;
+        let host = host(&at);
+        if part.avoid.contains(&host) {
+            return Err(CloudError::new(CALL, Failure::PutOff { host }));
+        }
+        let response = ask(&assets.client, &at, proof.as_ref(), &part).await?;
+        if response.status().is_success() {
+            let (from, etag) = judge(&response, &part)?;
+            let pace = Pace::over(assets.window);
+            return Ok(HttpBody { response, from, etag, host, pace });
+        }
         if !response.status().is_redirection() {
-            return judge(response, &part).await;
+            return Err(super::refusal(CALL, response).await);
         }
         at = target(&at, &response)?;
         if at.origin() != home {
@@ -79,7 +109,7 @@ async fn ask(
             request = request.header(IF_RANGE, etag);
         }
     }
-    request.send().await.map_err(|error| super::unreachable(CALL, error))
+    request.send().await.map_err(|error| failed(&host(at), error))
 }
 
 /// Where a redirect leads, if that is a place to go.
@@ -92,27 +122,24 @@ fn target(at: &Url, response: &Response) -> Result<Url, CloudError> {
     Ok(url)
 }
 
-/// Lets an answer pass that is the part asked for, or the whole.
-async fn judge(response: Response, part: &Part) -> Result<HttpBody, CloudError> {
+/// Lets an answer pass that is the part asked for, or the whole: its first byte and its validator.
+fn judge(response: &Response, part: &Part) -> Result<(u64, Option<String>), CloudError> {
     let from = match response.status() {
         StatusCode::OK => 0,
         StatusCode::PARTIAL_CONTENT if part.from > 0 => part.from,
-        status if status.is_success() => {
-            return Err(strange(format!("status {status}, want 200 or 206")));
-        }
-        _ => return Err(super::refusal(CALL, response).await),
+        status => return Err(strange(format!("status {status}, want 200 or 206"))),
     };
-    kind(&response, part)?;
+    kind(response, part)?;
     if from > 0 {
-        range(&response, part)?;
+        range(response, part)?;
     }
     let (want, length) =
-        (part.asset.size_bytes - from.min(part.asset.size_bytes), length(&response));
+        (part.asset.size_bytes - from.min(part.asset.size_bytes), length(response));
     if length.is_some_and(|found| found != want) {
         return Err(strange(format!("{} bytes, want {want}", length.unwrap_or(0))));
     }
     let etag = headers::text(response.headers(), &ETAG).filter(|etag| etag.starts_with('"'));
-    Ok(HttpBody { response, from, etag })
+    Ok((from, etag))
 }
 
 /// A hotel's login page comes with status 200; bytes in another coding have another digest.
@@ -137,13 +164,31 @@ fn range(response: &Response, part: &Part) -> Result<(), CloudError> {
         }
         found => {
             let wanted = format!("bytes {}-{}/{size}", part.from, size.saturating_sub(1));
-            Err(strange(format!("range is {found:?}, want {wanted}")))
+            let text = format!("range is {found:?}, want {wanted}");
+            Err(CloudError::new(CALL, Failure::Range(text)))
         }
     }
 }
 
 fn length(response: &Response) -> Option<u64> {
     response.headers().get(CONTENT_LENGTH).and_then(headers::number)
+}
+
+/// Whoever answers there, as one word. Not the whole address: those of object stores hold signatures.
+fn host(url: &Url) -> String {
+    let port = url.port_or_known_default().unwrap_or(0);
+    format!("{}:{port}", url.host_str().unwrap_or_default())
+}
+
+fn failed(host: &str, error: reqwest::Error) -> CloudError {
+    if error.is_timeout() {
+        return stalled(host, crate::error::chain(&error.without_url()));
+    }
+    super::unreachable(CALL, error)
+}
+
+fn stalled(host: &str, why: String) -> CloudError {
+    CloudError::new(CALL, Failure::Stalled { host: host.into(), why })
 }
 
 fn strange(text: String) -> CloudError {

@@ -11,6 +11,7 @@
 
 mod assets;
 mod headers;
+mod pace;
 mod push;
 mod tls;
 
@@ -23,6 +24,7 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode, Url, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 use vitrine_config::limits;
 use vitrine_wire::auth::{PairingAnswer, PairingRequest, Problem, TokenAnswer, TokenRequest};
 use vitrine_wire::record::{Acknowledged, Batch};
@@ -75,9 +77,9 @@ pub(crate) struct Http {
     base: Url,
     /// Negotiates compression.
     calls: Client,
-    /// Never does: ranges and digests are over the bytes themselves.
-    assets: Client,
-    tls: Arc<rustls::ClientConfig>,
+    assets: assets::Assets,
+    /// Offers HTTP/1.1 alone: the push channel is an upgrade of it.
+    channel: Client,
 }
 
 impl Http {
@@ -88,10 +90,13 @@ impl Http {
         release: &str,
     ) -> Result<Http, SettingsError> {
         let base = base(url)?;
-        let tls = tls::config(ca_file)?;
+        let mut tls = tls::config(ca_file)?;
         let calls = build(common(&base, &tls, release))?;
-        let assets = build(common(&base, &tls, release).no_gzip().no_zstd())?;
-        Ok(Http { base, calls, assets, tls: Arc::new(tls) })
+        let client = build(common(&base, &tls, release).no_gzip().no_zstd())?;
+        let assets = assets::Assets { client, window: pace::WINDOW };
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let channel = build(common(&base, &tls, release))?;
+        Ok(Http { base, calls, assets, channel })
     }
 
     fn url(&self, path: &str) -> Url {
@@ -173,7 +178,7 @@ impl Cloud for Http {
     }
 
     async fn hints(&self, pass: Pass) -> Result<push::Socket, CloudError> {
-        push::open(self.url("/api/v3/events"), Arc::clone(&self.tls), &pass).await
+        push::open(&self.channel, self.url("/api/v3/events"), &pass).await
     }
 }
 
@@ -238,7 +243,9 @@ async fn refusal(call: &'static str, response: Response) -> CloudError {
     let status = response.status().as_u16();
     let server_time = headers::server_time(response.headers());
     let retry_after = headers::retry_after(response.headers(), server_time);
-    let body = body(call, response, ANSWER_BYTES).await.unwrap_or_default();
+    // What it has to say is not worth a wait without end.
+    let body = timeout(SILENCE, body(call, response, ANSWER_BYTES)).await;
+    let body = body.ok().and_then(Result::ok).unwrap_or_default();
     let problem = serde_json::from_slice::<Problem>(&body).ok();
     let (error, description) =
         problem.map_or_else(Default::default, |p| (quote(&p.error), quote(&p.error_description)));

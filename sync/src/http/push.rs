@@ -1,21 +1,19 @@
-//! The push channel as a WebSocket.
-//!
-//! Not here: proxies. Behind one the channel stays down, and polling does its work more slowly.
+//! The push channel as a WebSocket, opened by the HTTP client itself: the same way out of the house,
+//! with the same proxy and the same authorities, as every other call.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use reqwest::Url;
-use rustls::ClientConfig;
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{
-    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
+use reqwest::header::{
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
+use reqwest::{Client, Response, StatusCode, Upgraded, Url};
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{self, Message};
 use vitrine_wire::event::Hint;
 
 use super::headers;
@@ -35,30 +33,49 @@ const MESSAGE_BYTES: usize = 16 << 10;
 
 /// An open push channel.
 #[derive(Debug)]
-pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Socket(WebSocketStream<Upgraded>);
 
-/// Opens the channel at `url`, an http or https address. Redirects are not followed.
-pub(super) async fn open(
-    mut url: Url,
-    tls: Arc<ClientConfig>,
-    pass: &Pass,
-) -> Result<Socket, CloudError> {
-    let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
-    url.set_scheme(scheme).map_err(|()| lost(format!("no {scheme} address")))?;
-    let mut request = url.as_str().into_client_request().map_err(failed)?;
-    request.headers_mut().extend(headers::proof(pass)?);
+/// Opens the channel at `url`, an http or https address. Redirects are not followed. `client` must
+/// offer HTTP/1.1 alone: there is no upgrade in HTTP/2.
+pub(super) async fn open(client: &Client, url: Url, pass: &Pass) -> Result<Socket, CloudError> {
+    let upgraded = timeout(OPEN, upgrade(client, url, pass))
+        .await
+        .map_err(|_| lost(format!("not open after {} s", OPEN.as_secs())))??;
     let config = WebSocketConfig::default()
         .max_message_size(Some(MESSAGE_BYTES))
         .max_frame_size(Some(MESSAGE_BYTES));
-    let mut tls = ClientConfig::clone(&tls);
-    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-    let connector = Some(Connector::Rustls(Arc::new(tls)));
-    let opening = connect_async_tls_with_config(request, Some(config), true, connector);
-    let (socket, _) = timeout(OPEN, opening)
-        .await
-        .map_err(|_| lost(format!("not open after {} s", OPEN.as_secs())))?
-        .map_err(failed)?;
-    Ok(Socket(socket))
+    Ok(Socket(WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(config)).await))
+}
+
+async fn upgrade(client: &Client, url: Url, pass: &Pass) -> Result<Upgraded, CloudError> {
+    let key = generate_key();
+    let request = client
+        .get(url)
+        .headers(headers::proof(pass)?)
+        .header(CONNECTION, "Upgrade")
+        .header(UPGRADE, "websocket")
+        .header(SEC_WEBSOCKET_VERSION, "13")
+        .header(SEC_WEBSOCKET_KEY, &key);
+    let response = request.send().await.map_err(|error| super::unreachable(CALL, error))?;
+    let response = agreed(response, &key).await?;
+    response.upgrade().await.map_err(|error| super::unreachable(CALL, error))
+}
+
+/// Lets an answer pass that switches to a WebSocket, and to the one that was asked for.
+async fn agreed(response: Response, key: &str) -> Result<Response, CloudError> {
+    let strange = |text: String| CloudError::new(CALL, Failure::Strange(text));
+    match response.status() {
+        StatusCode::SWITCHING_PROTOCOLS => {}
+        status if status.is_success() => {
+            return Err(strange(format!("status {status}, want 101")));
+        }
+        _ => return Err(super::refusal(CALL, response).await),
+    }
+    let found = headers::text(response.headers(), &SEC_WEBSOCKET_ACCEPT);
+    if found.as_deref() != Some(derive_accept_key(key.as_bytes()).as_str()) {
+        return Err(strange("switched to something, but not to a WebSocket".into()));
+    }
+    Ok(response)
 }
 
 impl Hints for Socket {
@@ -99,13 +116,5 @@ fn lost(text: String) -> CloudError {
 }
 
 fn failed(error: tungstenite::Error) -> CloudError {
-    let failure = match error {
-        tungstenite::Error::Http(answer) => Failure::Refused {
-            status: answer.status().as_u16(),
-            error: String::new(),
-            description: "no upgrade".into(),
-        },
-        other => Failure::Unreachable(chain(&other)),
-    };
-    CloudError::new(CALL, failure)
+    lost(chain(&error))
 }

@@ -67,7 +67,8 @@ fn asset(bytes: &[u8]) -> Asset {
 }
 
 fn part(from: u64) -> Part {
-    Part { asset: asset(b"0123456789"), from, etag: Some("\"v\"".into()) }
+    let (asset, etag) = (asset(b"0123456789"), Some("\"v\"".into()));
+    Part { asset, from, etag, avoid: Arc::default() }
 }
 
 async fn text(result: Result<impl Sized, CloudError>) -> String {
@@ -187,6 +188,33 @@ async fn a_part_is_taken_only_if_it_is_the_part_asked_for() {
         assert_eq!(asked.get("range").map(|v| v.to_str().unwrap()), range.as_deref(), "{case:?}");
         assert_eq!(asked.contains_key("if-range"), from > 0, "case {case:?}");
     }
+}
+
+/// Two of ten bytes, and then nothing for ever.
+fn drip() -> Body {
+    let first = futures_util::stream::iter([Ok::<_, std::io::Error>("01")]);
+    let stuck = futures_util::stream::pending();
+    Body::from_stream(futures_util::StreamExt::chain(first, stuck))
+}
+
+#[tokio::test]
+async fn a_host_that_drips_is_given_up_and_named() {
+    let slow = serve(|_| answer(200, &[], drip())).await;
+    let to = slow.url.clone();
+    let home = serve(move |_| answer(302, &[("location", &to)], "")).await;
+    let mut http = home.http();
+    http.assets.window = Duration::from_millis(20);
+    let mut body = http.asset(pass(), part(0)).await.unwrap();
+    assert_eq!(body.chunk().await, Ok(Some(Bytes::from_static(b"01"))));
+    let error = body.chunk().await.unwrap_err();
+    let host = slow.url.strip_prefix("http://").unwrap();
+    assert_eq!(body.host(), host);
+    assert!(matches!(&error.failure, Failure::Stalled { host: h, .. } if h == host), "{error}");
+
+    let avoid = Arc::new([host.to_owned()].into());
+    let error = http.asset(pass(), Part { avoid, ..part(0) }).await.unwrap_err();
+    assert_eq!(error.failure, Failure::PutOff { host: host.to_owned() });
+    assert_eq!((home.asked().len(), slow.asked().len()), (2, 1), "spared");
 }
 
 #[tokio::test]

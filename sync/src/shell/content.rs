@@ -308,7 +308,8 @@ impl<C: Cloud> Shell<C> {
     }
 
     pub(super) fn fetch_assets(&mut self, cloud: &Arc<C>, pass: &Pass, now: Now) {
-        while let Some((asset, etag)) = self.transfers.next(now, self.tuning.downloads) {
+        while let Some(next) = self.transfers.next(now, self.tuning.downloads) {
+            let transfer::Next { asset, etag, avoid } = next;
             let digest = asset.sha256;
             let here_bytes = Arc::default();
             let errand = transfer::Errand {
@@ -317,6 +318,8 @@ impl<C: Cloud> Shell<C> {
                 pass: pass.clone(),
                 asset,
                 etag,
+                avoid,
+                host: None,
                 disk: Arc::clone(&self.disk),
                 here_bytes: Arc::clone(&here_bytes),
             };
@@ -326,7 +329,9 @@ impl<C: Cloud> Shell<C> {
     }
 
     pub(super) async fn asset_ended(&mut self, ended: transfer::Ended, now: Now) {
-        if let Err(transfer::FetchFailure::Cloud(error)) = &ended.result {
+        if let Err(transfer::FetchFailure::Cloud(error)) = &ended.result
+            && !matches!(error.failure, Failure::PutOff { .. })
+        {
             self.call_failed(error, now);
         }
         let came = ended.result.is_ok();

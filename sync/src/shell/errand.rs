@@ -58,6 +58,12 @@ impl Errand {
         self.want(self.not_before);
     }
 
+    /// It neither worked nor failed: made again at `next`, whatever was wanted before.
+    pub(super) fn again(&mut self, next: Mono) {
+        self.busy = false;
+        self.want(next);
+    }
+
     /// It came to nothing for a reason of ours: made again as soon as it can be.
     pub(super) fn put_off(&mut self, now: Now) {
         self.busy = false;

@@ -14,6 +14,7 @@
 //! kinds, one each, and [`Tuning::downloads`].
 
 mod content;
+mod doubts;
 mod errand;
 mod open;
 mod outbox;

@@ -1,4 +1,5 @@
-//! Records and pictures in the loop: kept first, sent in batches, forgotten when acknowledged.
+//! Records and pictures in the loop: kept first, sent in batches, forgotten when acknowledged. One
+//! that cannot be sent is set aside with a complaint and holds up no other.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -7,34 +8,36 @@ use std::time::Duration;
 use vitrine_config::time::Now;
 use vitrine_wire::record::{BATCH_MAX, Batch, Body, Fault, OrderResult, Record};
 
+use super::doubts::{Doubts, REFUSED, Tag};
 use super::errand::Errand;
 use super::{Done, Shell, record};
 use crate::cloud::{Answer, Cloud};
 use crate::error::{CloudError, Failure, chain};
 use crate::session::Pass;
-use crate::store::{self, StoreError};
+use crate::store::{self, Oldest, StoreError};
 
 /// Records that come close together go in one batch.
 const COALESCE: Duration = Duration::from_secs(2);
 /// Pictures that wait to be sent, a few megabytes each; a person asks for one at a time.
 const PICTURES: usize = 4;
-/// HTTP status of a body that is longer than the other side takes.
-const TOO_LARGE: u16 = 413;
+/// HTTP statuses that are about what was sent, not about who sent it, when or how often.
+const ABOUT_THE_BATCH: [u16; 3] = [400, 413, 422];
 /// Failures after which a picture is given up: with the back-off some ten minutes.
 const PICTURE_TRIES: u32 = 10;
 
 /// A batch that reached the cloud.
 #[derive(Debug)]
 pub(super) struct Sent {
-    sent: usize,
+    sent: Vec<Tag>,
     acknowledged: usize,
+    unreadable: Vec<String>,
     server_time: Option<jiff::Timestamp>,
 }
 
 /// Why a batch did not.
 #[derive(Debug)]
 pub(super) enum NotSent {
-    Cloud(CloudError),
+    Cloud(Vec<Tag>, CloudError),
     Store(StoreError),
 }
 
@@ -54,8 +57,7 @@ pub(super) struct Outbox {
     fresh: usize,
     /// Records that went for want of room or could not be kept; said with the next batch.
     lost: usize,
-    /// Records in the next batch: fewer after the cloud called one too large.
-    most: Option<usize>,
+    doubts: Doubts,
 }
 
 impl<C: Cloud> Shell<C> {
@@ -112,35 +114,65 @@ impl<C: Cloud> Shell<C> {
             return;
         }
         self.outbox.fresh = 0;
-        let most = self.outbox.most.unwrap_or(BATCH_MAX);
+        let next = (self.outbox.doubts.most(), self.outbox.doubts.held_back());
         let (cloud, store, pass) = (Arc::clone(cloud), Arc::clone(&self.ways.store), pass.clone());
-        self.tasks.spawn(async move { Done::Records(send(&*cloud, &store, pass, most).await) });
+        self.tasks.spawn(async move { Done::Records(send(&*cloud, &store, pass, next).await) });
     }
 
     pub(super) async fn records_sent(&mut self, result: Result<Sent, NotSent>, now: Now) {
         match result {
-            Ok(Sent { sent, acknowledged, server_time }) => {
+            Ok(Sent { sent, acknowledged, unreadable, server_time }) => {
                 self.session.heard(server_time, now);
-                self.outbox.most = None;
-                let more = sent > 0 && (acknowledged < sent || sent >= BATCH_MAX);
+                let whole = sent.len() >= self.outbox.doubts.most();
+                let more = acknowledged < sent.len() || whole;
                 self.outbox.records.worked(more.then_some(now.mono));
+                if !sent.is_empty() {
+                    self.convict(&sent, now).await;
+                }
+                self.say_unreadable(unreadable).await;
                 self.say_lost(now).await;
             }
             Err(NotSent::Store(error)) => {
                 tracing::warn!(error = chain(&error), "sync: records are not sent");
                 self.outbox.records.failed(None, now, rand::random());
             }
-            Err(NotSent::Cloud(error)) => {
+            Err(NotSent::Cloud(sent, error)) => {
                 self.call_failed(&error, now);
                 if error.wants_token() {
                     return self.outbox.records.put_off(now);
                 }
-                if error.status() == Some(TOO_LARGE) {
-                    let most = self.outbox.most.unwrap_or(BATCH_MAX);
-                    self.outbox.most = Some((most / 2).max(1));
+                let refused = matches!(error.failure, Failure::NotTaken { .. })
+                    || error.status().is_some_and(|status| ABOUT_THE_BATCH.contains(&status));
+                if refused && self.outbox.doubts.refused(&sent, &error.to_string()) {
+                    return self.outbox.records.again(now.mono.after(COALESCE));
                 }
                 self.outbox.records.failed(error.retry_after, now, rand::random());
             }
+        }
+    }
+
+    /// The cloud took some: what it did not take before is at fault itself.
+    async fn convict(&mut self, taken: &[Tag], now: Now) {
+        let guilty = self.outbox.doubts.taken(taken);
+        if guilty.is_empty() {
+            return;
+        }
+        self.outbox.records.want(now.mono);
+        let ids = guilty.iter().map(|guilty| guilty.id.clone()).collect();
+        if let Err(error) = self.ways.store.set_aside(ids).await {
+            tracing::warn!(error = chain(&error), "sync: records are not set aside");
+            return;
+        }
+        for (id, why) in guilty.into_iter().filter_map(|g| g.why.map(|why| (g.id, why))) {
+            let detail = format!("record {id} is set aside, the others are taken: {why}");
+            self.trouble(REFUSED, detail).await;
+        }
+    }
+
+    async fn say_unreadable(&mut self, ids: Vec<String>) {
+        if let Some(first) = ids.first() {
+            let detail = format!("{} kept records, the first {first}, cannot be read", ids.len());
+            self.trouble("records_unreadable", detail).await;
         }
     }
 
@@ -207,28 +239,38 @@ impl<C: Cloud> Shell<C> {
     }
 }
 
-/// Sends the oldest records and forgets those that the cloud now keeps.
+/// Sends the oldest records, at most so many and without those held back, and forgets those that the
+/// cloud now keeps. Those held back go when there are no others.
 async fn send<C: Cloud>(
     cloud: &C,
     store: &store::Handle,
     pass: Pass,
-    most: usize,
+    (most, held_back): (usize, BTreeSet<String>),
 ) -> Result<Sent, NotSent> {
-    let records = store.oldest_records(most).await.map_err(NotSent::Store)?;
-    let sent = records.len();
-    if sent == 0 {
-        return Ok(Sent { sent, acknowledged: 0, server_time: None });
+    let oldest =
+        |except| async move { store.next_records(most, except).await.map_err(NotSent::Store) };
+    let alone = held_back.is_empty();
+    let mut next = oldest(held_back).await?;
+    if next.records.is_empty() && !alone {
+        next = oldest(BTreeSet::new()).await?;
     }
-    let ours: BTreeSet<String> = records.iter().map(|record| record.id.clone()).collect();
-    let answer = cloud.records(pass, Batch { records }).await.map_err(NotSent::Cloud)?;
+    let Oldest { records, unreadable } = next;
+    let sent: Vec<Tag> = records.iter().map(Tag::of).collect();
+    if sent.is_empty() {
+        return Ok(Sent { sent, acknowledged: 0, unreadable, server_time: None });
+    }
+    let answer = match cloud.records(pass, Batch { records }).await {
+        Ok(answer) => answer,
+        Err(error) => return Err(NotSent::Cloud(sent, error)),
+    };
     let Answer { value, server_time } = answer;
-    let kept: Vec<String> = value.ids.into_iter().filter(|id| ours.contains(id)).collect();
+    let ours = |id: &String| sent.iter().any(|tag| tag.id == *id);
+    let kept: Vec<String> = value.ids.into_iter().filter(ours).collect();
     let acknowledged = kept.len();
     if acknowledged == 0 {
-        let text = format!("none of {sent} records is acknowledged");
-        let failure = Failure::Strange(text);
-        return Err(NotSent::Cloud(CloudError::new("POST records", failure)));
+        let failure = Failure::NotTaken { sent: sent.len() };
+        return Err(NotSent::Cloud(sent, CloudError::new("POST records", failure)));
     }
     store.acknowledge(kept).await.map_err(NotSent::Store)?;
-    Ok(Sent { sent, acknowledged, server_time })
+    Ok(Sent { sent, acknowledged, unreadable, server_time })
 }

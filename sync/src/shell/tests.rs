@@ -240,3 +240,48 @@ async fn records_that_come_close_together_go_in_one_batch() {
     assert_eq!(bench.cloud.times("records").len() - before, 1);
     assert_eq!(*bench.cloud.0.faults.lock().unwrap(), ["f0", "f1", "f2", "f3", "f4"]);
 }
+
+impl Bench {
+    async fn keep_fault(&mut self, code: &str) {
+        let fault = Body::Fault(Fault { code: code.into(), detail: String::new() });
+        let now = self.shell.now();
+        self.shell.keep(vec![record(fault, now)], now).await;
+    }
+
+    fn faults(&self) -> Vec<String> {
+        self.cloud.0.faults.lock().unwrap().clone()
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_the_cloud_refuses_is_set_aside_and_told_and_the_others_go() {
+    let mut bench = bench(Duration::ZERO).await;
+    bench.cloud.0.poison.lock().unwrap().push("bad");
+    for code in ["a", "b", "bad", "c", "d"] {
+        bench.keep_fault(code).await;
+    }
+    bench.pass(Duration::from_secs(120)).await;
+    let faults = bench.faults();
+    assert_eq!(faults.iter().filter(|code| code.len() == 1).count(), 4, "{faults:?}");
+    assert_eq!(faults.iter().filter(|code| *code == doubts::REFUSED).count(), 1, "{faults:?}");
+    assert_eq!(bench.shell.ways.store.outbox_len().await.unwrap(), 0);
+    let batches = bench.cloud.times("records").len();
+    bench.pass(HOUR).await;
+    assert_eq!(bench.cloud.times("records").len(), batches, "it is not sent again");
+}
+
+#[tokio::test]
+async fn a_cloud_that_refuses_everything_for_a_day_loses_nothing() {
+    let mut bench = bench(Duration::ZERO).await;
+    bench.cloud.0.poison.lock().unwrap().push("");
+    for n in 0..30 {
+        bench.keep_fault(&format!("f{n}")).await;
+    }
+    bench.pass(HOUR * 24).await;
+    let asked = bench.cloud.times("records").len();
+    assert!(asked < 5_000, "hammered: {asked} times");
+    assert_eq!(bench.shell.ways.store.outbox_len().await.unwrap(), 30);
+    bench.cloud.0.poison.lock().unwrap().clear();
+    bench.pass(HOUR).await;
+    assert_eq!(bench.faults().len(), 30);
+}

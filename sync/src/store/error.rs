@@ -67,15 +67,6 @@ pub(crate) enum StoreError {
         /// What was asked for.
         version: u64,
     },
-    /// A record that cannot be written down.
-    #[error("record {id}: not representable")]
-    Record {
-        /// Its id.
-        id: String,
-        /// Why not.
-        #[source]
-        source: serde_json::Error,
-    },
     /// The disk cannot be written in this run.
     #[error("store: the disk could not be written at start; mend or free it and start again")]
     Volatile,

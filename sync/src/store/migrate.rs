@@ -23,7 +23,7 @@ const FIRST: i64 = 1;
 type Step = &'static str;
 
 /// The step at place `n` leads from version `FIRST + n` to the next.
-const STEPS: &[Step] = &[];
+const STEPS: &[Step] = &["ALTER TABLE record ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;"];
 
 /// Brings the schema up to date, making it if the database is empty.
 pub(super) fn migrate(db: &mut Connection) -> Result<(), StoreError> {
@@ -104,6 +104,24 @@ mod tests {
         let kept: i64 = led.query_row("SELECT x FROM a", (), |row| row.get(0)).unwrap();
         assert_eq!(kept, 7);
         advance(&mut led, AFTER, LEAD).unwrap();
+    }
+
+    #[test]
+    fn the_first_release_leads_to_this_one() {
+        let mut first = empty();
+        let (head, tail) = SCHEMA.split_once("    body      TEXT    NOT NULL,").unwrap();
+        let (_, tail) = tail.split_once(") STRICT;").unwrap();
+        let text = format!("{head} body TEXT NOT NULL) STRICT; {tail}");
+        advance(&mut first, &text, &[]).unwrap();
+        let old = "INSERT INTO record (id, droppable, body) VALUES ('a', 0, '{}')";
+        first.execute(old, ()).unwrap();
+        migrate(&mut first).unwrap();
+        let mut today = empty();
+        migrate(&mut today).unwrap();
+        assert_eq!(shape(&first), shape(&today));
+        let refused: i64 =
+            first.query_row("SELECT refused FROM record", (), |row| row.get(0)).unwrap();
+        assert_eq!(refused, 0);
     }
 
     #[test]

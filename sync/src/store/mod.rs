@@ -6,7 +6,8 @@
 //! Promises, held by tests that kill the process, cut and spoil the files (`tests`):
 //! - a generation goes live whole or not at all, and what was live stays until then;
 //! - the highest version never goes down, even when the database is lost;
-//! - a record leaves the outbox by acknowledgement, or counted for want of room;
+//! - a record leaves the outbox by acknowledgement, or counted for want of room, or set aside because
+//!   it cannot be sent;
 //! - an order begins once;
 //! - whatever is found instead of the database, the store opens.
 //!
@@ -23,6 +24,7 @@ mod open;
 mod outbox;
 mod thread;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -36,6 +38,7 @@ use envelopes::Envelopes;
 use error::{io_failed, sql_failed};
 
 pub(crate) use error::StoreError;
+pub(crate) use outbox::Oldest;
 pub(crate) use thread::{Handle, start};
 
 /// What opening the store found.
@@ -209,9 +212,28 @@ impl Store {
         self.write("append records", |all| outbox::append(all, records, most))
     }
 
-    /// At most `most` records, the oldest first. They stay until they are acknowledged.
+    /// At most `most` records, the oldest first, without those in `except`. They stay until they are
+    /// acknowledged or set aside; those that cannot be read are set aside at once.
+    pub(crate) fn next_records(
+        &mut self,
+        most: usize,
+        except: &BTreeSet<String>,
+    ) -> Result<Oldest, StoreError> {
+        let oldest = self.read(|db| outbox::oldest(db, most, except))?;
+        if !oldest.unreadable.is_empty() {
+            self.set_aside(&oldest.unreadable)?;
+        }
+        Ok(oldest)
+    }
+
+    #[cfg(test)]
     pub(crate) fn oldest_records(&mut self, most: usize) -> Result<Vec<Record>, StoreError> {
-        self.read(|db| outbox::oldest(db, most))
+        Ok(self.next_records(most, &BTreeSet::new())?.records)
+    }
+
+    /// Takes records out of the queue that cannot be sent: the others go on.
+    pub(crate) fn set_aside(&mut self, ids: &[String]) -> Result<(), StoreError> {
+        self.write("set records aside", |all| outbox::set_aside(all, ids))
     }
 
     /// Deletes records that the cloud keeps from now on.

@@ -4,9 +4,12 @@
 //! Out: rows.
 //!
 //! Promises: a record leaves when the cloud has acknowledged it, or counted, when there are too
-//! many; the oldest proofs of play go first. An order begins once.
+//! many; the oldest proofs of play go first. One that cannot be sent is set aside and holds up no
+//! other. An order begins once.
 //!
 //! Not here: the transaction itself (`Store`), sending (`session`).
+
+use std::collections::BTreeSet;
 
 use rusqlite::{Connection, Transaction};
 use vitrine_wire::record::{Body, Record};
@@ -17,8 +20,20 @@ use super::error::sql_failed;
 /// Orders remembered after their end. A cloud keeps an order in the manifest until it has the
 /// result; this is more than a manifest of the largest size can hold.
 const BEGUN_KEPT: i64 = 100_000;
+/// Records set aside that stay: enough to find the mistake, too few to matter.
+const REFUSED_KEPT: i64 = 100;
 
-/// Adds records at the end and returns how many old ones had to go so that `most` remain.
+/// Records to send.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Oldest {
+    /// The oldest first.
+    pub(crate) records: Vec<Record>,
+    /// Ids of those on the way that this release cannot read.
+    pub(crate) unreadable: Vec<String>,
+}
+
+/// Adds records at the end and returns how many old ones had to go so that `most` remain, and how
+/// many of the new ones cannot be written down.
 pub(super) fn append(
     all: &Transaction<'_>,
     records: &[Record],
@@ -28,14 +43,22 @@ pub(super) fn append(
     let mut insert = all
         .prepare_cached("INSERT OR IGNORE INTO record (id, droppable, body) VALUES (?1, ?2, ?3)")
         .map_err(failed())?;
+    let mut lost = 0;
     for record in records {
-        let body = serde_json::to_string(record)
-            .map_err(|source| StoreError::Record { id: record.id.clone(), source })?;
-        let droppable = matches!(record.body, Body::ProofOfPlay(_));
-        insert.execute((&record.id, droppable, body)).map_err(failed())?;
+        match serde_json::to_string(record) {
+            Ok(body) => {
+                let droppable = matches!(record.body, Body::ProofOfPlay(_));
+                insert.execute((&record.id, droppable, body)).map_err(failed())?;
+            }
+            Err(error) => {
+                tracing::error!(id = record.id, %error, "store: a record cannot be written down");
+                lost += 1;
+            }
+        }
     }
     let surplus = len(all)?.saturating_sub(most);
-    drop_oldest(all, surplus).map_err(sql_failed("drop old records"))
+    let dropped = drop_oldest(all, surplus).map_err(sql_failed("drop old records"))?;
+    Ok(lost + dropped)
 }
 
 fn drop_oldest(all: &Transaction<'_>, surplus: usize) -> rusqlite::Result<usize> {
@@ -44,32 +67,52 @@ fn drop_oldest(all: &Transaction<'_>, surplus: usize) -> rusqlite::Result<usize>
     }
     let proofs = all.execute(
         "DELETE FROM record WHERE seq IN
-             (SELECT seq FROM record WHERE droppable = 1 ORDER BY seq LIMIT ?1)",
+             (SELECT seq FROM record WHERE droppable = 1 AND refused = 0 ORDER BY seq LIMIT ?1)",
         [surplus as i64],
     )?;
     let others = all.execute(
-        "DELETE FROM record WHERE seq IN (SELECT seq FROM record ORDER BY seq LIMIT ?1)",
+        "DELETE FROM record WHERE seq IN
+             (SELECT seq FROM record WHERE refused = 0 ORDER BY seq LIMIT ?1)",
         [(surplus - proofs) as i64],
     )?;
     Ok(proofs + others)
 }
 
-/// At most `most` records, the oldest first. One that this release cannot read is passed over.
-pub(super) fn oldest(db: &Connection, most: usize) -> Result<Vec<Record>, StoreError> {
+/// At most `most` records, but none of `except`.
+pub(super) fn oldest(
+    db: &Connection,
+    most: usize,
+    except: &BTreeSet<String>,
+) -> Result<Oldest, StoreError> {
     let failed = || sql_failed("read records");
-    let mut query = db.prepare_cached("SELECT body FROM record ORDER BY seq").map_err(failed())?;
+    let sql = "SELECT id, body FROM record WHERE refused = 0 ORDER BY seq";
+    let mut query = db.prepare_cached(sql).map_err(failed())?;
     let mut rows = query.query(()).map_err(failed())?;
-    let mut records = Vec::new();
-    while records.len() < most
+    let mut oldest = Oldest::default();
+    while oldest.records.len() < most
         && let Some(row) = rows.next().map_err(failed())?
     {
-        let body: String = row.get(0).map_err(failed())?;
+        let (id, body): (String, String) = row.try_into().map_err(failed())?;
         match serde_json::from_str(&body) {
-            Ok(record) => records.push(record),
-            Err(error) => tracing::warn!(%error, "store: a record is not readable; passed over"),
+            Ok(_) if except.contains(&id) => {}
+            Ok(record) => oldest.records.push(record),
+            Err(_) => oldest.unreadable.push(id),
         }
     }
-    Ok(records)
+    Ok(oldest)
+}
+
+/// Takes records out of the queue for good.
+pub(super) fn set_aside(all: &Transaction<'_>, ids: &[String]) -> Result<(), StoreError> {
+    let failed = || sql_failed("set records aside");
+    let sql = "UPDATE record SET refused = 1 WHERE id = ?1";
+    let mut update = all.prepare_cached(sql).map_err(failed())?;
+    for id in ids {
+        update.execute([id]).map_err(failed())?;
+    }
+    let surplus = "DELETE FROM record WHERE refused = 1 AND seq NOT IN
+        (SELECT seq FROM record WHERE refused = 1 ORDER BY seq DESC LIMIT ?1)";
+    all.execute(surplus, [REFUSED_KEPT]).map(drop).map_err(failed())
 }
 
 /// Deletes what the cloud keeps from now on; ids that are not here are fine.
@@ -85,7 +128,7 @@ pub(super) fn acknowledge(all: &Transaction<'_>, ids: &[String]) -> Result<(), S
 /// Records that wait.
 pub(super) fn len(db: &Connection) -> Result<usize, StoreError> {
     let count: i64 = db
-        .query_row("SELECT count(*) FROM record", (), |row| row.get(0))
+        .query_row("SELECT count(*) FROM record WHERE refused = 0", (), |row| row.get(0))
         .map_err(sql_failed("count records"))?;
     Ok(usize::try_from(count).unwrap_or(0))
 }

@@ -31,7 +31,10 @@ CREATE TABLE record (
     -- 1: a proof of play, which goes first when there is no room. 0: anything else.
     droppable INTEGER NOT NULL,
     -- The record as JSON, as it will be sent.
-    body      TEXT    NOT NULL
+    body      TEXT    NOT NULL,
+    -- 1: the cloud does not take it, or nobody can read it. It stays for whoever looks for the
+    -- mistake, is never sent again and does not count; a few of these are kept.
+    refused   INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- Finds the oldest proofs of play without reading the bodies.

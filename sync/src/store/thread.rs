@@ -9,6 +9,7 @@
 //! Full: the asker waits; the store waits for nobody. An asker that goes away loses the answer, not
 //! the deed.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::thread::{Builder, JoinHandle};
 
@@ -16,7 +17,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use vitrine_wire::record::Record;
 
-use super::{Generation, Opened, Store, StoreError};
+use super::{Generation, Oldest, Opened, Store, StoreError};
 
 /// Requests that wait. The sync loop has a handful under way at most; at 10 ms a commit this is
 /// less than half a second of work.
@@ -113,9 +114,18 @@ impl Handle {
         self.ask(move |store| store.append_records(&records)).await
     }
 
-    /// See [`Store::oldest_records`].
-    pub(crate) async fn oldest_records(&self, most: usize) -> Result<Vec<Record>, StoreError> {
-        self.ask(move |store| store.oldest_records(most)).await
+    /// See [`Store::next_records`].
+    pub(crate) async fn next_records(
+        &self,
+        most: usize,
+        except: BTreeSet<String>,
+    ) -> Result<Oldest, StoreError> {
+        self.ask(move |store| store.next_records(most, &except)).await
+    }
+
+    /// See [`Store::set_aside`].
+    pub(crate) async fn set_aside(&self, ids: Vec<String>) -> Result<(), StoreError> {
+        self.ask(move |store| store.set_aside(&ids)).await
     }
 
     /// See [`Store::acknowledge`].

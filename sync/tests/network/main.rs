@@ -15,22 +15,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
-use rig::{Chaos, Player, TestCloud, item, manifest, options, tuning};
+use rig::{Chaos, Player, TestCloud, World, item, manifest, options, tuning};
 use serde_json::{Value, json};
 use vitrine_sync::model::{Digest, Live};
 use vitrine_sync::wire::record::{Body, Fault, Record, Trust};
 use vitrine_sync::{Connection, Event, Request};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n not much of a picture";
-
-/// Waits until the cloud's side is as wanted; panics when that takes too long.
-fn until(what: &str, mut good: impl FnMut() -> bool) {
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    while !good() {
-        assert!(std::time::Instant::now() < end, "{what}: not within 30 s");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-}
 
 fn one_picture(version: u64) -> Value {
     manifest(version, &[("image/png", PNG)], vec![item("a", PNG)])

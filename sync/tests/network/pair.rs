@@ -78,6 +78,6 @@ fn a_device_that_moves_within_its_tenant_keeps_picture_and_records() {
     });
     assert_eq!((live.manifest.device.as_str(), live.manifest.version), ("d2", 1));
     assert_eq!(cloud.hits("GET /api/v3/assets/").len(), 1, "fetched once");
-    until("record", || cloud.world().records.contains_key(&fault(1).id));
+    cloud.until("record", |world| world.records.contains_key(&fault(1).id));
     player.stop();
 }

@@ -22,7 +22,7 @@ fn from_pairing_to_the_screen_and_back() {
     assert_eq!(live.missing, BTreeSet::new());
     assert_eq!(bytes_of(&live, PNG), PNG);
     player.sync.post(Request::Record(fault(1))).unwrap();
-    until("record", || cloud.world().records.contains_key(&fault(1).id));
+    cloud.until("record", |world| world.records.contains_key(&fault(1).id));
     player.stop();
 }
 
@@ -46,9 +46,9 @@ fn without_the_cloud_it_starts_with_what_was_live() {
 fn an_unchanged_manifest_costs_no_body() {
     let dir = tempfile::tempdir().unwrap();
     let (cloud, player) = playing(dir.path());
-    let before = cloud.hits("GET /api/v3/manifest").len();
+    let before = cloud.world().count("GET /api/v3/manifest");
     player.sync_now();
-    until("asked again", || cloud.hits("GET /api/v3/manifest").len() > before);
+    cloud.until("asked again", |world| world.count("GET /api/v3/manifest") > before);
     let hits = cloud.hits("GET /api/v3/manifest");
     assert!(hits.last().unwrap().header("if-none-match").is_some());
     player.stop();
@@ -58,7 +58,7 @@ fn an_unchanged_manifest_costs_no_body() {
 fn a_hint_brings_the_manifest_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let (cloud, player) = playing(dir.path());
-    until("push channel", || !cloud.hits("GET /api/v3/events").is_empty());
+    cloud.until("push channel", |world| world.count("GET /api/v3/events") > 0);
     // The next poll is an hour away.
     cloud.publish(&one_picture(2));
     player.live(2);
@@ -88,19 +88,19 @@ fn a_download_cut_in_the_middle_goes_on_where_it_was() {
 fn stop_does_not_wait_for_a_cloud_that_never_answers() {
     let dir = tempfile::tempdir().unwrap();
     let (cloud, player) = playing(dir.path());
-    cloud.world().chaos.silent = true;
+    let before = {
+        let mut world = cloud.world();
+        world.chaos.silent = true;
+        world.count("GET /api/v3/manifest")
+    };
     player.sync_now();
-    let before = cloud.hits("GET /api/v3/manifest").len();
-    until("asked", || {
-        player.sync_now();
-        cloud.hits("GET /api/v3/manifest").len() > before
-    });
+    cloud.until("asked", |world| world.count("GET /api/v3/manifest") > before);
     player.sync.post(Request::Record(fault(7))).unwrap();
     player.stop();
     // What was posted before the stop is kept.
     cloud.world().chaos.silent = false;
     let player = Player::start(options(dir.path(), Some(&cloud.url)), tuning());
-    until("record", || cloud.world().records.contains_key(&fault(7).id));
+    cloud.until("record", |world| world.records.contains_key(&fault(7).id));
     player.stop();
 }
 

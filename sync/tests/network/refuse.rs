@@ -56,9 +56,9 @@ fn what_is_not_for_this_device_is_refused_and_the_old_plays_on() {
     cloud.publish(&with(1, "issued_at", json!("2026-01-02T00:00:00Z")));
     player.sync_now();
     player.trouble("manifest_older");
-    let refused = cloud.hits("GET /api/v3/manifest").len();
+    let refused = cloud.world().count("GET /api/v3/manifest");
     player.sync_now();
-    until("asked again", || cloud.hits("GET /api/v3/manifest").len() > refused);
+    cloud.until("asked again", |world| world.count("GET /api/v3/manifest") > refused);
     cloud.publish(&one_picture(2));
     let live = player.wait("live", |event| match event {
         Event::Trouble { code, .. } => panic!("{code} is said again"),
@@ -111,7 +111,7 @@ fn a_redirect_into_cleartext_is_not_followed() {
     cloud.world().chaos.redirect = Some("http://cloud.example".into());
     cloud.publish(&one_picture(1));
     let player = Player::start(options(dir.path(), Some(&cloud.url)), tuning());
-    until("asked", || !cloud.hits("GET /api/v3/assets/").is_empty());
+    cloud.until("asked", |world| world.count("GET /api/v3/assets/") > 0);
     cloud.world().chaos.redirect = None;
     cloud.add_asset(PNG);
     player.sync_now();

@@ -10,10 +10,9 @@ fn a_record_is_kept_once_however_often_it_is_sent() {
     for n in 1..=3 {
         player.sync.post(Request::Record(fault(n))).unwrap();
     }
-    let posts = || cloud.hits("POST /api/v3/records").len();
-    until("sent", || posts() > 0);
-    until("sent again", || posts() > 1);
-    until("kept", || (1..=3).all(|n| cloud.world().records.contains_key(&fault(n).id)));
+    cloud.until("sent", |world| world.count("POST /api/v3/records") > 0);
+    cloud.until("sent again", |world| world.count("POST /api/v3/records") > 1);
+    cloud.until("kept", |world| (1..=3).all(|n| world.records.contains_key(&fault(n).id)));
     player.stop();
 }
 
@@ -28,7 +27,7 @@ fn records_of_a_day_offline_are_not_lost() {
     }
     player.stop();
     let player = Player::start(options(dir.path(), Some(&cloud.url)), tuning());
-    until("all", || (1..=450).all(|n| cloud.world().records.contains_key(&fault(n).id)));
+    cloud.until("all", |world| (1..=450).all(|n| world.records.contains_key(&fault(n).id)));
     player.stop();
 }
 
@@ -53,14 +52,14 @@ fn an_order_is_given_once_and_its_picture_arrives() {
     let again = player.rest().into_iter().any(|event| matches!(event, Event::Order(_)));
     assert!(!again, "given twice");
     player.sync.post(Request::Screenshot { order, png: Arc::new(PNG.to_vec()) }).unwrap();
-    let result = || {
-        cloud.world().records.values().find_map(|record| match &record.body {
+    let result = |world: &World| {
+        world.records.values().find_map(|record| match &record.body {
             Body::OrderResult(result) => Some((result.order.clone(), result.done)),
             _ => None,
         })
     };
-    until("result", || result().is_some());
-    assert_eq!(result(), Some(("o1".into(), true)));
+    cloud.until("result", |world| result(world).is_some());
+    assert_eq!(result(&cloud.world()), Some(("o1".into(), true)));
     assert_eq!(cloud.world().screenshots["o1"], PNG);
     player.stop();
 }
@@ -77,11 +76,8 @@ fn an_order_cut_off_by_a_stop_is_reported_and_not_done_again() {
     player.live(2);
     player.stop();
     let player = Player::start(options(dir.path(), Some(&cloud.url)), tuning());
-    until("result", || {
-        cloud.world().records.values().any(
-            |record| matches!(&record.body, Body::OrderResult(r) if r.order == "o1" && !r.done),
-        )
-    });
+    let cut = |record: &Record| matches!(&record.body, Body::OrderResult(result) if result.order == "o1" && !result.done);
+    cloud.until("result", |world| world.records.values().any(cut));
     assert!(!player.rest().iter().any(|event| matches!(event, Event::Order(_))), "done again");
     player.stop();
 }

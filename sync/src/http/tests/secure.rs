@@ -8,6 +8,7 @@ use std::thread::Builder;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::*;
 
@@ -32,8 +33,18 @@ impl Authority {
         self.dir.path().join("ca.pem")
     }
 
-    /// Answers one request at the address returned, with a certificate for `name`.
+    /// Answers one request with 304 at the address returned, with a certificate for `name`.
     fn serve(&self, name: &str, versions: &[&'static rustls::SupportedProtocolVersion]) -> String {
+        let answer = |_: &str| "HTTP/1.1 304 Not Modified\r\nconnection: close\r\n\r\n".to_owned();
+        self.serve_as(name, versions, answer)
+    }
+
+    fn serve_as(
+        &self,
+        name: &str,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+        answer: impl Fn(&str) -> String + Send + 'static,
+    ) -> String {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
@@ -47,18 +58,18 @@ impl Authority {
             .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("https://{}", listener.local_addr().unwrap());
-        let answer = move || -> std::io::Result<()> {
+        let serve = move || -> std::io::Result<()> {
             let (socket, _) = listener.accept()?;
             let connection = ServerConnection::new(Arc::new(config)).unwrap();
             let mut stream = StreamOwned::new(connection, socket);
             let mut request = [0; 4096];
-            let _ = stream.read(&mut request)?;
-            let answer = "HTTP/1.1 304 Not Modified\r\nconnection: close\r\n\r\n";
-            stream.write_all(answer.as_bytes())?;
+            let length = stream.read(&mut request)?;
+            let request = String::from_utf8_lossy(&request[..length]).into_owned();
+            stream.write_all(answer(&request).as_bytes())?;
             stream.conn.send_close_notify();
             stream.flush()
         };
-        Builder::new().name("tls".into()).spawn(answer).unwrap();
+        Builder::new().name("tls".into()).spawn(serve).unwrap();
         url
     }
 }
@@ -97,4 +108,76 @@ fn a_file_without_authorities_is_refused() {
         let error = Http::new("https://cloud.example", Some(&path), "0").err().unwrap();
         assert!(error.to_string().contains("want a PEM file"), "{error}");
     }
+}
+
+const CHILD: &str = "VITRINE_PROXY_TEST_CA";
+
+/// Not a test of its own: does nothing unless the test below starts it behind a proxy.
+#[tokio::test]
+async fn child_behind_a_proxy() {
+    let Some(ca) = std::env::var_os(CHILD) else { return };
+    // A name that nobody but the proxy can resolve.
+    let http = Http::new("https://cloud.example", Some(Path::new(&ca)), "0").unwrap();
+    let opened = http.hints(pass()).await;
+    println!("!{}", opened.map_or_else(|error| error.to_string(), |_| "open".into()));
+}
+
+/// Passes one tunnel on to `upstream`; the address, and what was asked for first.
+fn proxy(upstream: String) -> (String, std::sync::mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (post, asked) = std::sync::mpsc::sync_channel(1);
+    let serve = move || -> std::io::Result<()> {
+        let (mut client, _) = listener.accept()?;
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            client.read_exact(&mut byte)?;
+            head.extend(byte);
+        }
+        post.try_send(String::from_utf8_lossy(&head).into_owned()).ok();
+        client.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+        let mut server = std::net::TcpStream::connect(upstream)?;
+        let (mut up, mut down) = (client.try_clone()?, server.try_clone()?);
+        let upwards = move || drop(std::io::copy(&mut up, &mut server));
+        Builder::new().name("proxy-up".into()).spawn(upwards)?;
+        std::io::copy(&mut down, &mut client).map(drop)
+    };
+    Builder::new().name("proxy".into()).spawn(serve).unwrap();
+    (url, asked)
+}
+
+/// Runs the child with these variables; what it says.
+fn behind(ca: &Path, variables: &[(&str, &str)]) -> String {
+    let said = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "http::tests::secure::child_behind_a_proxy", "--nocapture"])
+        .env(CHILD, ca)
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&said.stdout).into_owned();
+    let line = text.lines().find_map(|line| line.split_once('!').map(|(_, said)| said.to_owned()));
+    line.unwrap_or(text)
+}
+
+fn upgrade(request: &str) -> String {
+    let key = request.lines().find_map(|line| line.strip_prefix("sec-websocket-key: "));
+    let accept = derive_accept_key(key.unwrap_or_default().as_bytes());
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-accept: {accept}\r\n\r\n"
+    )
+}
+
+#[test]
+fn the_push_channel_takes_the_proxy_that_every_call_takes() {
+    let ours = Authority::new();
+    let server = ours.serve_as("cloud.example", BOTH, upgrade);
+    let (proxy, asked) = proxy(server.strip_prefix("https://").unwrap().to_owned());
+    let told = behind(&ours.file(), &[("HTTPS_PROXY", &proxy)]);
+    assert_eq!(told, "open");
+    assert!(asked.recv().unwrap().starts_with("CONNECT cloud.example:443 "));
+    let around = [("HTTPS_PROXY", proxy.as_str()), ("NO_PROXY", "cloud.example")];
+    let told = behind(&ours.file(), &around);
+    assert!(told.contains("no answer"), "the control found another way: {told}");
 }

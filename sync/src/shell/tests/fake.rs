@@ -59,6 +59,8 @@ pub(super) struct World {
     pub(super) assets: Mutex<BTreeMap<Digest, Bytes>>,
     calls: Mutex<Vec<(u64, &'static str)>>,
     pub(super) faults: Mutex<Vec<String>>,
+    /// A batch with a fault of one of these codes in it is refused; "" stands for any.
+    pub(super) poison: Mutex<Vec<&'static str>>,
 }
 
 #[derive(Clone)]
@@ -74,6 +76,7 @@ impl Fake {
             assets: Mutex::default(),
             calls: Mutex::default(),
             faults: Mutex::default(),
+            poison: Mutex::default(),
         }))
     }
 
@@ -109,6 +112,10 @@ impl AssetBody for Whole {
 
     fn etag(&self) -> Option<&str> {
         None
+    }
+
+    fn host(&self) -> &str {
+        ""
     }
 
     async fn chunk(&mut self) -> Result<Option<Bytes>, CloudError> {
@@ -171,6 +178,12 @@ impl Cloud for Fake {
             Body::Fault(fault) => Some(fault.code.clone()),
             _ => None,
         });
+        let poison = self.0.poison.lock().unwrap().clone();
+        if faults.clone().any(|code| poison.iter().any(|bad| bad.is_empty() || *bad == code)) {
+            let (error, description) = ("bad_request".into(), String::new());
+            let failure = Failure::Refused { status: 400, error, description };
+            return Err(CloudError::new("records", failure));
+        }
         self.0.faults.lock().unwrap().extend(faults);
         told(Acknowledged { ids: batch.records.into_iter().map(|record| record.id).collect() })
     }

@@ -1,8 +1,9 @@
 //! The cloud's side of protocol v3, small and with faults on demand.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
@@ -24,6 +25,9 @@ use vitrine_sync::wire::auth::{Assertion, PairingRequest, TokenRequest, problem}
 use vitrine_sync::wire::envelope;
 use vitrine_sync::wire::event::Hint;
 use vitrine_sync::wire::record::{Acknowledged, Batch, Record};
+
+/// Longest wait for anything; reached by a failing test only.
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Faults on demand; each holds until it is changed, unless it says otherwise.
 #[derive(Debug, Clone, Default)]
@@ -73,6 +77,8 @@ pub struct World {
     counter: u64,
     base: String,
     hints: broadcast::Sender<u64>,
+    /// Notified at each request: when it came and when it was answered.
+    changed: Arc<Condvar>,
 }
 
 type Shared = Arc<Mutex<World>>;
@@ -139,6 +145,14 @@ impl TestCloud {
     pub fn hits(&self, what: &str) -> Vec<Hit> {
         self.world().hits.iter().filter(|hit| hit.what.starts_with(what)).cloned().collect()
     }
+
+    /// Waits until the cloud is as wanted; panics when that takes too long.
+    pub fn until(&self, what: &str, mut good: impl FnMut(&World) -> bool) {
+        let world = self.world();
+        let changed = Arc::clone(&world.changed);
+        let waited = changed.wait_timeout_while(world, DEADLINE, |world| !good(world));
+        assert!(!waited.unwrap().1.timed_out(), "{what}: not within {DEADLINE:?}");
+    }
 }
 
 impl Drop for TestCloud {
@@ -151,6 +165,11 @@ impl Drop for TestCloud {
 }
 
 impl World {
+    /// How often it was asked what begins so.
+    pub fn count(&self, what: &str) -> usize {
+        self.hits.iter().filter(|hit| hit.what.starts_with(what)).count()
+    }
+
     fn new(base: &str) -> World {
         World {
             tenant: "acme".into(),
@@ -170,6 +189,7 @@ impl World {
             counter: 0,
             base: base.to_owned(),
             hints: broadcast::channel(16).0,
+            changed: Arc::default(),
         }
     }
 
@@ -235,15 +255,18 @@ fn router(world: Shared) -> Router {
 async fn log(State(world): State<Shared>, request: Request, next: Next) -> Response {
     let what = format!("{} {}", request.method(), request.uri().path());
     let headers = request.headers().clone();
-    let silent = {
+    let (silent, changed) = {
         let mut world = world.lock().unwrap();
         world.hits.push(Hit { what, headers });
-        world.chaos.silent
+        (world.chaos.silent, Arc::clone(&world.changed))
     };
+    changed.notify_all();
     if silent {
         std::future::pending::<()>().await;
     }
-    next.run(request).await
+    let answer = next.run(request).await;
+    changed.notify_all();
+    answer
 }
 
 async fn guard(State(world): State<Shared>, request: Request, next: Next) -> Response {
@@ -356,7 +379,7 @@ fn body(bytes: Bytes, cut_after: Option<usize>) -> Body {
             let steps = [Ok(first), Err(broken)];
             let steps = futures_util::stream::iter(steps);
             Body::from_stream(futures_util::StreamExt::then(steps, |step| async {
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
                 step
             }))
         }

@@ -3,5 +3,5 @@
 mod cloud;
 mod player;
 
-pub use cloud::{Chaos, TestCloud, item, manifest};
+pub use cloud::{Chaos, TestCloud, World, item, manifest};
 pub use player::{Player, clock, options, tuning};
