@@ -1,7 +1,7 @@
 //! What a file is, by its first bytes: the name says what people call it, not what it is.
 
 /// Media types that a device can show, for the text of a refusal.
-pub const TAKEN: &str = "JPEG, PNG, WebP, SVG, GIF, BMP; MP4, QuickTime, WebM, Matroska, MPEG-TS";
+pub const TAKEN: &str = "JPEG, PNG, WebP, SVG, GIF, TIFF, BMP; MP4, QuickTime, WebM, Matroska, MPEG-TS";
 
 /// Bytes of one packet of an MPEG transport stream.
 const TS_PACKET: usize = 188;
@@ -13,6 +13,7 @@ pub fn media_type(head: &[u8]) -> Option<&'static str> {
         [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
         [0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, ..] => Some("image/png"),
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some("image/gif"),
+        [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => Some("image/tiff"),
         [b'B', b'M', ..] if head.len() > 14 && head[6..10] == [0; 4] => Some("image/bmp"),
         [b'R', b'I', b'F', b'F', ..] if brand() == Some(b"WEBP") => Some("image/webp"),
         [0x1a, 0x45, 0xdf, 0xa3, ..] => Some(matroska(head)),
@@ -62,6 +63,8 @@ mod tests {
             ("png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", Some("image/png")),
             ("gif", b"GIF89a....", Some("image/gif")),
             ("bmp", &bmp, Some("image/bmp")),
+            ("tiff", b"II*\0\x08\0\0\0", Some("image/tiff")),
+            ("tiff of a Mac", b"MM\0*\0\0\0\x08", Some("image/tiff")),
             ("text that starts with BM", b"BMW is a maker of cars", None),
             ("webp", b"RIFF\x10\0\0\0WEBPVP8 ", Some("image/webp")),
             ("wave", b"RIFF\x10\0\0\0WAVEfmt ", None),

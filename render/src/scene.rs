@@ -93,7 +93,8 @@ pub struct Layer {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// A still file: JPEG, PNG, WebP, GIF (first frame), BMP or SVG, told apart by its bytes.
+    /// A picture file: JPEG, PNG, WebP, GIF, TIFF, BMP or SVG, told apart by its bytes. GIF, WebP and
+    /// PNG move if they say so, as often as they say; then the last frame stays.
     Image {
         /// To be opened for reading.
         path: PathBuf,

@@ -1,8 +1,8 @@
-//! Still pictures and cards as sources: made on decode threads at the size that is shown.
+//! Pictures and cards as sources: made on decode threads at the size that is shown.
 //!
 //! Two threads, named `decode-0` and `decode-1`, each with one picture at a time. A decoder that
-//! panics costs its picture, not its thread. When the covered size changes, the picture is made
-//! again; the old one stays until then.
+//! panics costs its picture, not its thread. When the covered size changes, a still is made again,
+//! the old one stays until then; a moving picture has the new size from its next frame on.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -14,7 +14,9 @@ use std::thread::Builder;
 
 use vitrine_config::time::Mono;
 
-use super::decode::{self, Still};
+use super::decode::{self, Room, Still};
+use super::film::Film;
+use super::reel::{Bytes, Frame, Reel};
 use super::{Picture, Source, SourceError, State, Waker, card, svg};
 use crate::place::Fitting;
 use crate::scene::{Card, Size};
@@ -42,6 +44,7 @@ pub(super) struct Decoders {
 struct Queue {
     jobs: Mutex<Jobs>,
     change: Condvar,
+    room: Room,
 }
 
 #[derive(Default)]
@@ -51,16 +54,32 @@ struct Jobs {
 }
 
 struct Job {
-    recipe: Recipe,
+    task: Task,
+    /// What it is about, for the text of an error.
+    name: String,
     fitting: Fitting,
     order: Arc<Order>,
     waker: Waker,
 }
 
+enum Task {
+    /// The first picture.
+    Begin(Recipe),
+    /// The next one.
+    GoOn(Box<Reel>),
+}
+
+/// What came of it.
+enum Made {
+    Still(Still),
+    /// None: there are no more.
+    Frame(Option<Frame>, Box<Reel>),
+}
+
 /// Where the outcome of a job is left. A source that has dropped it does not want it any more.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Order {
-    outcome: Mutex<Option<Result<Still, String>>>,
+    outcome: Mutex<Option<Result<Made, String>>>,
 }
 
 impl Decoders {
@@ -86,9 +105,11 @@ impl Decoders {
             natural: None,
             still: None,
             taken: false,
+            film: None,
+            reel: None,
             failed: None,
         };
-        source.order();
+        source.begin();
         source
     }
 }
@@ -136,7 +157,7 @@ impl Queue {
     fn serve(&self) {
         while let Some(job) = self.next() {
             if job.is_wanted() {
-                job.carry_out();
+                job.carry_out(&self.room);
             }
         }
     }
@@ -147,26 +168,41 @@ impl Job {
         Arc::strong_count(&self.order) > 1
     }
 
-    fn carry_out(self) {
-        let made = catch_unwind(AssertUnwindSafe(|| self.recipe.make(&self.fitting)));
+    fn carry_out(self, room: &Room) {
+        let Job { task, name, fitting, order, waker } = self;
+        let made = catch_unwind(AssertUnwindSafe(|| task.make(&fitting, room)));
         let outcome = made.unwrap_or_else(|_| Err("the decoder broke down on it".to_owned()));
-        let outcome = outcome.map_err(|error| format!("{}: {error}", self.recipe.name()));
-        *self.order.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
-        (self.waker)();
+        let outcome = outcome.map_err(|error| format!("{name}: {error}"));
+        *order.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+        waker();
+    }
+}
+
+impl Task {
+    fn make(self, fitting: &Fitting, room: &Room) -> Result<Made, String> {
+        match self {
+            Task::Begin(recipe) => recipe.make(fitting, room),
+            Task::GoOn(mut reel) => Ok(Made::Frame(reel.next(fitting)?, reel)),
+        }
     }
 }
 
 impl Recipe {
-    fn make(&self, fitting: &Fitting) -> Result<Still, String> {
+    fn make(&self, fitting: &Fitting, room: &Room) -> Result<Made, String> {
         match self {
             Recipe::File(path) => {
                 let bytes = read(path).map_err(|error| format!("cannot be read: {error}"))?;
-                decode::decode(&bytes, fitting)
+                let bytes = Bytes(Arc::new(bytes));
+                let Some(mut reel) = Reel::open(&bytes)? else {
+                    return decode::decode(bytes.as_ref(), fitting, room).map(Made::Still);
+                };
+                let first = reel.next(fitting)?.ok_or("there is no picture in it")?;
+                Ok(Made::Frame(Some(first), Box::new(reel)))
             }
             Recipe::Card(card) => {
                 let size = card::size(fitting.covers);
                 let rgba = svg::render(&card::drawing(card, size), size)?;
-                Ok(Still { natural: size, size, rgba })
+                Ok(Made::Still(Still { natural: size, size, rgba }))
             }
         }
     }
@@ -194,7 +230,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// One still picture.
+/// One picture, still or moving.
 pub(super) struct ImageSource {
     queue: Arc<Queue>,
     recipe: Recipe,
@@ -206,14 +242,23 @@ pub(super) struct ImageSource {
     /// Made; held until it was taken and the next call comes.
     still: Option<Still>,
     taken: bool,
+    /// Its frames, once it is known to move.
+    film: Option<Film>,
+    /// Where they come from, while none is being made.
+    reel: Option<Box<Reel>>,
     failed: Option<SourceError>,
 }
 
 impl ImageSource {
-    fn order(&mut self) {
+    fn begin(&mut self) {
+        self.order(Task::Begin(self.recipe.clone()));
+    }
+
+    fn order(&mut self, task: Task) {
         let order = Arc::new(Order::default());
         let job = Job {
-            recipe: self.recipe.clone(),
+            task,
+            name: self.recipe.name(),
             fitting: self.fitting,
             order: order.clone(),
             waker: self.waker.clone(),
@@ -224,15 +269,40 @@ impl ImageSource {
         }
     }
 
-    fn settle(&mut self, outcome: Result<Still, String>) {
+    fn settle(&mut self, outcome: Result<Made, String>) {
         match outcome {
-            Ok(still) => {
+            Ok(Made::Still(still)) => {
                 self.natural = Some(still.natural);
                 (self.still, self.taken) = (Some(still), false);
             }
-            // What could be made once stays as it is.
-            Err(error) if self.natural.is_some() => tracing::warn!(error, "picture not remade"),
+            Ok(Made::Frame(frame, reel)) => self.add(frame, reel),
+            // What could be made once stays as it is; a film that tears is broken.
+            Err(error) if self.natural.is_some() && self.film.is_none() => {
+                tracing::warn!(error, "picture not remade");
+            }
             Err(error) => self.failed = Some(SourceError(error)),
+        }
+    }
+
+    fn add(&mut self, frame: Option<Frame>, reel: Box<Reel>) {
+        if let Some(frame) = &frame {
+            self.natural = Some(frame.still.natural);
+        }
+        let film = self.film.get_or_insert_default();
+        film.add(frame);
+        match film.is_hungry() {
+            true => self.order(Task::GoOn(reel)),
+            false if film.is_over() => {}
+            false => self.reel = Some(reel),
+        }
+    }
+
+    /// Has another frame made if there is room for it.
+    fn feed(&mut self) {
+        if self.film.as_ref().is_some_and(Film::is_hungry)
+            && let Some(reel) = self.reel.take()
+        {
+            self.order(Task::GoOn(reel));
         }
     }
 }
@@ -250,6 +320,7 @@ impl Source for ImageSource {
             self.order = None;
             self.settle(outcome);
         }
+        self.feed();
         match (&self.failed, self.natural) {
             (Some(error), _) => State::Failed(error.clone()),
             (None, Some(size)) => State::Ready(size),
@@ -257,9 +328,17 @@ impl Source for ImageSource {
         }
     }
 
-    fn start(&mut self, _at: Mono) {}
+    fn start(&mut self, at: Mono) {
+        if let Some(film) = &mut self.film {
+            film.start(at);
+        }
+    }
 
-    fn take(&mut self, _now: Mono) -> Option<Picture<'_>> {
+    fn take(&mut self, now: Mono) -> Option<Picture<'_>> {
+        if let Some(film) = &mut self.film {
+            let Still { size, rgba, .. } = film.take(now)?;
+            return Some(Picture::Rgba { size: *size, data: rgba });
+        }
         if std::mem::replace(&mut self.taken, true) {
             self.still = None;
         }
@@ -268,7 +347,14 @@ impl Source for ImageSource {
     }
 
     fn next_at(&self) -> Option<Mono> {
-        (self.still.is_some() && !self.taken).then_some(Mono(0))
+        match &self.film {
+            Some(film) => film.next_at(),
+            None => (self.still.is_some() && !self.taken).then_some(Mono(0)),
+        }
+    }
+
+    fn dropped(&self) -> u64 {
+        self.film.as_ref().map_or(0, Film::dropped)
     }
 
     fn resize(&mut self, covers: Size) {
@@ -277,13 +363,17 @@ impl Source for ImageSource {
             let grown = f64::from(covers.width_px) / f64::from(before.width_px.max(1));
             self.fitting.scale *= grown;
             self.fitting.covers = covers;
-            self.order();
+            if self.film.is_none() {
+                self.begin();
+            }
         }
     }
 
     fn again(&mut self) {
-        if self.failed.is_none() && self.order.is_none() {
-            self.order();
+        match &mut self.film {
+            Some(film) => film.again(),
+            None if self.failed.is_none() && self.order.is_none() => self.begin(),
+            None => {}
         }
     }
 }

@@ -5,8 +5,10 @@
 
 mod card;
 mod decode;
+mod film;
 mod image;
 mod open;
+mod reel;
 mod svg;
 pub mod worker;
 

@@ -2,6 +2,8 @@
 
 #![allow(clippy::disallowed_methods, clippy::expect_used, dead_code, missing_docs)]
 
+pub mod profile;
+
 use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};

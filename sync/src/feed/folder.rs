@@ -233,6 +233,8 @@ const SIGNATURES: &[(&[u8], Kind)] = &[
     (b"\xff\xd8\xff", still("image/jpeg")),
     (b"\x89PNG\r\n\x1a\n", still("image/png")),
     (b"GIF8", still("image/gif")),
+    (b"II*\0", still("image/tiff")),
+    (b"MM\0*", still("image/tiff")),
     (b"BM", still("image/bmp")),
     (b"\x1a\x45\xdf\xa3", video("video/x-matroska")),
     (b"OggS", video("video/ogg")),
@@ -274,10 +276,11 @@ fn by_name(path: &Path) -> Option<Kind> {
     let end = path.extension().and_then(OsStr::to_str)?.to_ascii_lowercase();
     Some(match end.as_str() {
         "jpg" | "jpeg" => still("image/jpeg"),
-        "png" => still("image/png"),
+        "png" | "apng" => still("image/png"),
         "webp" => still("image/webp"),
         "gif" => still("image/gif"),
         "bmp" => still("image/bmp"),
+        "tif" | "tiff" => still("image/tiff"),
         "svg" => still("image/svg+xml"),
         "mp4" | "m4v" | "mov" => video("video/mp4"),
         "mkv" => video("video/x-matroska"),
@@ -357,6 +360,7 @@ mod tests {
         for (case, head, want) in [
             ("jpeg", &b"\xff\xd8\xff\xe0"[..], Some(still("image/jpeg"))),
             ("webp", b"RIFF\0\0\0\0WEBPVP8 ", Some(still("image/webp"))),
+            ("tiff", b"II*\0\x08\0\0\0", Some(still("image/tiff"))),
             ("avi", b"RIFF\0\0\0\0AVI LIST", Some(video("video/x-msvideo"))),
             ("wav", b"RIFF\0\0\0\0WAVEfmt ", None),
             ("mp4", b"\0\0\0\x20ftypisom", Some(video("video/mp4"))),

@@ -1,0 +1,130 @@
+//! From a picture as its file has it to the one that is shown: scaled, coloured, turned.
+//!
+//! Scaling comes first where it can: it leaves less to do for the rest. With alpha it cannot:
+//! colours are made on straight alpha, scaling wants it premultiplied.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::metadata::Orientation;
+use image::{DynamicImage, RgbImage, RgbaImage};
+use vitrine_config::limits::TEXTURE_SIDE_PX;
+
+use super::{Raw, Samples, Still, straight};
+use crate::place::Fitting;
+use crate::scene::Size;
+
+/// Makes what is shown of `raw`.
+///
+/// # Errors
+/// Only what no picture within the limits runs into.
+pub(crate) fn fit(raw: Raw, orientation: Orientation, fitting: &Fitting) -> Result<Still, String> {
+    let turn = |size: Size| match is_sideways(orientation) {
+        true => Size { width_px: size.height_px, height_px: size.width_px },
+        false => size,
+    };
+    let natural = turn(raw.size);
+    let wanted = turn(needed(natural, fitting));
+    let mut picture = match raw.samples {
+        Samples::GreyAlpha | Samples::Rgba => blended(raw, wanted)?,
+        Samples::Grey | Samples::Rgb | Samples::Cmyk => opaque(raw, wanted)?,
+    };
+    picture.apply_orientation(orientation);
+    let size = Size { width_px: picture.width(), height_px: picture.height() };
+    Ok(Still { natural, size, rgba: picture.into_rgba8().into_raw() })
+}
+
+fn is_sideways(orientation: Orientation) -> bool {
+    matches!(
+        orientation,
+        Orientation::Rotate90
+            | Orientation::Rotate270
+            | Orientation::Rotate90FlipH
+            | Orientation::Rotate270FlipH
+    )
+}
+
+fn opaque(raw: Raw, wanted: Size) -> Result<DynamicImage, String> {
+    let Raw { size, samples, data, profile } = raw;
+    let kind = match samples {
+        Samples::Grey => PixelType::U8,
+        Samples::Cmyk => PixelType::U8x4,
+        _ => PixelType::U8x3,
+    };
+    let data = resize(data, size, wanted, kind)?;
+    let rgb = match (profile, samples) {
+        (Some(profile), _) => profile.to_srgb(&data)?,
+        (None, Samples::Grey) => data.iter().flat_map(|grey| [*grey; 3]).collect(),
+        (None, Samples::Cmyk) => data.chunks_exact(4).flat_map(of_inks).collect(),
+        (None, _) => data,
+    };
+    image_of(RgbImage::from_raw(wanted.width_px, wanted.height_px, rgb))
+}
+
+fn blended(raw: Raw, wanted: Size) -> Result<DynamicImage, String> {
+    let Raw { size, samples, data, profile } = raw;
+    let mut rgba = match profile {
+        Some(profile) => profile.to_srgb(&data)?,
+        None => straight(size, samples, data)?,
+    };
+    premultiply(&mut rgba);
+    let mut rgba = resize(rgba, size, wanted, PixelType::U8x4)?;
+    clamp_to_alpha(&mut rgba);
+    image_of(RgbaImage::from_raw(wanted.width_px, wanted.height_px, rgba))
+}
+
+/// Light that is left after four inks, when nobody says how they look.
+fn of_inks(pixel: &[u8]) -> [u8; 3] {
+    let [cyan, magenta, yellow, black] = *pixel else { return [0; 3] };
+    let light = |ink: u8| u16::from(255 - ink);
+    [cyan, magenta, yellow].map(|ink| ((light(ink) * light(black) + 127) / 255) as u8)
+}
+
+/// The pixels that are worth making: as many as are shown, as the picture has, as a texture takes.
+fn needed(natural: Size, fitting: &Fitting) -> Size {
+    let shown = fitting.picture(natural.width_px.into(), natural.height_px.into());
+    let width = f64::from(shown.width_px.min(natural.width_px));
+    let height = f64::from(shown.height_px.min(natural.height_px));
+    let scale = (f64::from(TEXTURE_SIDE_PX) / width.max(height)).min(1.0);
+    let side = |length: f64| ((length * scale).round() as u32).clamp(1, TEXTURE_SIDE_PX);
+    Size { width_px: side(width), height_px: side(height) }
+}
+
+fn resize(pixels: Vec<u8>, from: Size, to: Size, kind: PixelType) -> Result<Vec<u8>, String> {
+    if from == to {
+        return Ok(pixels);
+    }
+    let fail = |error: &dyn std::fmt::Display| format!("scaling {from:?} to {to:?}: {error}");
+    let source = ImageRef::new(from.width_px, from.height_px, &pixels, kind);
+    let source = source.map_err(|error| fail(&error))?;
+    let mut scaled = Image::new(to.width_px, to.height_px, kind);
+    // Alpha is premultiplied already, and the fourth ink is none.
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
+        .use_alpha(false);
+    Resizer::new().resize(&source, &mut scaled, &options).map_err(|error| fail(&error))?;
+    Ok(scaled.into_vec())
+}
+
+fn premultiply(rgba: &mut [u8]) {
+    for pixel in rgba.chunks_exact_mut(4) {
+        let [red, green, blue, alpha] = pixel else { continue };
+        for colour in [red, green, blue] {
+            *colour = ((u16::from(*colour) * u16::from(*alpha) + 127) / 255) as u8;
+        }
+    }
+}
+
+/// Lanczos overshoots: no colour may be brighter than its alpha.
+fn clamp_to_alpha(pixels: &mut [u8]) {
+    for pixel in pixels.chunks_exact_mut(4) {
+        if let [red, green, blue, alpha] = pixel {
+            for colour in [red, green, blue] {
+                *colour = (*colour).min(*alpha);
+            }
+        }
+    }
+}
+
+fn image_of<T: Into<DynamicImage>>(picture: Option<T>) -> Result<DynamicImage, String> {
+    picture.map(Into::into).ok_or_else(|| "scaling: pixels are missing".to_owned())
+}
