@@ -46,6 +46,13 @@ impl Health {
         self.last_beat = None;
     }
 
+    /// The stage that is here knows more of itself.
+    pub fn correct(&mut self, hello: Hello) {
+        if let Stage::Up(known) = &mut self.stage {
+            *known = hello;
+        }
+    }
+
     /// The stage has gone. Returns when it was last known to be alive.
     pub fn down(&mut self, why: String, now: Mono) -> Mono {
         self.stage = Stage::Down { why, alive_at: now };

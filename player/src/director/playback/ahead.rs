@@ -35,6 +35,10 @@ impl Playback {
     /// Everything that lies ahead; of equals the first counts.
     fn ahead(&self, live: &Live, now: Mono) -> Vec<Ahead> {
         let Some(programme) = &self.programme else { return Vec::new() };
+        // While a screen waits for its first picture, nothing else shall keep the device busy.
+        if programme.showings().all(|showing| !showing.prepared && showing.shown_at.is_none()) {
+            return Vec::new();
+        }
         let onward: Vec<Onward> = programme
             .lanes
             .iter()

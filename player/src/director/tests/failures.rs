@@ -31,7 +31,7 @@ fn an_item_that_is_never_ready_is_passed_over_in_time() {
     stage.stuck.insert("a".into());
     let mut world = playing_on(stage, vec![image("a"), image("b")]);
     world.run_to(10_000);
-    assert_eq!(world.take_shown(), ["5000 b"]);
+    assert_eq!(world.take_shown(), ["5050 b"]);
     assert_eq!(world.faults(), ["item_failed"]);
 }
 
@@ -39,7 +39,7 @@ fn an_item_that_is_never_ready_is_passed_over_in_time() {
 fn when_everything_is_broken_a_card_says_so_and_nothing_spins() {
     let mut world = playing_on(broken(&["a", "b"]), vec![image("a"), image("b")]);
     world.run_to(24 * 3_600_000);
-    assert_eq!(world.shown[0], "100 card:No item can be shown");
+    assert_eq!(world.shown[0], "150 card:No item can be shown");
     assert!(world.ticks < 500, "{} wake-ups in a day", world.ticks);
     assert_eq!(world.faults(), ["item_failed", "item_failed"]);
     // Mended, it plays within the longest gap.

@@ -34,9 +34,9 @@ fn it_ends_when_every_item_was_shown_or_has_failed_once() {
     let stills = || vec![image("a"), image("b"), image("c")];
     for (case, items, stage, shown, end) in [
         ("stills", stills(), broken(&[]), vec!["50 a", "10050 b", "20050 c"], 30_050),
-        ("the first fails", stills(), broken(&["a"]), vec!["50 b", "10050 c"], 20_050),
+        ("the first fails", stills(), broken(&["a"]), vec!["100 b", "10100 c"], 20_100),
         ("the last fails", stills(), broken(&["c"]), vec!["50 a", "10050 b"], 20_050),
-        ("all fail", stills(), broken(&["a", "b", "c"]), vec![], 100),
+        ("all fail", stills(), broken(&["a", "b", "c"]), vec![], 150),
         ("one still", vec![image("a")], broken(&[]), vec!["50 a"], 10_050),
         ("ends with a video", vec![video("3a")], broken(&[]), vec!["50 3a"], 3_050),
         ("nothing at all", vec![], broken(&[]), vec![], 0),

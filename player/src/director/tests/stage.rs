@@ -1,6 +1,6 @@
 //! Stages that come and go.
 
-use vitrine_render::report::{Beat, Report};
+use vitrine_render::report::{Beat, Hello, Report};
 
 use super::*;
 
@@ -30,6 +30,18 @@ fn a_stage_that_comes_back_shows_what_is_left_of_the_item() {
     assert_eq!(world.faults(), ["stage_died"]);
     let turns: Vec<u64> = world.proofs().iter().map(|proof| proof.turn).collect();
     assert_eq!(turns.len(), 3, "each showing is proved once");
+}
+
+#[test]
+fn a_stage_that_says_more_of_itself_is_not_disturbed() {
+    let mut world = World::playing(live(1, vec![playlist("p", vec![image("a"), image("b")])]));
+    world.run_to(4_000);
+    let wishes = world.wishes;
+    let hello = Hello { gpu: "found".into(), ..Stage::new(0).hello() };
+    world.handle(Event::Stage(StageEvent::Report(Report::Hello(hello))));
+    assert_eq!(world.wishes, wishes, "it was asked anew");
+    world.run_to(11_000);
+    assert_eq!(world.take_shown(), ["50 a", "10050 b"]);
 }
 
 #[test]
