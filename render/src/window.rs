@@ -4,7 +4,7 @@
 //! anybody could walk up to, by Escape or q. No GPU that could draw:
 //! `fallback` takes over the window, so that the screen says what is wrong.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Builder;
 
@@ -13,7 +13,7 @@ use wgpu::Surface;
 use winit::application::ApplicationHandler;
 use winit::dpi::PhysicalSize;
 use winit::event::{ElementState, KeyEvent, WindowEvent};
-use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoop};
+use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoop, EventLoopProxy};
 use winit::keyboard::{Key, NamedKey};
 use winit::window::{Fullscreen, Window, WindowAttributes, WindowId};
 
@@ -42,14 +42,19 @@ pub(crate) fn run(
     clock: Arc<dyn Clock>,
     size: Option<Size>,
 ) -> Result<(), StageError> {
-    let events = EventLoop::<Woken>::with_user_event().build().map_err(no_display)?;
-    let proxy = events.create_proxy();
-    // A closed loop needs no waking.
+    let bell = Arc::new(OnceLock::<EventLoopProxy<Woken>>::new());
+    let rung = Arc::clone(&bell);
+    // A loop that is not there yet looks at everything when it comes; a closed one needs no waking.
     let waker: Waker = Arc::new(move || {
-        proxy.send_event(Woken).ok();
+        if let Some(proxy) = rung.get() {
+            proxy.send_event(Woken).ok();
+        }
     });
     let keys = size.is_some() || matches!(options.agent, Agent::Pair(_));
+    // Before the display: a worker gets ready and the agent speaks while that one opens.
     let engine = Engine::start(options, clock, waker.clone())?;
+    let events = EventLoop::<Woken>::with_user_event().build().map_err(no_display)?;
+    bell.get_or_init(|| events.create_proxy());
     let mut stage = WindowStage {
         engine,
         waker,
