@@ -1,7 +1,8 @@
 //! What a file is, by its first bytes: the name says what people call it, not what it is.
 
 /// Media types that a device can show, for the text of a refusal.
-pub const TAKEN: &str = "JPEG, PNG, WebP, SVG, GIF, TIFF, BMP; MP4, QuickTime, WebM, Matroska, MPEG-TS";
+pub const TAKEN: &str =
+    "JPEG, PNG, WebP, SVG, GIF, TIFF, BMP; MP4, QuickTime, WebM, Matroska, MPEG-TS";
 
 /// Bytes of one packet of an MPEG transport stream.
 const TS_PACKET: usize = 188;

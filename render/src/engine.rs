@@ -14,7 +14,7 @@ use crate::gpu::painter::GpuPainter;
 use crate::gpu::target::{Handed, Target};
 use crate::link::{SNAPSHOTS_OPEN, StageLink};
 use crate::pacing::Pacing;
-use crate::report::{Hello, Report};
+use crate::report::{Hello, NO_GPU, Report};
 use crate::run::{StageError, StageOptions};
 use crate::scene::Size;
 use crate::source::{Sources, Waker};
@@ -107,7 +107,7 @@ impl Engine {
 
     /// There is no GPU: why, for the agent.
     pub(crate) fn no_gpu(&mut self, why: &str) {
-        self.gpu_name = format!("none: {why}");
+        self.gpu_name = format!("{NO_GPU}{why}");
         self.greet_again();
     }
 

@@ -61,6 +61,9 @@ pub enum Report {
     },
 }
 
+/// So begins [`Hello::gpu`] when nothing can be drawn; the reason follows.
+pub const NO_GPU: &str = "none: ";
+
 /// Who the stage is and where it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Hello {

@@ -4,8 +4,8 @@
 //! anybody could walk up to, by Escape or q. No GPU that could draw:
 //! `fallback` takes over the window, so that the screen says what is wrong.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::Builder;
 
 use vitrine_config::time::{Clock, Mono};

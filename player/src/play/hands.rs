@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use vitrine_config::time::{Mono, Now};
 use vitrine_render::link::AgentLink;
-use vitrine_render::report::Report;
+use vitrine_render::report::{NO_GPU, Report};
 use vitrine_render::scene::Turn;
 
 use super::tally::Tally;
@@ -91,8 +91,12 @@ impl Hands for PlayHands {
         match event {
             Event::Stage(StageEvent::Report(report)) => {
                 self.tally.count(report);
-                if let Report::Shown { turn, at } = report {
-                    self.fresh.insert(*turn, *at);
+                match report {
+                    Report::Shown { turn, at } => drop(self.fresh.insert(*turn, *at)),
+                    Report::Hello(hello) if hello.gpu.starts_with(NO_GPU) => {
+                        self.complain(&format!("no picture: GPU {}", hello.gpu));
+                    }
+                    _ => {}
                 }
             }
             Event::Stage(StageEvent::Down { .. }) => self.phase = Phase::Over,

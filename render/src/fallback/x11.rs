@@ -30,7 +30,9 @@ impl Canvas {
         let order = setup.image_byte_order;
         let format = setup.pixmap_formats.iter().find(|format| format.depth == depth);
         if format.is_none_or(|format| format.bits_per_pixel != 32) {
-            return Err(format!("a display of depth {depth}, wanted 24 with 32 bits a pixel").into());
+            return Err(
+                format!("a display of depth {depth}, wanted 24 with 32 bits a pixel").into()
+            );
         }
         let context = connection.generate_id()?;
         connection.create_gc(context, window, &CreateGCAux::new())?.check()?;

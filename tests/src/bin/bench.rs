@@ -101,7 +101,14 @@ impl Bench {
 
     fn mpv(&self, file: &Path, size: &str, display: &Display) -> Outcome<Process> {
         let mut command = Command::new("mpv");
-        command.args(["--no-config", "--vo=gpu", "--gpu-sw", "--ao=null", "--no-terminal", "--hwdec=no"]);
+        command.args([
+            "--no-config",
+            "--vo=gpu",
+            "--gpu-sw",
+            "--ao=null",
+            "--no-terminal",
+            "--hwdec=no",
+        ]);
         command.arg("--loop-file=inf").arg(format!("--geometry={size}+0+0")).arg(file);
         command.args(["--no-keepaspect-window", "--image-display-duration=inf"]);
         self.spawn(command, "mpv", display)
