@@ -11,11 +11,11 @@ pub fn cpu(pid: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let Some((_, rest)) = stat.rsplit_once(')') else { return Duration::ZERO };
     // proc(5): utime, stime, cutime, cstime are fields 14 to 17; `rest` begins at field 3.
-    let ticks: u64 = rest.split_whitespace().skip(11).take(4).filter_map(ticks).sum();
+    let ticks: u64 = rest.split_whitespace().skip(11).take(4).filter_map(number).sum();
     Duration::from_millis(ticks * 1_000 / TICKS_PER_S)
 }
 
-fn ticks(field: &str) -> Option<u64> {
+fn number(field: &str) -> Option<u64> {
     field.parse().ok()
 }
 
@@ -24,4 +24,20 @@ pub fn pss_bytes(pid: u32) -> u64 {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
     let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
     line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1_024
+}
+
+/// The part of [`pss_bytes`] that is mapped from files whose names contain one of `names`.
+pub fn pss_of_files(pid: u32, names: &[&str]) -> u64 {
+    let maps = fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap_or_default();
+    let (mut counts, mut kib) = (false, 0);
+    for line in maps.lines() {
+        if let Some(pss) = line.strip_prefix("Pss:") {
+            let here = pss.split_whitespace().next().and_then(number).unwrap_or(0);
+            kib += if counts { here } else { 0 };
+        } else if line.split_whitespace().next().is_some_and(|first| first.contains('-')) {
+            // proc(5): the head of a mapping begins with its range of addresses.
+            counts = names.iter().any(|name| line.contains(name));
+        }
+    }
+    kib * 1_024
 }

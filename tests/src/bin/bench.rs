@@ -9,12 +9,15 @@
 #![allow(clippy::disallowed_methods)]
 
 use std::error::Error;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::thread::park_timeout;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use rustix::process::Signal;
 use vitrine_tests::cloud::Cloud;
 use vitrine_tests::display::Display;
 use vitrine_tests::patience::wait_for;
@@ -99,8 +102,17 @@ impl Bench {
         self.spawn(command, "vitrine", display)
     }
 
-    fn mpv(&self, file: &Path, size: &str, display: &Display) -> Outcome<Process> {
+    fn mpv(
+        &self,
+        file: &Path,
+        size: &str,
+        display: &Display,
+        ipc: Option<&Path>,
+    ) -> Outcome<Process> {
         let mut command = Command::new("mpv");
+        if let Some(socket) = ipc {
+            command.arg(format!("--input-ipc-server={}", socket.display()));
+        }
         command.args([
             "--no-config",
             "--vo=gpu",
@@ -141,33 +153,76 @@ fn still(bench: &Bench) -> Outcome<()> {
 /// 1080p30 in a 1280×720 window, beside mpv on the software GL driver.
 fn video(bench: &Bench) -> Outcome<()> {
     tell("video: 1080p30 H.264 in a 1280x720 window, software drivers, 10 s, whole tree");
-    let memory = std::cell::RefCell::new((Vec::new(), Vec::new()));
-    let measure = |ours: bool| -> Outcome<f64> {
+    let ipc = bench.work.path().join("mpv.sock");
+    let (mut ours, mut theirs) = (Cost::default(), Cost::default());
+    for _ in 0..bench.runs {
         let display = Display::start(1_280, 720)?;
-        let process = match ours {
-            true => bench.play(&bench.clip, "1280x720", &display)?,
-            false => bench.mpv(&bench.clip, "1280x720", &display)?,
-        };
-        first_light(&display, 1.0)?;
-        let cpu_s = cpu_over(&process, Duration::from_secs(10));
-        let mut memory = memory.borrow_mut();
-        if ours {
-            memory.0.push(pss_mb(&process))
-        } else {
-            memory.1.push(pss_mb(&process))
-        }
-        Ok(cpu_s)
-    };
-    let (ours, theirs) = bench.in_turn(|| measure(true), || measure(false))?;
-    line("CPU-s in 10 s, vitrine", &ours, None);
-    line("CPU-s in 10 s, mpv --vo=gpu", &theirs, None);
-    ratio("CPU, vitrine / mpv", &ours, &theirs, 1.25);
-    let (ours, theirs) = memory.into_inner();
-    let (ours, theirs) = (Readings(ours), Readings(theirs));
-    line("PSS MB, vitrine", &ours, None);
-    line("PSS MB, mpv --vo=gpu", &theirs, None);
-    ratio("PSS, vitrine / mpv", &ours, &theirs, 0.8);
+        let mut process = bench.play(&bench.clip, "1280x720", &display)?;
+        ours.take(&display, &process)?;
+        process.signal(Signal::TERM);
+        process.ended(Duration::from_secs(10)).ok_or("vitrine does not end")?;
+        ours.dropped.push(dropped_by_vitrine(&process.log())?);
+
+        let display = Display::start(1_280, 720)?;
+        let process = bench.mpv(&bench.clip, "1280x720", &display, Some(&ipc))?;
+        theirs.take(&display, &process)?;
+        theirs.dropped.push(dropped_by_mpv(&ipc)?);
+    }
+    let [(our_cpu, their_cpu), (our_pss, their_pss), (our_drops, their_drops)] =
+        [(ours.cpu_s, theirs.cpu_s), (ours.pss_mb, theirs.pss_mb), (ours.dropped, theirs.dropped)]
+            .map(|(ours, theirs)| (Readings(ours), Readings(theirs)));
+    line("CPU-s in 10 s, vitrine", &our_cpu, None);
+    line("CPU-s in 10 s, mpv --vo=gpu", &their_cpu, None);
+    ratio("CPU, vitrine / mpv", &our_cpu, &their_cpu, 1.25);
+    line("PSS MB, vitrine", &our_pss, None);
+    line("   of it the driver's own files", &Readings(ours.driver_mb), None);
+    line("PSS MB, mpv --vo=gpu", &their_pss, None);
+    ratio("PSS, vitrine / mpv", &our_pss, &their_pss, 0.8);
+    line("frames dropped, vitrine", &our_drops, None);
+    line("frames dropped, mpv --vo=gpu", &their_drops, Some("limit for vitrine"));
     Ok(())
+}
+
+/// What a player costs while it plays.
+#[derive(Default)]
+struct Cost {
+    cpu_s: Vec<f64>,
+    pss_mb: Vec<f64>,
+    driver_mb: Vec<f64>,
+    dropped: Vec<f64>,
+}
+
+impl Cost {
+    /// Over ten seconds from the first light on.
+    fn take(&mut self, display: &Display, process: &Process) -> Outcome<()> {
+        first_light(display, 1.0)?;
+        self.cpu_s.push(cpu_over(process, Duration::from_secs(10)));
+        self.pss_mb.push(pss_mb(process));
+        let driver = |pid| usage::pss_of_files(pid, &["libLLVM", "libvulkan_", "libz3"]);
+        let bytes: u64 = process.family().into_iter().map(driver).sum();
+        self.driver_mb.push(bytes as f64 / 1e6);
+        Ok(())
+    }
+}
+
+/// From the last line of `vitrine play`: `…, 299 frames presented, 1 dropped`.
+fn dropped_by_vitrine(log: &str) -> Outcome<f64> {
+    let before = log.rsplit_once(" dropped").ok_or("vitrine does not say what it dropped")?.0;
+    Ok(before.rsplit(' ').next().unwrap_or_default().parse()?)
+}
+
+/// By mpv's JSON protocol: what its output dropped and what its decoder dropped.
+fn dropped_by_mpv(socket: &Path) -> Outcome<f64> {
+    let mut dropped = 0.0;
+    for property in ["frame-drop-count", "decoder-frame-drop-count"] {
+        let mut stream = UnixStream::connect(socket)?;
+        writeln!(stream, r#"{{"command":["get_property","{property}"]}}"#)?;
+        let answer = BufReader::new(stream).lines().map_while(Result::ok).find_map(|line| {
+            serde_json::from_str::<serde_json::Value>(&line).ok()?.get("data")?.as_f64()
+        });
+        dropped += answer.ok_or_else(|| format!("mpv does not know its {property}"))?;
+    }
+    Ok(dropped)
 }
 
 /// The same with next to nothing to rasterise, beside decoding alone.
@@ -208,7 +263,7 @@ fn start(bench: &Bench) -> Outcome<()> {
     let theirs = || {
         let display = Display::start(1_280, 720)?;
         let begun = Instant::now();
-        let _mpv = bench.mpv(&bench.clip, "1280x720", &display)?;
+        let _mpv = bench.mpv(&bench.clip, "1280x720", &display, None)?;
         first_light(&display, 1.0)?;
         Ok(begun.elapsed().as_secs_f64() * 1_000.0)
     };
