@@ -13,6 +13,10 @@ use crate::units;
 
 /// Bytes of a megabyte, as disks are sold.
 const MB: u64 = 1_000_000;
+/// Bytes of a kilobyte, as lines are sold.
+const KB: u64 = 1_000;
+/// Seconds of an hour.
+const HOUR_S: u64 = 3_600;
 
 /// One setting.
 pub struct Key {
@@ -210,6 +214,34 @@ pub static KEYS: &[Key] = &[
         |c| c.cache.patience.as_secs(),
         |c, n| c.cache.patience = Duration::from_secs(n),
     ),
+    whole(
+        "cache.horizon_h",
+        Live,
+        (1..=744, " h"),
+        |c| c.cache.horizon.as_secs() / HOUR_S,
+        |c, n| c.cache.horizon = Duration::from_secs(n * HOUR_S),
+    ),
+    whole(
+        "cache.rate_kb_s",
+        Live,
+        (0..=1_000_000, " kB/s"),
+        |c| c.cache.rate_bytes_s / KB,
+        |c, n| c.cache.rate_bytes_s = n * KB,
+    ),
+    text(
+        "cache.download_hours",
+        Live,
+        "a part of the day such as \"22:00-06:00\", or \"\" for any time",
+        |c| c.cache.download_hours.map(units::hours_text).unwrap_or_default(),
+        |c, t| put(&mut c.cache.download_hours, optional(t, units::hours)),
+    ),
+    text(
+        "cache.metered",
+        Live,
+        "\"yes\" or \"no\"",
+        |c| units::yes_text(c.cache.metered).into(),
+        |c, t| put(&mut c.cache.metered, units::yes(t)),
+    ),
     text(
         "screen.output",
         StageRestart,
@@ -284,6 +316,8 @@ mod tests {
         ("device.time_zone", "UTC"),
         ("paths.state_dir", "/data/vitrine"),
         ("paths.runtime_dir", "/run/user/1000/vitrine"),
+        ("cache.download_hours", "22:00-06:30"),
+        ("cache.metered", "yes"),
         ("screen.output", "windowed 1280x720"),
         ("screen.background", "#00447f"),
         ("audio.device", "sysdefault:CARD=vc4hdmi0"),

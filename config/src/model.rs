@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::civil::Time;
+
 /// Settings that hold. If you have one, every range below is true.
 ///
 /// *Live* settings take effect when the file is saved, *restart* ones at the next start of the
@@ -78,6 +80,25 @@ pub struct Cache {
     /// `patience_s`: a new generation goes live without the assets that it does not need at once
     /// after this, 0..=604800 s, default 3600. Live.
     pub patience: Duration,
+    /// `horizon_h`: what the schedule needs within this must be here before a new generation goes
+    /// live, 1..=744 h, default 24. Live.
+    pub horizon: Duration,
+    /// `rate_kb_s`: all downloads together, 0..=1 000 000 kB/s (10^3 bytes), default 0: as fast as
+    /// can be. Here in bytes a second. Live.
+    pub rate_bytes_s: u64,
+    /// `download_hours`: files are fetched in this part of the day only. Absent: at any time. Live.
+    pub download_hours: Option<Hours>,
+    /// `metered`: bytes cost money: nothing is fetched before its time. Default no. Live.
+    pub metered: bool,
+}
+
+/// A part of every day in local time, half-open; `until` at or before `from` is on the next day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hours {
+    /// Inside.
+    pub from: Time,
+    /// Outside.
+    pub until: Time,
 }
 
 /// `[screen]`: where light comes out.

@@ -6,8 +6,10 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Component, Path, PathBuf};
 
+use jiff::civil::Time;
+
 use crate::limits::STRING_BYTES;
-use crate::model::{AudioDevice, LogFormat, Output};
+use crate::model::{AudioDevice, Hours, LogFormat, Output};
 
 /// A window smaller than this is lost on screen; a larger one than [`SIDE_MAX_PX`] no GPU draws.
 const SIDE_MIN_PX: u32 = 16;
@@ -135,6 +137,41 @@ fn side(text: &str) -> Option<u32> {
     text.parse().ok().filter(|px| digits && (SIDE_MIN_PX..=SIDE_MAX_PX).contains(px))
 }
 
+/// Reads `HH:MM-HH:MM`.
+pub fn hours(text: &str) -> Option<Hours> {
+    let (from, until) = text.split_once('-')?;
+    Some(Hours { from: minute(from)?, until: minute(until)? })
+}
+
+/// Writes `HH:MM-HH:MM`.
+pub fn hours_text(hours: Hours) -> String {
+    format!("{}-{}", hours.from.strftime("%H:%M"), hours.until.strftime("%H:%M"))
+}
+
+/// `HH:MM`, both of two digits.
+fn minute(text: &str) -> Option<Time> {
+    let (hour, minute) = text.split_once(':')?;
+    let number = |text: &str| {
+        let digits = text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit());
+        text.parse().ok().filter(|_| digits)
+    };
+    Time::new(number(hour)?, number(minute)?, 0, 0).ok()
+}
+
+/// Reads `yes` or `no`.
+pub fn yes(text: &str) -> Option<bool> {
+    match text {
+        "yes" => Some(true),
+        "no" => Some(false),
+        _ => None,
+    }
+}
+
+/// Writes `yes` or `no`.
+pub fn yes_text(yes: bool) -> &'static str {
+    if yes { "yes" } else { "no" }
+}
+
 /// Reads `#rrggbb`.
 pub fn colour(text: &str) -> Option<[u8; 3]> {
     let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6)?;
@@ -220,6 +257,17 @@ fn is_printable(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hours_of_the_day() {
+        for text in ["22:00-06:00", "00:00-00:00", "09:05-17:59", "23:59-00:01"] {
+            assert_eq!(hours(text).map(hours_text).as_deref(), Some(text));
+        }
+        for text in ["", "22-6", "22:00", "22:00-24:00", "9:00-10:00", "+9:00-10:00", "22:60-06:00"]
+        {
+            assert_eq!(hours(text), None, "{text:?}");
+        }
+    }
 
     #[test]
     fn cloud_urls() {

@@ -77,6 +77,9 @@ impl<T: Taker> Hands for AgentHands<T> {
                 self.config = Arc::clone(config);
                 self.due.look = now.mono;
             }
+            Event::TimeZone(_) => {
+                self.sync.post(Request::Tune(settings::tuning(&self.config)), now.mono);
+            }
             _ => {}
         }
         self.keep_time(now.mono);

@@ -52,6 +52,8 @@ pub enum Action {
     /// Talk to the cloud
     #[command(subcommand)]
     Sync(Sync),
+    /// Go back to the content that was live before, until the cloud has something newer
+    Rollback(Question),
     /// Check and show settings
     #[command(subcommand)]
     Config(Config),
@@ -119,8 +121,20 @@ impl Screenshot {
 /// `vitrine sync …`
 #[derive(Debug, Subcommand)]
 pub enum Sync {
-    /// Ask the cloud for news at once
-    Now(Question),
+    /// Ask the cloud for news at once, also outside of the download hours. At a terminal, wait
+    /// until everything is here, with a bar
+    Now(SyncNow),
+}
+
+/// `vitrine sync now`
+#[derive(Debug, Args)]
+pub struct SyncNow {
+    /// Where the player is found, how to print.
+    #[command(flatten)]
+    pub question: Question,
+    /// Wait until everything is here, also where there is no terminal
+    #[arg(long)]
+    pub wait: bool,
 }
 
 /// `vitrine config …`
@@ -273,6 +287,8 @@ mod tests {
             "vitrine screenshot -o shot.png --set paths.runtime_dir=/tmp/r",
             "vitrine identify",
             "vitrine sync now",
+            "vitrine sync now --wait",
+            "vitrine rollback",
             "vitrine config check x.toml",
             "vitrine config show",
             "vitrine completions bash",

@@ -47,13 +47,15 @@ pub fn save(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         .map_err(Error::file(path, "save"))
 }
 
-fn consult(args: &cli::Settings, command: Command) -> Result<Reply, Error> {
+/// Asks the running player.
+pub fn consult(args: &cli::Settings, command: Command) -> Result<Reply, Error> {
     // A file that was broken while the player runs must not hide the player.
     let config = settings::load(&settings::sources(args))?;
     client::ask(&control::socket(&config.paths.runtime_dir), command)
 }
 
-fn unexpected(reply: &Reply) -> Error {
+/// An answer to another question.
+pub fn unexpected(reply: &Reply) -> Error {
     let text = serde_json::to_string(reply).unwrap_or_default();
     Error::Answer(format!("it does not fit the question: {text:.80}"))
 }

@@ -21,7 +21,7 @@ use vitrine_config::time::{Mono, Now};
 use vitrine_render::scene::{Card, Scene, Turn, Wish};
 use vitrine_sync::wire::record::{Body, Fault};
 
-use crate::event::{Effect, Event, HostFacts};
+use crate::event::{Answer, Effect, Event, HostFacts};
 use crate::scene_of;
 use crate::telemetry::Records;
 use cards::Facts;
@@ -202,6 +202,11 @@ impl Director {
             Said::Connection(connection) => self.cloud.connection = connection,
             Said::Progress(progress) => self.cloud.progress = Some(progress),
             Said::Trouble { code, detail } => self.cloud.trouble(now.wall, &code, &detail),
+            Said::Asked(result) => self.cloud.asked(result),
+            Said::RolledBack { ask, result } => {
+                let answer = result.map_or_else(Answer::Refused, |_| Answer::Done);
+                self.effects.push(Effect::Answer { ask, answer });
+            }
             Said::Order(order) => self.order(order, now),
         }
     }

@@ -88,6 +88,8 @@ pub enum Command {
     Identify,
     /// Ask the cloud now.
     SyncNow,
+    /// Go back to the content that was live before.
+    Rollback,
 }
 
 /// The answer to a [`Command`].

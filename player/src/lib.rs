@@ -27,6 +27,7 @@ mod log;
 mod notify;
 mod out;
 mod play;
+mod progress;
 mod run;
 mod settings;
 mod show;
@@ -34,6 +35,7 @@ mod signals;
 mod stage_cmd;
 mod stage_host;
 mod sync_door;
+mod sync_now;
 mod sync_start;
 
 use std::process::ExitCode;
@@ -76,7 +78,8 @@ fn act(action: Action) -> Result<(), Error> {
         Action::Next(question) => commands::ask(&question, Command::Next),
         Action::Previous(question) => commands::ask(&question, Command::Previous),
         Action::Identify(question) => commands::ask(&question, Command::Identify),
-        Action::Sync(cli::Sync::Now(question)) => commands::ask(&question, Command::SyncNow),
+        Action::Sync(cli::Sync::Now(args)) => sync_now::sync_now(&args),
+        Action::Rollback(question) => commands::ask(&question, Command::Rollback),
         Action::Screenshot(args) => commands::screenshot(&args),
         Action::Config(cli::Config::Check { file }) => commands::config_check(&file),
         Action::Config(cli::Config::Show(settings)) => commands::config_show(&settings),

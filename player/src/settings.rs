@@ -74,6 +74,11 @@ pub fn tuning(config: &Config) -> Tuning {
         patience: config.cache.patience,
         cache_bytes: config.cache.size_bytes,
         reserve_bytes: config.cache.reserve_bytes,
+        horizon: config.cache.horizon,
+        rate_bytes_s: config.cache.rate_bytes_s,
+        download_hours: config.cache.download_hours,
+        metered: config.cache.metered,
+        time_zone: time_zone(config).0,
     }
 }
 

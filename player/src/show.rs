@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use vitrine_config::time::Trust;
 
+use crate::progress;
 use crate::status::Status;
 
 /// `vitrine status` as text: one fact a line, the most asked-for first.
@@ -26,7 +27,11 @@ pub fn status(status: &Status) -> String {
     lines.option("tenant", status.tenant.clone());
     lines.option("device", status.device.clone());
     lines.add("manifest", status.manifest_version.to_string());
-    lines.option("download", status.downloads.clone());
+    if let Some(downloads) = &status.downloads {
+        lines.add("download", progress::total(downloads));
+        downloads.files.iter().for_each(|file| lines.add("", progress::file(file)));
+    }
+    lines.option("waits", status.downloads_wait.map(|at| format!("for download hours, {at:.0}")));
     lines.add("stage", format!("{}, {} frames", status.stage, status.frames_presented));
     let trust = match status.trust {
         Trust::Synced => "set by the network",
@@ -73,6 +78,8 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use vitrine_sync::model::Digest;
+    use vitrine_sync::wire::record::{Download, Downloads};
 
     use super::*;
     use crate::status::Showing;
@@ -103,7 +110,22 @@ mod tests {
             user_code: None,
             connection: "online".into(),
             manifest_version: 3,
-            downloads: None,
+            downloads: Some(Downloads {
+                version: 4,
+                assets: 3,
+                assets_here: 1,
+                bytes: 40_000_000,
+                bytes_here: 12_300_000,
+                files: vec![Download {
+                    asset: Digest::of(b"x"),
+                    name: "clip.mp4".into(),
+                    bytes: 20_000_000,
+                    bytes_here: 5_000_000,
+                }],
+            }),
+            downloads_wait: Some(Timestamp::constant(3_000, 0)),
+            asked: 1,
+            ask_failed: None,
             due: "entry lunch".into(),
             due_until: Some(Timestamp::constant(2_000, 0)),
             showing: vec![Showing {
@@ -124,6 +146,9 @@ due       entry lunch, until 1970-01-01T00:33:20Z
 cloud     online
 tenant    acme
 manifest  3
+download  version 4: 1 of 3 files, 12.3 of 40.0 MB
+          clip.mp4 5.0 of 20.0 MB
+waits     for download hours, 1970-01-01T00:50:00Z
 stage     pid 5, 9 frames
 clock     1970-01-01T00:16:40Z, a guess
 release   0.1.0, up 1m 1s

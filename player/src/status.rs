@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use vitrine_sync::wire::record::Downloads;
 
 /// State of the player at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,8 +25,14 @@ pub struct Status {
     pub connection: String,
     /// Version of the live manifest, 0 for none.
     pub manifest_version: u64,
-    /// Assets here and wanted for the generation being prepared, e.g. `3 of 7 assets, 12 of 40 MB`.
-    pub downloads: Option<String>,
+    /// How far the generation is that is being prepared.
+    pub downloads: Option<Downloads>,
+    /// When the next hour for downloads begins, if they wait for it.
+    pub downloads_wait: Option<Timestamp>,
+    /// How often the cloud was asked for news, whatever came of it.
+    pub asked: u64,
+    /// Why the last time came to nothing.
+    pub ask_failed: Option<String>,
     /// Which schedule entry is in force and why, or which card and why.
     pub due: String,
     /// When the schedule next changes.

@@ -23,6 +23,7 @@ mod cloud;
 mod durable;
 mod error;
 mod handle;
+mod hours;
 mod http;
 mod identity;
 #[cfg(test)]
@@ -37,7 +38,9 @@ pub use handle::{Full, STOP, Sync};
 pub use vitrine_wire as wire;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use model::Live;
+use vitrine_config::model::Hours;
 use vitrine_wire::record::Record;
 
 /// What is fixed while the agent runs.
@@ -72,6 +75,16 @@ pub struct Tuning {
     pub cache_bytes: u64,
     /// Left free on the file system.
     pub reserve_bytes: u64,
+    /// What the schedule needs within this must be here before a generation goes live.
+    pub horizon: Duration,
+    /// All downloads together, bytes a second; 0: no limit.
+    pub rate_bytes_s: u64,
+    /// Part of the day for downloads; None: any time.
+    pub download_hours: Option<Hours>,
+    /// Bytes cost money: fetch nothing before its time.
+    pub metered: bool,
+    /// Zone of schedule and hours.
+    pub time_zone: TimeZone,
 }
 
 /// What sync says. The list is closed: reading it is reading all that can come from this crate.
@@ -99,12 +112,23 @@ pub enum Event {
     Connection(Connection),
     /// How downloads are.
     Progress(Progress),
+    /// The cloud was asked for news and has answered, or why not. Said after everything that came of
+    /// the answer at once.
+    Asked(Result<(), String>),
     /// Something was refused, passed over or went wrong; also kept as a fault record already.
     Trouble {
         /// Machine-readable, as in [`wire::record::Fault::code`].
         code: String,
         /// For a person.
         detail: String,
+    },
+    /// The answer to [`Request::Rollback`] of a person: the version that is live now, or why it stays
+    /// as it was.
+    RolledBack {
+        /// Number of the question.
+        ask: u64,
+        /// What came of it.
+        result: Result<u64, String>,
     },
     /// An order that is new, still valid and durably noted as begun: to be done once.
     Order(model::Order),
@@ -151,8 +175,8 @@ pub enum Connection {
     },
 }
 
-/// How downloads are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// How downloads are. What is left for later, because bytes cost money, does not count.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Version being prepared; 0 for none.
     pub version: u64,
@@ -164,6 +188,32 @@ pub struct Progress {
     pub bytes: u64,
     /// Of these, here.
     pub bytes_here: u64,
+    /// Those under way.
+    pub files: Vec<FileProgress>,
+    /// When the next hour for downloads begins, if this is none.
+    pub opens_at: Option<Timestamp>,
+}
+
+/// How one download is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileProgress {
+    /// Which.
+    pub asset: model::Digest,
+    /// What people call it.
+    pub name: String,
+    /// Its length.
+    pub bytes: u64,
+    /// Of these, here.
+    pub bytes_here: u64,
+}
+
+/// Who wants something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asker {
+    /// A person at the device; the number of the question.
+    Person(u64),
+    /// The cloud; the id of the order, which sync then ends by itself.
+    Order(String),
 }
 
 /// What sync is asked for.
@@ -175,6 +225,8 @@ pub enum Request {
     SyncNow,
     /// New tuning.
     Tune(Tuning),
+    /// Go back to the generation that was live before; answered with [`Event::RolledBack`].
+    Rollback(Asker),
     /// A screenshot that an order asked for; its result record follows by itself.
     Screenshot {
         /// Id of the order.

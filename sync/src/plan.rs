@@ -1,6 +1,7 @@
 //! What to download and what to drop, decided before anything is touched.
 //!
-//! In:  the manifests in force, to come and of earlier days, what the disk holds, the byte budget.
+//! In:  the manifests in force, to come and of earlier days, what the disk holds, the byte budget, the
+//!      local time and how far ahead to look.
 //! Out: a [`Plan`], downloads in the order in which their assets are first needed; [`Readiness`].
 //!
 //! Promises, each held by a test of the same name:
@@ -12,14 +13,18 @@
 //! retries (`shell`). This module does no I/O, reads no clock and cannot fail: a want that cannot be
 //! met is listed in [`Plan::unmet`].
 
+mod need;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp, Zoned};
 use vitrine_wire::Digest;
 
 use crate::cache::Held;
 use crate::cache::evict::{self, Worth};
-use crate::model::{Asset, Entry, EntryKind, Item, Manifest, Playlist, Target};
+use crate::model::{Asset, Entry, Manifest};
+use need::{Need, needs, target_items};
 
 /// Whose assets are wanted.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,6 +57,28 @@ pub(crate) struct Budget {
     pub(crate) reserve_bytes: u64,
 }
 
+/// When it is, and how far ahead is looked.
+#[derive(Debug, Clone)]
+pub(crate) struct When {
+    /// Local time.
+    pub(crate) now: Zoned,
+    /// What is needed within this is needed soon.
+    pub(crate) horizon: Duration,
+    /// Fetch nothing before it is needed soon: bytes cost money.
+    pub(crate) thrifty: bool,
+}
+
+impl When {
+    fn is_soon(&self, first: Timestamp) -> bool {
+        let horizon = SignedDuration::try_from(self.horizon).unwrap_or(SignedDuration::MAX);
+        first.duration_since(self.now.timestamp()) <= horizon
+    }
+
+    fn soon(&self, need: &Need) -> bool {
+        need.first.is_some_and(|first| self.is_soon(first))
+    }
+}
+
 /// To be carried out in the order of the fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
@@ -63,6 +90,8 @@ pub(crate) struct Plan {
     pub(crate) downloads: Vec<Asset>,
     /// Files that there is no room for.
     pub(crate) unmet: Vec<Unmet>,
+    /// Files that are left for later: see [`When::thrifty`].
+    pub(crate) later: Vec<Digest>,
 }
 
 /// A want that cannot be met.
@@ -86,7 +115,7 @@ pub(crate) enum Readiness {
     },
     /// Not yet; these are waited for.
     Wait {
-        /// Of those that the schedule can reach.
+        /// Of those that the schedule needs soon.
         missing: BTreeSet<Digest>,
     },
 }
@@ -96,12 +125,16 @@ pub(crate) enum Readiness {
 pub(crate) const LAST_PATIENCE: u32 = 4;
 
 /// Compares wants with the disk.
-pub(crate) fn plan(wants: &Wants<'_>, disk: &Disk, budget: Budget) -> Plan {
-    let wanted = wanted_in_order(wants);
-    let names: BTreeSet<Digest> = wanted.iter().map(|asset| asset.sha256).collect();
+pub(crate) fn plan(wants: &Wants<'_>, disk: &Disk, budget: Budget, when: &When) -> Plan {
+    let wanted = wanted_in_order(wants, &when.now);
+    let names: BTreeSet<Digest> = wanted.iter().map(|(_, asset)| asset.sha256).collect();
+    let absent = wanted.into_iter().filter(|(_, asset)| !disk.held.contains_key(&asset.sha256));
+    let (now, later): (Vec<_>, Vec<_>) =
+        absent.partition(|(need, _)| !when.thrifty || when.soon(need));
     let files = files_with_worth(&names, wants.previous, disk);
     let limit_bytes = limit(disk, budget);
-    let (downloads, unmet) = choose(wanted, disk, room(&files, limit_bytes));
+    let now = now.into_iter().map(|(_, asset)| asset).collect();
+    let (downloads, unmet) = choose(now, room(&files, limit_bytes));
     let incoming = downloads.iter().fold(0u64, |sum, asset| sum.saturating_add(asset.size_bytes));
     let chosen: BTreeSet<Digest> = downloads.iter().map(|asset| asset.sha256).collect();
     Plan {
@@ -109,34 +142,36 @@ pub(crate) fn plan(wants: &Wants<'_>, disk: &Disk, budget: Budget) -> Plan {
         evict: evict::select(&files, limit_bytes, incoming).remove,
         downloads,
         unmet,
+        later: later.into_iter().map(|(need, _)| need.asset).collect(),
     }
 }
 
 /// Decides whether `pending` may go live with the files in `here`, `waited` after it came.
 ///
-/// 1. Everything that the schedule can reach is here: now.
-/// 2. After `patience`: as soon as each schedule entry has an item to show.
+/// 1. Everything that the schedule needs within the horizon is here: now.
+/// 2. After `patience`: as soon as each entry that opens within it has an item to show.
 /// 3. After [`LAST_PATIENCE`] times that: as soon as any entry has one.
 ///
-/// Until then what plays is better than what would. Files that no entry reaches hold nothing up.
+/// Until then what plays is better than what would. Files that are not needed soon hold nothing up.
 pub(crate) fn ready(
     pending: &Manifest,
     here: &BTreeMap<Digest, Held>,
-    waited: Duration,
-    patience: Duration,
+    (waited, patience): (Duration, Duration),
+    when: &When,
 ) -> Readiness {
     let absent = |asset: &Digest| !here.contains_key(asset);
-    let reached = needs(pending).into_iter().filter(|need| need.reached);
-    let missing: BTreeSet<Digest> = reached.map(|need| need.asset).filter(absent).collect();
+    let soon = needs(pending, &when.now).into_iter().filter(|need| when.soon(need));
+    let missing: BTreeSet<Digest> = soon.map(|need| need.asset).filter(absent).collect();
     let shows = |entry: &Entry| {
         target_items(pending, &entry.target).any(|i| i.content.asset().is_none_or(|a| !absent(&a)))
     };
     let empty = |entry: &Entry| target_items(pending, &entry.target).next().is_none();
-    let mut entries = pending.schedule.iter();
+    let soon = need::entries(pending, &when.now);
+    let mut soon = soon.into_iter().filter(|(opens, _)| when.is_soon(*opens)).map(|(_, e)| e);
     let good_enough = if waited >= patience.saturating_mul(LAST_PATIENCE) {
-        entries.any(shows)
+        pending.schedule.iter().any(shows)
     } else {
-        waited >= patience && entries.all(|entry| empty(entry) || shows(entry))
+        waited >= patience && soon.all(|entry| empty(entry) || shows(entry))
     };
     if missing.is_empty() || good_enough {
         Readiness::Go { missing: pending.assets.keys().copied().filter(absent).collect() }
@@ -147,12 +182,13 @@ pub(crate) fn ready(
 
 /// Every asset that is to be here at the end, in the order of first need: what goes live next
 /// before what is live already.
-fn wanted_in_order(wants: &Wants<'_>) -> Vec<Asset> {
+fn wanted_in_order(wants: &Wants<'_>, now: &Zoned) -> Vec<(Need, Asset)> {
     let mut seen = BTreeSet::new();
     let mut wanted = Vec::new();
     for manifest in [wants.pending, wants.live].into_iter().flatten() {
-        let order = needs(manifest).into_iter().filter(|need| seen.insert(need.asset));
-        wanted.extend(order.filter_map(|need| manifest.assets.get(&need.asset)).cloned());
+        let order = needs(manifest, now).into_iter().filter(|need| seen.insert(need.asset));
+        let with_asset = |need: Need| Some((need, manifest.assets.get(&need.asset)?.clone()));
+        wanted.extend(order.filter_map(with_asset));
     }
     wanted
 }
@@ -198,9 +234,9 @@ fn room(files: &[evict::Entry], limit_bytes: u64) -> u64 {
 
 /// Splits what is wanted and not here into what fits and what does not. One that does not fit holds
 /// up none that do.
-fn choose(wanted: Vec<Asset>, disk: &Disk, mut room: u64) -> (Vec<Asset>, Vec<Unmet>) {
+fn choose(wanted: Vec<Asset>, mut room: u64) -> (Vec<Asset>, Vec<Unmet>) {
     let (mut downloads, mut unmet) = (Vec::new(), Vec::new());
-    for asset in wanted.into_iter().filter(|asset| !disk.held.contains_key(&asset.sha256)) {
+    for asset in wanted {
         let bytes = asset.size_bytes;
         if bytes <= room {
             room -= bytes;
@@ -210,71 +246,6 @@ fn choose(wanted: Vec<Asset>, disk: &Disk, mut room: u64) -> (Vec<Asset>, Vec<Un
         }
     }
     (downloads, unmet)
-}
-
-/// An asset of a manifest, in the order of first need.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Need {
-    asset: Digest,
-    /// Whether the schedule leads to it.
-    reached: bool,
-}
-
-/// Every asset of `manifest` once. First those of entries that are always on, then of those that
-/// wait for a window, in both the higher rank first; then playlists that no entry leads to; last
-/// what no item names.
-///
-/// An approximation, on purpose: which window opens next is the schedule's business, and an order
-/// that is wrong costs minutes once.
-fn needs(manifest: &Manifest) -> Vec<Need> {
-    let mut seen = BTreeSet::new();
-    let mut order = Vec::new();
-    let mut add = |asset: Digest, reached: bool| {
-        if manifest.assets.contains_key(&asset) && seen.insert(asset) {
-            order.push(Need { asset, reached });
-        }
-    };
-    let mut entries: Vec<&Entry> = manifest.schedule.iter().collect();
-    entries.sort_by_key(|entry| {
-        (!entry.windows.is_empty(), rank(entry.kind), -i64::from(entry.priority))
-    });
-    for entry in entries {
-        target_items(manifest, &entry.target)
-            .filter_map(|item| item.content.asset())
-            .for_each(|asset| add(asset, true));
-    }
-    let items = manifest.playlists.values().flat_map(|playlist| &playlist.items);
-    items.filter_map(|item| item.content.asset()).for_each(|asset| add(asset, false));
-    manifest.assets.keys().for_each(|asset| add(*asset, false));
-    order
-}
-
-/// Lower is needed earlier.
-fn rank(kind: EntryKind) -> u8 {
-    match kind {
-        EntryKind::Interrupt => 0,
-        EntryKind::Normal => 1,
-        EntryKind::Fallback => 2,
-    }
-}
-
-/// The items of a target in the order in which they come up: those of a layout's zones in turn, as
-/// they start together.
-fn target_items<'a>(
-    manifest: &'a Manifest,
-    target: &'a Target,
-) -> impl Iterator<Item = &'a Item> + 'a {
-    let playlists: Vec<&Playlist> = match target {
-        Target::Playlist(id) => manifest.playlists.get(id).into_iter().collect(),
-        Target::Layout(id) => {
-            let zones = manifest.layouts.get(id).map_or(&[][..], |layout| &layout.zones);
-            zones.iter().filter_map(|zone| manifest.playlists.get(&zone.playlist)).collect()
-        }
-    };
-    let longest = playlists.iter().map(|playlist| playlist.items.len()).max().unwrap_or(0);
-    (0..longest).flat_map(move |place| {
-        playlists.iter().filter_map(|playlist| playlist.items.get(place)).collect::<Vec<_>>()
-    })
 }
 
 #[cfg(test)]

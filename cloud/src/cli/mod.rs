@@ -228,6 +228,8 @@ enum Action {
     Screenshot,
     /// Show its name for a while.
     Identify,
+    /// Go back to what was in force before, until something newer is published.
+    Rollback,
 }
 
 /// Does what was asked. The text of an error is for the person who asked.

@@ -91,6 +91,7 @@ async fn answer(command: Command, client: &Client) -> Result<Answer, String> {
             let action = match action {
                 Action::Screenshot => manifest::Action::Screenshot,
                 Action::Identify => manifest::Action::Identify,
+                Action::Rollback => manifest::Action::Rollback,
             };
             let device = device_id(&device, client).await?;
             let new = NewOrder { action, expires_in_s };

@@ -28,6 +28,10 @@ impl Director {
                 self.effects.push(Effect::Sync(Request::SyncNow));
                 Answer::Done
             }
+            Command::Rollback => {
+                let asker = vitrine_sync::Asker::Person(ask);
+                return self.effects.push(Effect::Sync(Request::Rollback(asker)));
+            }
         };
         self.effects.push(Effect::Answer { ask, answer });
     }
@@ -47,6 +51,10 @@ impl Director {
                 if let Err(why) = self.identify(Some(order.id.clone()), now) {
                     self.order_result(&order.id, Err(&why), now);
                 }
+            }
+            Action::Rollback => {
+                let asker = vitrine_sync::Asker::Order(order.id);
+                self.effects.push(Effect::Sync(Request::Rollback(asker)));
             }
         }
     }

@@ -52,7 +52,7 @@ fn without_content(cloud: &CloudView) -> (&'static str, String) {
             ("Not paired yet", detail)
         }
         (Some(paired), _) => {
-            let wait = match cloud.progress {
+            let wait = match &cloud.progress {
                 Some(p) if p.assets > 0 => {
                     format!("Waiting for content: {} of {} files.", p.assets_here, p.assets)
                 }

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
-use vitrine_sync::{Connection, Paired, Pairing, Progress};
+use vitrine_sync::wire::record::{Download, Downloads};
+use vitrine_sync::{Connection, FileProgress, Paired, Pairing, Progress};
 
 /// Troubles kept for a person who asks: a screenful.
 const TROUBLES_MAX: usize = 10;
@@ -21,6 +22,10 @@ pub struct CloudView {
     pub connection: Connection,
     /// How downloads are.
     pub progress: Option<Progress>,
+    /// How often the cloud was asked for news, whatever came of it.
+    pub asked: u64,
+    /// Why the last time came to nothing.
+    pub ask_failed: Option<String>,
     /// The last troubles, newest first.
     pub troubles: VecDeque<String>,
 }
@@ -34,8 +39,16 @@ impl CloudView {
             pairing: None,
             connection: Connection::Connecting,
             progress: None,
+            asked: 0,
+            ask_failed: None,
             troubles: VecDeque::new(),
         }
+    }
+
+    /// The cloud was asked for news.
+    pub fn asked(&mut self, result: Result<(), String>) {
+        self.asked += 1;
+        self.ask_failed = result.err();
     }
 
     /// Keeps a trouble for a person who asks.
@@ -55,11 +68,27 @@ impl CloudView {
         }
     }
 
-    /// Downloads in a few words; None if nothing is being prepared.
-    pub fn downloads_text(&self) -> Option<String> {
-        let p = self.progress.filter(|p| p.version > 0)?;
-        let mb = |bytes: u64| bytes / 1_000_000;
-        let (files, here) = (p.assets, p.assets_here);
-        Some(format!("{here} of {files} assets, {} of {} MB", mb(p.bytes_here), mb(p.bytes)))
+    /// Downloads; None if nothing is being prepared.
+    pub fn downloads(&self) -> Option<Downloads> {
+        let p = self.progress.as_ref().filter(|p| p.version > 0)?;
+        let file = |file: &FileProgress| Download {
+            asset: file.asset,
+            name: file.name.clone(),
+            bytes: file.bytes,
+            bytes_here: file.bytes_here,
+        };
+        Some(Downloads {
+            version: p.version,
+            assets: p.assets as u64,
+            assets_here: p.assets_here as u64,
+            bytes: p.bytes,
+            bytes_here: p.bytes_here,
+            files: p.files.iter().map(file).collect(),
+        })
+    }
+
+    /// When the next hour for downloads begins, if they wait for it.
+    pub fn downloads_wait(&self) -> Option<Timestamp> {
+        self.progress.as_ref().filter(|p| p.version > 0)?.opens_at
     }
 }

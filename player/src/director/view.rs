@@ -25,7 +25,10 @@ impl Director {
             user_code: cloud.pairing.as_ref().map(|pairing| pairing.user_code.clone()),
             connection: cloud.connection_text(),
             manifest_version: self.playback.version(),
-            downloads: cloud.downloads_text(),
+            downloads: cloud.downloads(),
+            downloads_wait: cloud.downloads_wait(),
+            asked: cloud.asked,
+            ask_failed: cloud.ask_failed.clone(),
             due: self.due_text(),
             due_until: due.and_then(|due| due.until),
             showing: self.showing_lines(),
@@ -48,6 +51,7 @@ impl Director {
             temperature_c: self.host.temperature_c,
             // Only the keeper of the outbox knows.
             outbox: 0,
+            downloads: self.cloud.downloads(),
         }
     }
 

@@ -5,7 +5,27 @@ use jiff::civil::time;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Content, Fit, Layout, Validity, Window, Zone};
+use crate::model::{Content, Day, EntryKind, Fit, Item, Layout, Playlist, Target, Validity};
+use crate::model::{Window, Zone};
+
+/// Noon on a Wednesday, with a day's horizon.
+fn noon() -> When {
+    let now = "2026-03-04T12:00[UTC]".parse().unwrap();
+    When { now, horizon: Duration::from_secs(24 * 3_600), thrifty: false }
+}
+
+fn plan(wants: &Wants<'_>, disk: &Disk, budget: Budget) -> Plan {
+    super::plan(wants, disk, budget, &noon())
+}
+
+fn ready(
+    pending: &Manifest,
+    here: &BTreeMap<Digest, Held>,
+    waited: Duration,
+    patience: Duration,
+) -> Readiness {
+    super::ready(pending, here, (waited, patience), &noon())
+}
 
 fn digest(n: u8) -> Digest {
     Digest([n; 32])
@@ -150,6 +170,41 @@ fn first_need_table() {
         let got: Vec<u8> = plan.downloads.iter().map(|asset| asset.sha256.0[0]).collect();
         assert_eq!(got, *want, "case {case:?}");
     }
+}
+
+#[test]
+fn what_the_schedule_needs_later_comes_later_and_holds_nothing_up() {
+    let mut some = manifest((1..=5).map(|n| (n, 10)));
+    for (id, n) in [("evening", 1), ("monday", 2), ("now", 3), ("idle", 5)] {
+        playlist(&mut some, id, &[n]);
+    }
+    let mut new_year = some.playlists["now"].items[0].clone();
+    new_year.content = Content::Image(digest(4));
+    new_year.valid.from = Some("2027-01-01T00:00:00Z".parse().unwrap());
+    some.playlists.get_mut("now").unwrap().items.insert(0, new_year);
+    let mut window = |id: &str, days: &[Day], from| {
+        entry(&mut some, EntryKind::Interrupt, 9, Target::Playlist(id.into()), false);
+        let last = some.schedule.last_mut().unwrap();
+        let from = time(from, 0, 0, 0);
+        last.windows = vec![Window { days: days.to_vec(), from, until: time(23, 0, 0, 0) }];
+    };
+    window("monday", &[Day::Mon], 8);
+    window("evening", &[], 18);
+    always(&mut some, "now");
+    let wants = Wants { pending: Some(&some), ..Wants::default() };
+    let disk = Disk { free_bytes: 1_000, ..Disk::default() };
+    let budget = Budget { cache_bytes: 1_000, reserve_bytes: 0 };
+    let names = |plan: &Plan| -> Vec<u8> { plan.downloads.iter().map(|a| a.sha256.0[0]).collect() };
+    assert_eq!(names(&plan(&wants, &disk, budget)), [3, 1, 2, 4, 5]);
+    let thrifty = When { thrifty: true, ..noon() };
+    let thrifty = super::plan(&wants, &disk, budget, &thrifty);
+    assert_eq!(names(&thrifty), [3, 1]);
+    assert_eq!(thrifty.later, [digest(2), digest(4), digest(5)]);
+    let live = |here: &[u8]| {
+        let files = here.iter().map(|n| (digest(*n), held(1))).collect();
+        matches!(ready(&some, &files, Duration::ZERO, Duration::MAX), Readiness::Go { .. })
+    };
+    assert!(live(&[1, 3]) && !live(&[3]) && !live(&[1, 2, 4, 5]));
 }
 
 #[test]

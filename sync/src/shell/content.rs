@@ -15,7 +15,7 @@ use vitrine_wire::Digest;
 use vitrine_wire::manifest::Order;
 
 use super::errand::Errand;
-use super::{Done, Shell, transfer};
+use super::{Done, Shell, fetch, transfer};
 use crate::accept::{self, Accepted, Refusal, Seen};
 use crate::backoff::around;
 use crate::cloud::{Cloud, News};
@@ -24,7 +24,7 @@ use crate::identity::Account;
 use crate::model::{Complaint, Live, Manifest};
 use crate::plan::{self, Budget, Disk, Readiness, Wants};
 use crate::session::Pass;
-use crate::{Connection, Event};
+use crate::{Connection, Event, Tuning};
 
 /// With the push channel up, polling is only the net below it.
 const POLL_LESS: u32 = 10;
@@ -32,6 +32,8 @@ const POLL_LESS: u32 = 10;
 const POLL_GAP: Duration = Duration::from_secs(1);
 /// Pause between two words on files that came late: the player looks through everything each time.
 const FRESHEN: Duration = Duration::from_secs(2);
+/// Pause between two looks for what the schedule needs soon by now.
+const LOOK_AHEAD: Duration = Duration::from_secs(3_600);
 /// Complaints quoted in one report; the rest is counted.
 const QUOTED: usize = 10;
 
@@ -55,6 +57,12 @@ pub(super) struct Content {
     pub(super) settle: Errand,
     etag: Option<String>,
     asked_at: Mono,
+    /// What came of the last ask, until it is said.
+    asked: Option<Result<(), String>>,
+    /// When the hours for downloads last began; patience is counted from then.
+    pub(super) opened_at: Mono,
+    /// Files that are left for later.
+    pub(super) later: BTreeSet<Digest>,
     /// What was refused last: said once, not at every poll.
     refused: Option<Digest>,
     /// Version whose `not_after` was reported.
@@ -80,6 +88,11 @@ struct Judged {
 }
 
 impl Content {
+    /// Whether the cloud was asked and nobody knows yet.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.is_some()
+    }
+
     /// Forgets everything and wants all of it at `at`; the store is the caller's business.
     pub(super) fn forget(&mut self, at: Mono) {
         *self = Content::default();
@@ -110,18 +123,28 @@ impl<C: Cloud> Shell<C> {
 
     pub(super) async fn manifest_came(&mut self, came: Result<Fetched, CloudError>, now: Now) {
         match came {
-            Err(error) => self.manifest_failed(&error, now),
+            Err(error) => {
+                self.content.asked = Some(Err(error.to_string()));
+                self.manifest_failed(&error, now);
+            }
             Ok(Fetched { server_time, judged }) => {
+                self.content.asked = Some(Ok(()));
                 self.session.heard(server_time, now);
                 self.connected(Connection::Online { push: self.push.is_open() });
-                let rarely = if self.push.is_open() { POLL_LESS } else { 1 };
-                let pause = around(self.tuning.poll * rarely, rand::random());
+                let pause = around(self.poll_pause(), rand::random());
                 self.content.poll.worked(Some(now.mono.after(pause)));
-                if let Some(judged) = judged {
-                    self.judged(judged, now).await;
+                match judged {
+                    Some(judged) => self.judged(judged, now).await,
+                    None => self.transfers.calm(),
                 }
             }
         }
+    }
+
+    /// Pause between two polls.
+    pub(super) fn poll_pause(&self) -> Duration {
+        let rarely = if self.push.is_open() || self.tuning.metered { POLL_LESS } else { 1 };
+        self.tuning.poll * rarely
     }
 
     fn manifest_failed(&mut self, error: &CloudError, now: Now) {
@@ -195,20 +218,43 @@ impl<C: Cloud> Shell<C> {
         self.go_live_if_ready(now).await;
         self.freshen(now);
         self.replan(now).await;
+        if !self.content.poll.is_busy() {
+            self.transfers.calm();
+        }
+    }
+
+    /// Says that the cloud was asked, once everything is said that came of it.
+    pub(super) fn say_asked(&mut self) {
+        if let Some(asked) = self.content.asked.take() {
+            self.say(Event::Asked(asked));
+        }
+    }
+
+    pub(super) fn when(&self, now: Now) -> plan::When {
+        let Tuning { horizon, metered: thrifty, .. } = self.tuning;
+        plan::When { now: self.local(now), horizon, thrifty }
+    }
+
+    /// How long a generation has waited for files that could come.
+    fn waited(&self, since: Mono, now: Now) -> Duration {
+        if !self.transfers.is_open() {
+            return Duration::ZERO;
+        }
+        now.mono.since(since.max(self.content.opened_at))
     }
 
     async fn go_live_if_ready(&mut self, now: Now) {
         let Some(pending) = &self.content.pending else { return };
         let (manifest, since) = (Arc::clone(&pending.manifest), pending.since);
-        let waited = now.mono.since(since);
-        let (held, patience) = (self.ways.cache.held(), self.tuning.patience);
-        match plan::ready(&manifest, &held, waited, patience) {
+        let (waited, patience) = (self.waited(since, now), self.tuning.patience);
+        let held = self.ways.cache.held();
+        match plan::ready(&manifest, &held, (waited, patience), &self.when(now)) {
             Readiness::Wait { missing } => {
                 tracing::debug!(version = manifest.version, missing = missing.len(), "not ready");
                 let edges = [patience, patience.saturating_mul(plan::LAST_PATIENCE)];
                 let next = edges.into_iter().filter(|edge| *edge > waited).min();
-                if let Some(edge) = next {
-                    self.content.settle.want(since.after(edge));
+                if let Some(edge) = next.filter(|_| self.transfers.is_open()) {
+                    self.content.settle.want(now.mono.after(edge - waited));
                 }
             }
             Readiness::Go { missing } => self.go_live(&manifest, missing, now).await,
@@ -270,7 +316,11 @@ impl<C: Cloud> Shell<C> {
             live: self.content.live.as_ref().map(|live| &live.manifest),
             previous: self.content.previous.as_ref(),
         };
-        let plan = plan::plan(&wants, &disk, budget);
+        let plan = plan::plan(&wants, &disk, budget, &self.when(now));
+        if !plan.later.is_empty() {
+            self.content.settle.want(now.mono.after(LOOK_AHEAD));
+        }
+        self.content.later = plan.later.into_iter().collect();
         let version = wants.pending.or(wants.live).map_or(0, |manifest| manifest.version);
         self.transfers.plan(plan.downloads);
         let keep: BTreeSet<Digest> = disk.parts.into_keys().collect();
@@ -312,7 +362,7 @@ impl<C: Cloud> Shell<C> {
             let transfer::Next { asset, etag, avoid } = next;
             let digest = asset.sha256;
             let here_bytes = Arc::default();
-            let errand = transfer::Errand {
+            let errand = fetch::Errand {
                 cloud: Arc::clone(cloud),
                 cache: self.ways.cache.clone(),
                 pass: pass.clone(),
@@ -320,16 +370,17 @@ impl<C: Cloud> Shell<C> {
                 etag,
                 avoid,
                 host: None,
+                throttle: Arc::clone(&self.throttle),
                 disk: Arc::clone(&self.disk),
                 here_bytes: Arc::clone(&here_bytes),
             };
-            let task = self.tasks.spawn(async move { Done::Asset(transfer::fetch(errand).await) });
+            let task = self.tasks.spawn(async move { Done::Asset(fetch::fetch(errand).await) });
             self.transfers.started(digest, task, here_bytes);
         }
     }
 
-    pub(super) async fn asset_ended(&mut self, ended: transfer::Ended, now: Now) {
-        if let Err(transfer::FetchFailure::Cloud(error)) = &ended.result
+    pub(super) async fn asset_ended(&mut self, ended: fetch::Ended, now: Now) {
+        if let Err(fetch::FetchFailure::Cloud(error)) = &ended.result
             && !matches!(error.failure, Failure::PutOff { .. })
         {
             self.call_failed(error, now);

@@ -75,6 +75,11 @@ impl Errand {
         self.at.filter(|_| !self.busy).map(|at| at.max(self.not_before))
     }
 
+    /// Whether one is under way.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy
+    }
+
     /// How often in a row it failed.
     pub(super) fn failures(&self) -> u32 {
         self.backoff.failures()

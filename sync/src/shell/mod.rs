@@ -16,18 +16,21 @@
 mod content;
 mod doubts;
 mod errand;
+mod fetch;
 mod open;
 mod outbox;
 mod pairing;
 mod progress;
 mod push;
+mod rollback;
+mod throttle;
 mod transfer;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned};
 use tokio::select;
 use tokio::sync::{RwLock, mpsc};
 use tokio::task::JoinSet;
@@ -38,6 +41,7 @@ use vitrine_wire::record::{self, Body, Fault, Record};
 use crate::cache::Cache;
 use crate::cloud::Cloud;
 use crate::error::CloudError;
+use crate::hours;
 use crate::session::{Reply, Session};
 use crate::store;
 use crate::{Connection, Event, Options, Request, Tuning};
@@ -50,6 +54,8 @@ pub(crate) const INBOX: usize = 1_024;
 const IDLE: Duration = Duration::from_secs(3_600);
 /// Longest detail of a fault: enough for a screenful, far below what a cloud keeps.
 const DETAIL_CHARS: usize = 2_000;
+/// The hours for downloads are looked at this often at least: clocks are set.
+const LOOK: Duration = Duration::from_secs(600);
 /// Pause between two notes of the time: a restart without a clock guesses at most this far back.
 const NOTE_TIME: Duration = Duration::from_secs(300);
 
@@ -57,7 +63,7 @@ const NOTE_TIME: Duration = Duration::from_secs(300);
 enum Done {
     Reply(Reply, Option<Timestamp>),
     Manifest(Result<content::Fetched, CloudError>),
-    Asset(transfer::Ended),
+    Asset(fetch::Ended),
     Records(Result<outbox::Sent, outbox::NotSent>),
     Screenshot(Result<(), CloudError>),
     Push(CloudError),
@@ -83,6 +89,11 @@ pub(crate) struct Shell<C: Cloud> {
     connection: Connection,
     content: content::Content,
     transfers: transfer::Transfers,
+    throttle: Arc<throttle::Throttle>,
+    /// The next look at the hours for downloads.
+    hours: errand::Errand,
+    /// When they end or begin, as far as they are closed now.
+    opens_at: Option<Timestamp>,
     progress: progress::Reporter,
     outbox: outbox::Outbox,
     push: push::Push,
@@ -128,6 +139,7 @@ impl<C: Cloud> Shell<C> {
 
     /// Starts everything that is due. Nothing but the session talks to the cloud without a pass.
     async fn advance(&mut self, now: Now) {
+        self.keep_hours(now);
         self.settle(now).await;
         self.report_progress(now);
         if self.note_time.start(now) {
@@ -146,8 +158,12 @@ impl<C: Cloud> Shell<C> {
     /// When [`Shell::advance`] will have something to do, if nothing comes in before.
     fn deadline(&self) -> Option<Mono> {
         let now = self.now();
-        let always =
-            [self.content.settle.deadline(), self.progress.deadline(), self.note_time.deadline()];
+        let always = [
+            self.content.settle.deadline(),
+            self.progress.deadline(),
+            self.note_time.deadline(),
+            self.hours.deadline(),
+        ];
         let online = self.ways.cloud.as_ref().and_then(|_| self.session.deadline());
         let proved = self.session.pass(now).filter(|_| self.ways.cloud.is_some()).map(|_| {
             [
@@ -193,6 +209,7 @@ impl<C: Cloud> Shell<C> {
                 Request::Record(record) => records.push(record),
                 Request::SyncNow => self.hurry(now),
                 Request::Tune(tuning) => self.tune(tuning, now),
+                Request::Rollback(asker) => self.roll_back(asker, now).await,
                 Request::Screenshot { order, png } => self.picture(order, png, now).await,
             }
         }
@@ -209,8 +226,36 @@ impl<C: Cloud> Shell<C> {
 
     fn tune(&mut self, tuning: Tuning, now: Now) {
         self.tuning = tuning;
+        self.throttle.set(self.tuning.rate_bytes_s);
+        self.hours.want(now.mono);
         self.content.settle.want(now.mono);
         self.content.poll.want(now.mono.after(self.tuning.poll));
+    }
+
+    /// The best knowledge of the local time.
+    fn local(&self, now: Now) -> Zoned {
+        self.session.wall(now).to_zoned(self.tuning.time_zone.clone())
+    }
+
+    /// Opens and closes downloads by the time of the day.
+    fn keep_hours(&mut self, now: Now) {
+        if !self.hours.start(now) {
+            return;
+        }
+        let local = self.local(now);
+        let gate = self.tuning.download_hours.map(|hours| hours::gate(hours, &local));
+        let open = gate.is_none_or(|gate| gate.open);
+        self.opens_at = gate.filter(|gate| !gate.open).map(|gate| gate.until);
+        if self.transfers.set_open(open) {
+            tracing::info!(open, "sync: hours for downloads");
+            self.content.opened_at = now.mono;
+            self.content.settle.want(now.mono);
+        }
+        let next = gate.map(|gate| {
+            let wait = gate.until.duration_since(local.timestamp());
+            now.mono.after(Duration::try_from(wait).unwrap_or_default().min(LOOK))
+        });
+        self.hours.worked(next);
     }
 
     /// Gives up every call that is under way, so that each is made anew.

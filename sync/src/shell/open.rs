@@ -70,7 +70,8 @@ pub(crate) async fn open(options: &Options) -> Result<Opened, StartError> {
     let previous = proving.previous().await;
     let mut troubles = proving.troubles;
     let highest = noted("store", store.highest_version().await, &mut troubles).unwrap_or(0);
-    let seen = seen(highest, [&pending, &live]);
+    // After a rollback the newest is the one before.
+    let seen = seen(highest, [&pending, &live, &previous]);
     let latest_time = noted("store", store.latest_time().await, &mut troubles).flatten();
     let wanted = sizes([&live, &pending, &previous]);
     let (cache, amiss) = Cache::open(dir.join("assets"), &wanted)
@@ -127,6 +128,9 @@ impl<C: Cloud> Shell<C> {
             connection: Connection::Off,
             content,
             transfers: Default::default(),
+            throttle: Default::default(),
+            hours: Default::default(),
+            opens_at: None,
             progress: Default::default(),
             outbox: Default::default(),
             push: super::push::Push::new(),
@@ -140,6 +144,8 @@ impl<C: Cloud> Shell<C> {
     /// What is done once, after the player knows what to show.
     pub(super) async fn begin(&mut self) {
         let now = self.now();
+        self.throttle.set(self.tuning.rate_bytes_s);
+        self.hours.want(now.mono);
         if self.ways.cloud.is_some() {
             self.connected(Connection::Connecting);
         } else {
@@ -227,7 +233,7 @@ fn noted<T, E: std::error::Error>(
 }
 
 /// The newest manifest ever believed; its bytes may be lost.
-fn seen(highest: u64, kept: [&Option<Accepted>; 2]) -> Option<Seen> {
+fn seen(highest: u64, kept: [&Option<Accepted>; 3]) -> Option<Seen> {
     let newest = kept.into_iter().flatten().map(|kept| kept.seen).find(|s| s.version >= highest);
     newest.or((highest > 0).then_some(Seen { version: highest, payload: None }))
 }

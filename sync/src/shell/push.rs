@@ -93,7 +93,7 @@ impl<C: Cloud> Shell<C> {
         }
         self.push.errand.failed(error.retry_after, now, rand::random());
         // The slow polls of a good channel will not do now.
-        self.content.poll.want(now.mono.after(self.tuning.poll));
+        self.content.poll.want(now.mono.after(self.poll_pause()));
         if matches!(self.connection, Connection::Online { .. }) {
             self.connected(Connection::Online { push: false });
         }

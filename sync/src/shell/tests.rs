@@ -9,9 +9,11 @@ use std::sync::atomic::Ordering;
 use fake::{Fake, Watch, tenant};
 use serde_json::{Value, json};
 use tokio::task::yield_now;
+use vitrine_config::model::Hours;
 use vitrine_wire::Digest;
 
 use super::*;
+use crate::Asker;
 use crate::identity::Account;
 
 mod fake;
@@ -52,6 +54,11 @@ async fn bench(first_contact_spread: Duration) -> Bench {
         patience: HOUR,
         cache_bytes: 1 << 30,
         reserve_bytes: 1 << 20,
+        horizon: Duration::from_secs(24 * 3_600),
+        rate_bytes_s: 0,
+        download_hours: None,
+        metered: false,
+        time_zone: jiff::tz::TimeZone::UTC,
     };
     let watch = Arc::<Watch>::default();
     let cloud = Fake::new(Arc::clone(&watch));
@@ -63,6 +70,46 @@ async fn bench(first_contact_spread: Duration) -> Bench {
     let mut shell = Shell::new(opened, (options, tuning), Some(cloud.clone()), clock, sink);
     shell.begin().await;
     Bench { cloud, shell, watch, events, _dir: dir }
+}
+
+impl Bench {
+    /// The next process in the same directory.
+    async fn restart(self) -> Bench {
+        let Bench { cloud, mut shell, watch, events, _dir } = self;
+        let (options, tuning) = (shell.options.clone(), shell.tuning.clone());
+        shell.tasks.shutdown().await;
+        drop(shell);
+        let opened = open(&options).await.unwrap();
+        let (said, at) = (Arc::clone(&events), Arc::clone(&watch));
+        let sink: Box<dyn Fn(Event) + Send> =
+            Box::new(move |event| said.lock().unwrap().push((at.second(), event)));
+        sink(opened.started());
+        let clock = Arc::clone(&watch);
+        let mut shell = Shell::new(opened, (options, tuning), Some(cloud.clone()), clock, sink);
+        shell.begin().await;
+        Bench { cloud, shell, watch, events, _dir }
+    }
+
+    /// The version that the player was told last.
+    fn plays(&self) -> u64 {
+        let events = self.events.lock().unwrap();
+        let live = events.iter().rev().find_map(|(_, event)| match event {
+            Event::Live(live) => Some(live.manifest.version),
+            Event::Started { live, .. } => Some(live.as_ref().map_or(0, |l| l.manifest.version)),
+            _ => None,
+        });
+        live.unwrap_or(0)
+    }
+
+    async fn roll_back(&mut self) -> Result<u64, String> {
+        self.shell.requested(vec![Request::Rollback(Asker::Person(7))]).await;
+        let events = self.events.lock().unwrap();
+        let answer = events.iter().rev().find_map(|(_, event)| match event {
+            Event::RolledBack { ask: 7, result } => Some(result.clone()),
+            _ => None,
+        });
+        answer.unwrap()
+    }
 }
 
 impl Bench {
@@ -284,4 +331,140 @@ async fn a_cloud_that_refuses_everything_for_a_day_loses_nothing() {
     bench.cloud.0.poison.lock().unwrap().clear();
     bench.pass(HOUR).await;
     assert_eq!(bench.faults().len(), 30);
+}
+
+impl Bench {
+    fn tune(&mut self, change: impl FnOnce(&mut Tuning)) {
+        let mut tuning = self.shell.tuning.clone();
+        change(&mut tuning);
+        let now = self.shell.now();
+        self.shell.tune(tuning, now);
+    }
+
+    fn serve(&self, bytes: &'static [u8]) {
+        self.cloud.0.assets.lock().unwrap().insert(Digest::of(bytes), bytes.into());
+    }
+}
+
+#[tokio::test]
+async fn outside_of_the_hours_a_generation_waits_and_patience_with_it() {
+    let mut bench = bench(Duration::ZERO).await;
+    let time = |hour| jiff::civil::time(hour, 0, 0, 0);
+    bench.tune(|t| t.download_hours = Some(Hours { from: time(22), until: time(6) }));
+    bench.serve(b"picture");
+    bench.cloud.publish(&manifest(1, &[b"picture", b"never"]));
+    // It is noon. Patience is an hour.
+    bench.pass(HOUR * 10 - Duration::from_secs(1)).await;
+    assert_eq!((bench.lives(), bench.cloud.times("asset")), (vec![], vec![]));
+    let opens = bench.events.lock().unwrap().iter().rev().find_map(|(_, event)| match event {
+        Event::Progress(progress) => progress.opens_at,
+        _ => None,
+    });
+    assert_eq!(opens, Some("2026-03-04T22:00:00Z".parse().unwrap()));
+    bench.pass(HOUR).await;
+    assert!(!bench.cloud.times("asset").is_empty() && bench.lives().is_empty());
+    bench.pass(Duration::from_secs(2)).await;
+    assert_eq!(bench.lives(), [(11 * 3_600, 1, 1)]);
+}
+
+#[tokio::test]
+async fn who_asks_for_a_sync_gets_it_at_any_hour() {
+    let mut bench = bench(Duration::ZERO).await;
+    let time = |hour| jiff::civil::time(hour, 0, 0, 0);
+    bench.tune(|t| t.download_hours = Some(Hours { from: time(22), until: time(6) }));
+    bench.pass(HOUR).await;
+    bench.serve(b"picture");
+    bench.serve(b"other");
+    bench.cloud.publish(&manifest(1, &[b"picture"]));
+    bench.shell.requested(vec![Request::SyncNow]).await;
+    bench.pass(Duration::from_secs(2)).await;
+    assert_eq!(bench.lives(), [(3_600, 1, 0)]);
+    bench.cloud.publish(&manifest(2, &[b"other"]));
+    bench.pass(HOUR).await;
+    assert_eq!(bench.lives().len(), 1, "the next one waits for the night");
+}
+
+#[tokio::test]
+async fn where_bytes_cost_money_nothing_is_fetched_before_its_time() {
+    let mut bench = bench(Duration::ZERO).await;
+    bench.tune(|t| t.metered = true);
+    bench.serve(b"now");
+    bench.serve(b"new year");
+    let mut plan = manifest(1, &[b"now", b"new year"]);
+    plan["playlists"][0]["items"][1]["valid_from"] = json!("2026-03-08T12:00:00Z");
+    bench.cloud.publish(&plan);
+    bench.pass(HOUR * 71).await;
+    assert_eq!(bench.cloud.times("asset"), [0]);
+    assert_eq!(bench.lives(), [(0, 1, 1)]);
+    bench.pass(HOUR * 2).await;
+    assert_eq!(bench.cloud.times("asset").len(), 2);
+    let polls = bench.cloud.times("manifest").len();
+    assert!(polls < 73 * 8, "asked {polls} times");
+}
+
+#[tokio::test]
+async fn the_word_that_the_cloud_was_asked_comes_after_all_that_came_of_it() {
+    let mut bench = bench(Duration::ZERO).await;
+    bench.cloud.publish(&manifest(1, &[b"never"]));
+    bench.pass(Duration::from_secs(1)).await;
+    let events = bench.events.lock().unwrap();
+    let place = |wanted: fn(&Event) -> bool| events.iter().position(|(_, event)| wanted(event));
+    let progress = place(|e| matches!(e, Event::Progress(p) if p.version == 1));
+    let asked = place(|e| matches!(e, Event::Asked(Ok(()))));
+    assert!(progress.is_some() && progress < asked, "{events:#?}");
+}
+
+#[tokio::test]
+async fn a_rollback_is_instant_and_lasts_until_there_is_something_newer() {
+    let mut bench = bench(Duration::ZERO).await;
+    bench.serve(b"one");
+    bench.serve(b"two");
+    assert!(bench.roll_back().await.unwrap_err().contains("nothing is live"));
+    bench.cloud.publish(&manifest(1, &[b"one"]));
+    bench.pass(Duration::from_secs(90)).await;
+    assert!(bench.roll_back().await.unwrap_err().contains("before"));
+    bench.cloud.publish(&manifest(2, &[b"two"]));
+    bench.pass(Duration::from_secs(90)).await;
+    bench.cloud.0.dead.store(true, Ordering::Relaxed);
+    assert_eq!((bench.plays(), bench.roll_back().await, bench.plays()), (2, Ok(1), 1));
+    bench.cloud.0.dead.store(false, Ordering::Relaxed);
+    bench.pass(HOUR).await;
+    assert_eq!(bench.plays(), 1, "the cloud still has version 2");
+    let mut bench = bench.restart().await;
+    bench.pass(HOUR).await;
+    assert_eq!(bench.plays(), 1, "after a restart");
+    assert_eq!((bench.roll_back().await, bench.plays()), (Ok(2), 2));
+    assert_eq!((bench.roll_back().await, bench.plays()), (Ok(1), 1));
+    bench.cloud.publish(&manifest(3, &[b"two"]));
+    bench.pass(HOUR).await;
+    assert_eq!(bench.plays(), 3);
+    assert_eq!(bench.faults().iter().filter(|code| *code == "rolled_back").count(), 3);
+}
+
+#[tokio::test]
+async fn a_rollback_to_files_that_are_gone_leaves_the_picture_alone() {
+    let mut bench = bench(Duration::ZERO).await;
+    bench.serve(b"one");
+    bench.serve(b"two");
+    for (version, file) in [(1, b"one"), (2, b"two")] {
+        bench.cloud.publish(&manifest(version, &[file]));
+        bench.pass(Duration::from_secs(90)).await;
+    }
+    bench.shell.ways.cache.remove(&Digest::of(b"one")).unwrap();
+    let why = bench.roll_back().await.unwrap_err();
+    assert!(why.contains("nothing that version 1 shows"), "{why}");
+    assert_eq!(bench.plays(), 2);
+}
+
+#[tokio::test]
+async fn an_order_to_roll_back_is_done_once_and_answered() {
+    let mut bench = bench(Duration::ZERO).await;
+    for version in [1, 2] {
+        bench.cloud.publish(&manifest(version, &[]));
+        bench.pass(Duration::from_secs(90)).await;
+    }
+    bench.shell.ways.store.begin_order("o1".into()).await.unwrap();
+    bench.shell.requested(vec![Request::Rollback(Asker::Order("o1".into()))]).await;
+    assert_eq!(bench.plays(), 1);
+    assert_eq!(bench.shell.ways.store.begun_but_not_ended().await.unwrap(), [""; 0]);
 }

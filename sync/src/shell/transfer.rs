@@ -1,75 +1,27 @@
-//! Downloads: which next, how many at a time, when again; and one download from end to end.
+//! Downloads: which next, how many at a time, when again.
 //!
-//! In:  the plan's list, how each one went, the time.
-//! Out: the next asset to fetch, its bytes proved and in the cache.
+//! In:  the plan's list, how each one went, the time, whether this is an hour for downloads.
+//! Out: the next asset to fetch.
 //!
-//! Not here: what is wanted (`plan`), where bytes lie (`cache`).
+//! Promises: `a_stalled_host_starves_no_other`, `outside_of_the_hours_nothing_is_fetched_unless_asked`.
+//!
+//! Not here: what is wanted (`plan`), one download (`fetch`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::RwLock;
-use tokio::task::{AbortHandle, spawn_blocking};
+use tokio::task::AbortHandle;
 use vitrine_config::time::{Mono, Now};
 use vitrine_wire::Digest;
 
+use super::fetch::{Ended, FetchFailure};
 use crate::backoff::Backoff;
-use crate::cache::{Cache, Download, FetchError, Remedy};
-use crate::cloud::{Body, Cloud, Part};
-use crate::error::{CloudError, Failure, chain};
+use crate::error::Failure;
 use crate::model::Asset;
-use crate::session::Pass;
 
-/// Range not satisfiable: what is here does not fit what is there.
-const RANGE_REFUSED: u16 = 416;
 /// Slow hosts remembered: assets lie with one cloud, its object store and its mirrors.
 const SLOW_HOSTS: usize = 32;
-
-/// A download that did not end with a file.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum FetchFailure {
-    /// The cloud's side.
-    #[error("{0}")]
-    Cloud(CloudError),
-    /// Ours.
-    #[error("{}", chain(.0))]
-    Disk(#[from] FetchError),
-    /// A bug of ours.
-    #[error("the download panicked")]
-    Lost,
-}
-
-impl FetchFailure {
-    fn cloud(&self) -> Option<&Failure> {
-        match self {
-            FetchFailure::Cloud(error) => Some(&error.failure),
-            FetchFailure::Disk(_) | FetchFailure::Lost => None,
-        }
-    }
-
-    /// Whether a person should hear of it: a cloud that is away is no fault, a wrong file is.
-    pub(super) fn is_fault(&self) -> bool {
-        match self {
-            FetchFailure::Cloud(error) => {
-                matches!(error.status(), Some(400 | 403 | 404 | 410 | 416))
-            }
-            FetchFailure::Disk(error) => error.remedy() != Remedy::Resume,
-            FetchFailure::Lost => true,
-        }
-    }
-}
-
-/// How a download ended.
-#[derive(Debug)]
-pub(super) struct Ended {
-    pub(super) asset: Digest,
-    pub(super) result: Result<(), FetchFailure>,
-    /// Validator of the bytes that came, for the next try.
-    pub(super) etag: Option<String>,
-    /// Who sent them, if anybody did.
-    pub(super) host: Option<String>,
-}
 
 #[derive(Debug)]
 struct Running {
@@ -105,6 +57,10 @@ pub(super) struct Transfers {
     tries: BTreeMap<Digest, Tries>,
     /// Hosts that were too slow since they last sent a whole file.
     slow: Arc<BTreeSet<String>>,
+    /// This is no hour for downloads.
+    closed: bool,
+    /// Somebody wants them all the same, until all are here.
+    hurried: bool,
 }
 
 impl Transfers {
@@ -125,7 +81,7 @@ impl Transfers {
     /// hold comes first; which host holds what shows only by asking, so each file is asked for once
     /// with these hosts to be left alone, and without that when nothing else is due.
     pub(super) fn next(&self, now: Now, at_a_time: usize) -> Option<Next> {
-        if self.running.len() >= at_a_time {
+        if self.running.len() >= at_a_time || !self.is_open() {
             return None;
         }
         let is_due = |asset: &&Asset| self.starts_at(asset).is_some_and(|at| at <= now.mono);
@@ -142,7 +98,7 @@ impl Transfers {
 
     /// When [`Transfers::next`] will have something.
     pub(super) fn deadline(&self, at_a_time: usize) -> Option<Mono> {
-        let free = self.running.len() < at_a_time;
+        let free = self.running.len() < at_a_time && self.is_open();
         self.queue.iter().filter(|_| free).filter_map(|asset| self.starts_at(asset)).min()
     }
 
@@ -164,6 +120,7 @@ impl Transfers {
             self.tries.remove(&asset);
             self.queue.retain(|wanted| wanted.sha256 != asset);
             self.is_quick(&host.unwrap_or_default());
+            self.calm();
             return None;
         };
         self.weigh(asset, &failure);
@@ -198,8 +155,31 @@ impl Transfers {
         }
     }
 
-    /// Forgets the back-off: somebody wants it now.
+    /// Opens or closes the hours for downloads; whether that is news. What is under way when they
+    /// close is given up; what is here of it stays.
+    pub(super) fn set_open(&mut self, open: bool) -> bool {
+        let news = self.closed == open;
+        self.closed = !open;
+        if news && !open && !self.hurried {
+            self.running.values().for_each(|running| running.task.abort());
+            self.running.clear();
+        }
+        news
+    }
+
+    /// Whether downloads may run now.
+    pub(super) fn is_open(&self) -> bool {
+        !self.closed || self.hurried
+    }
+
+    /// Whatever somebody was in a hurry for is here.
+    pub(super) fn calm(&mut self) {
+        self.hurried &= !self.queue.is_empty();
+    }
+
+    /// Forgets the back-off and the hours: somebody wants it now.
     pub(super) fn hurry(&mut self) {
+        self.hurried = true;
         self.tries.values_mut().for_each(|tries| tries.at = Mono::default());
     }
 
@@ -210,99 +190,13 @@ impl Transfers {
     }
 }
 
-/// What one download needs.
-pub(super) struct Errand<C> {
-    pub(super) cloud: Arc<C>,
-    pub(super) cache: Cache,
-    pub(super) pass: Pass,
-    pub(super) asset: Asset,
-    pub(super) etag: Option<String>,
-    pub(super) avoid: Arc<BTreeSet<String>>,
-    pub(super) host: Option<String>,
-    /// See [`super::Shell`].
-    pub(super) disk: Arc<RwLock<()>>,
-    /// Bytes that are here, for the progress display.
-    pub(super) here_bytes: Arc<AtomicU64>,
-}
-
-/// Fetches one asset or the rest of one; ends with the file in the cache or a failure.
-pub(super) async fn fetch<C: Cloud>(mut errand: Errand<C>) -> Ended {
-    let result = attempt(&mut errand).await;
-    Ended { asset: errand.asset.sha256, result, etag: errand.etag, host: errand.host }
-}
-
-async fn attempt<C: Cloud>(errand: &mut Errand<C>) -> Result<(), FetchFailure> {
-    let (cache, asset) = (errand.cache.clone(), errand.asset.clone());
-    let resume = move || Download::resume(&cache, &asset);
-    let (mut download, from) = blocking(&errand.disk, resume).await?;
-    errand.here_bytes.store(from, Ordering::Relaxed);
-    if from < errand.asset.size_bytes
-        && let Err(failure) = receive(errand, &mut download, from).await
-    {
-        if failure.spoils_the_part() {
-            download.restart()?;
-        }
-        return Err(failure);
-    }
-    blocking(&errand.disk, move || download.finish()).await
-}
-
-impl FetchFailure {
-    /// Whether the bytes that are here are of no use.
-    fn spoils_the_part(&self) -> bool {
-        match self {
-            FetchFailure::Cloud(error) => {
-                error.status() == Some(RANGE_REFUSED) || matches!(error.failure, Failure::Range(_))
-            }
-            FetchFailure::Disk(error) => error.remedy() == Remedy::Restart,
-            FetchFailure::Lost => false,
-        }
-    }
-}
-
-async fn receive<C: Cloud>(
-    errand: &mut Errand<C>,
-    download: &mut Download,
-    from: u64,
-) -> Result<(), FetchFailure> {
-    let (asset, etag, avoid) = (errand.asset.clone(), errand.etag.clone(), errand.avoid.clone());
-    let part = Part { asset, from, etag, avoid };
-    let body = errand.cloud.asset(errand.pass.clone(), part);
-    let mut body = body.await.map_err(FetchFailure::Cloud)?;
-    errand.etag = body.etag().map(str::to_owned);
-    errand.host = Some(body.host().to_owned());
-    let mut here = body.from();
-    if here != from {
-        download.restart()?;
-    }
-    while let Some(chunk) = body.chunk().await.map_err(FetchFailure::Cloud)? {
-        download.write(&chunk)?;
-        here += chunk.len() as u64;
-        errand.here_bytes.store(here, Ordering::Relaxed);
-    }
-    Ok(())
-}
-
-/// Runs what waits for the disk off the loop.
-async fn blocking<T: Send + 'static>(
-    disk: &Arc<RwLock<()>>,
-    work: impl FnOnce() -> Result<T, FetchError> + Send + 'static,
-) -> Result<T, FetchFailure> {
-    let at_work = Arc::clone(disk).read_owned().await;
-    let work = move || {
-        let done = work();
-        drop(at_work);
-        done
-    };
-    spawn_blocking(work).await.map_err(|_| FetchFailure::Lost)?.map_err(FetchFailure::Disk)
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
     use vitrine_config::time::Trust;
 
     use super::*;
+    use crate::error::CloudError;
 
     fn at(s: u64) -> Now {
         let mono = Mono(s * 1_000_000_000);
@@ -355,6 +249,27 @@ mod tests {
     async fn a_stalled_host_starves_no_other() {
         assert_eq!(everything_else(200, 100).await, 30, "one window, once");
         assert_eq!(everything_else(200, 0).await, 0);
+    }
+
+    #[test]
+    fn outside_of_the_hours_nothing_is_fetched_unless_asked() {
+        let mut transfers = Transfers::default();
+        transfers.plan(vec![asset(1)]);
+        let starts = |transfers: &Transfers| {
+            assert_eq!(transfers.next(at(0), 1).is_some(), transfers.deadline(1).is_some());
+            transfers.next(at(0), 1).is_some()
+        };
+        assert!(starts(&transfers) && !transfers.set_open(true));
+        assert!(transfers.set_open(false) && !starts(&transfers));
+        transfers.hurry();
+        assert!(starts(&transfers));
+        transfers.calm();
+        assert!(starts(&transfers), "it is not here yet");
+        let ended = Ended { asset: asset(1).sha256, result: Ok(()), etag: None, host: None };
+        transfers.ended(ended, at(0), 0.5);
+        transfers.plan(vec![asset(2)]);
+        assert!(!starts(&transfers), "the hurry is over");
+        assert!(transfers.set_open(true) && starts(&transfers));
     }
 
     #[tokio::test]

@@ -274,4 +274,6 @@ pub enum Action {
     Screenshot,
     /// Show name and address on the screen for a while.
     Identify,
+    /// Go back to the manifest that was in force before, until there is a newer one.
+    Rollback,
 }

@@ -68,6 +68,40 @@ pub struct Heartbeat {
     pub temperature_c: Option<f32>,
     /// Records waiting to be sent.
     pub outbox: u64,
+    /// The manifest that is being fetched, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub downloads: Option<Downloads>,
+}
+
+/// How far a device is with a manifest's files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Downloads {
+    /// Version of the manifest.
+    pub version: u64,
+    /// Files that it needs.
+    pub assets: u64,
+    /// Of these, on the device.
+    pub assets_here: u64,
+    /// Bytes of all of them.
+    pub bytes: u64,
+    /// Of these, on the device.
+    pub bytes_here: u64,
+    /// Files under way.
+    #[serde(default)]
+    pub files: Vec<Download>,
+}
+
+/// One file under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Download {
+    /// Which.
+    pub asset: Digest,
+    /// What people call it.
+    pub name: String,
+    /// Its length.
+    pub bytes: u64,
+    /// Of these, on the device.
+    pub bytes_here: u64,
 }
 
 /// One showing that reached the display.

@@ -19,7 +19,8 @@ fn paired() -> Said {
 }
 
 fn progress(assets_here: usize) -> Said {
-    Said::Progress(Progress { version: 4, assets: 7, assets_here, bytes: 7, bytes_here: 3 })
+    let some = Progress { version: 4, assets: 7, bytes: 7, bytes_here: 3, ..Progress::default() };
+    Said::Progress(Progress { assets_here, ..some })
 }
 
 fn offline() -> Said {

@@ -49,6 +49,11 @@ pub fn tuning() -> Tuning {
         patience: Duration::from_secs(3_600),
         cache_bytes: 1 << 30,
         reserve_bytes: 1 << 20,
+        horizon: Duration::from_secs(24 * 3_600),
+        rate_bytes_s: 0,
+        download_hours: None,
+        metered: false,
+        time_zone: jiff::tz::TimeZone::UTC,
     }
 }
 
