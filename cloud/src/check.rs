@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use vitrine_wire::Digest;
-use vitrine_wire::manifest::{Asset, Content, Entry, Item, Layout, Playlist, Target, Zone};
+use vitrine_wire::manifest::{
+    Asset, Content, Entry, Item, Layout, Playlist, Target, Transition, TransitionKind, Zone,
+};
 
 use crate::compose::Draft;
 use crate::error::Complaint;
@@ -112,6 +114,7 @@ impl<'a> Check<'a> {
     fn playlist(&mut self, playlist: &'a Playlist) {
         let place = format!("playlists.{}", playlist.id);
         self.label(&place, &playlist.name);
+        self.transition(&place, playlist.transition);
         self.unique(&format!("{place}.items"), playlist.items.iter().map(|i| i.id.as_str()));
         for (n, item) in playlist.items.iter().enumerate() {
             self.item(&format!("{place}.items[{n}]"), item);
@@ -133,8 +136,26 @@ impl<'a> Check<'a> {
         if let Some(colour) = &item.background {
             self.colour(format!("{place}.background"), colour);
         }
+        if let Some(focus) = item.focus {
+            self.share(format!("{place}.focus.x"), focus.x);
+            self.share(format!("{place}.focus.y"), focus.y);
+        }
+        self.transition(place, item.transition);
         self.share(format!("{place}.volume"), item.volume);
         self.validity(place, item.valid_from, item.valid_until);
+    }
+
+    fn transition(&mut self, place: &str, transition: Option<Transition>) {
+        let Some(Transition { kind, duration_ms }) = transition else { return };
+        let place = format!("{place}.transition");
+        self.want(kind != TransitionKind::Unknown, &format!("{place}.kind"), || {
+            "is not known, want cut, fade, zoom, or slide or wipe with _left, _right, _up or _down"
+                .into()
+        });
+        let most = limits::TRANSITION_MS;
+        self.want(duration_ms <= most, &format!("{place}.duration_ms"), || {
+            format!("is {duration_ms}, want 0 to {most}")
+        });
     }
 
     fn asset(&mut self, place: &str, digest: &Digest, wanted: &str) {
@@ -157,6 +178,10 @@ impl<'a> Check<'a> {
         if let Some(colour) = &layout.background {
             self.colour(format!("{place}.background"), colour);
         }
+        if let Some(colour) = &layout.letterbox {
+            self.colour(format!("{place}.letterbox"), colour);
+        }
+        self.transition(&place, layout.transition);
         let (zones, most) = (layout.zones.len(), limits::ZONES);
         let list = format!("{place}.zones");
         self.want(zones <= most, &list, || format!("{zones} of them, at most {most}"));
@@ -182,6 +207,10 @@ impl<'a> Check<'a> {
         self.offset(format!("{place}.x_px"), zone.x_px);
         self.offset(format!("{place}.y_px"), zone.y_px);
         self.share(format!("{place}.opacity"), zone.opacity);
+        let (deg, most) = (zone.rotation_deg, limits::ROTATION_DEG);
+        self.want(deg.abs() <= most, &format!("{place}.rotation_deg"), || {
+            format!("is {deg}, want -{most} to {most}")
+        });
         let known = self.playlists.contains(zone.playlist.as_str());
         self.want(known, &format!("{place}.playlist"), || no_such("playlist", &zone.playlist));
     }
@@ -272,11 +301,25 @@ mod tests {
             ("/playlists/0/items/0/background", json!("red"), "playlists.p.items[0].background"),
             ("/playlists/0/items/1/volume", json!(1.5), "playlists.p.items[1].volume"),
             ("/playlists/0/items/2/colour", json!("#12345"), "playlists.p.items[2].colour"),
+            ("/playlists/0/items/0/focus", json!({"x": 0, "y": 2}), "playlists.p.items[0].focus.y"),
+            (
+                "/playlists/0/items/0/transition",
+                json!({"kind": "melt"}),
+                "playlists.p.items[0].transition.kind",
+            ),
+            (
+                "/playlists/0/transition",
+                json!({"kind": "fade", "duration_ms": 5_001}),
+                "playlists.p.transition.duration_ms",
+            ),
             ("/playlists/0/items/2/id", json!("1"), "playlists.p.items"),
             ("/playlists/0/items/2/id", json!("a/b"), "playlists.p.items"),
             ("/layouts/0/width_px", json!(0), "layouts.l.width_px"),
             ("/layouts/0/height_px", json!(20_000), "layouts.l.height_px"),
             ("/layouts/0/background", json!("#zzzzzz"), "layouts.l.background"),
+            ("/layouts/0/letterbox", json!("black"), "layouts.l.letterbox"),
+            ("/layouts/0/transition", json!({"kind": "unknown"}), "layouts.l.transition.kind"),
+            ("/layouts/0/zones/0/rotation_deg", json!(361), "layouts.l.zones[0].rotation_deg"),
             ("/layouts/0/zones/0/playlist", json!("q"), "layouts.l.zones[0].playlist"),
             ("/layouts/0/zones/0/width_px", json!(0), "layouts.l.zones[0].width_px"),
             ("/layouts/0/zones/0/x_px", json!(-99_999), "layouts.l.zones[0].x_px"),

@@ -36,6 +36,10 @@ pub const SIDE_PX: u32 = 16_384;
 pub const ITEM_DURATION_MIN_MS: u64 = 500;
 /// Longest item: beyond a week it is a schedule entry.
 pub const ITEM_DURATION_MS: u64 = 7 * 24 * 3_600 * 1_000;
+/// Longest transition: beyond it people wait for the picture.
+pub const TRANSITION_MS: u64 = 5_000;
+/// Degrees that a zone may be turned either way: once around.
+pub const ROTATION_DEG: f32 = 360.0;
 /// Life of an order: after a month nobody remembers asking.
 pub const ORDER_LIFE_S: u64 = 31 * 24 * 3_600;
 /// Orders that wait for one device: each is sent again in every manifest until it is answered.

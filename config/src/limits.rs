@@ -32,6 +32,8 @@ pub const TEXTURE_SIDE_PX: u32 = 4_096;
 pub const ITEM_DURATION_MS: u64 = 7 * 24 * 3_600 * 1_000;
 /// Shortest item: two changes a second is the most that people can look at.
 pub const ITEM_DURATION_MIN_MS: u64 = 500;
+/// Longest transition: beyond it people wait for the picture.
+pub const TRANSITION_MS: u64 = 5_000;
 /// One message between agent and stage: a scene with every zone and long paths stays far below.
 pub const LINK_JSON_BYTES: usize = 1 << 20;
 /// What may follow a message: a 4K screenshot as PNG.

@@ -16,9 +16,9 @@ use crate::link::{SNAPSHOTS_OPEN, StageLink};
 use crate::pacing::Pacing;
 use crate::report::{Hello, NO_GPU, Report};
 use crate::run::{StageError, StageOptions};
-use crate::scene::Size;
+use crate::scene::{Rotation, Size};
 use crate::source::{Sources, Waker};
-use crate::stage::{Painter, Stage};
+use crate::stage::{Frame, Painter, Stage};
 
 /// A display that takes no frame is asked again after this, if nothing else happens before.
 const RETRY: Duration = Duration::from_millis(250);
@@ -141,7 +141,7 @@ impl Engine {
         if able && self.stage.wants_frame() {
             self.pacing = self.pacing.want();
         }
-        self.answer();
+        self.answer(now);
         self.report();
         let wake_at = [self.stage.wake_at(now), self.retry_at].into_iter().flatten().min();
         Work { quit: self.quit, draw: able && self.pacing == Pacing::Wanted, wake_at }
@@ -159,7 +159,11 @@ impl Engine {
         let Some(frame) = self.stage.compose(now, painter) else { return Handed::Later };
         let handed = target.hand_over(painter, &frame);
         match handed {
-            Handed::Over => self.stage.presented(self.clock.now().mono, painter),
+            Handed::Over => {
+                self.stage.presented(self.clock.now().mono, painter);
+                // While something moves all the time, a frame is always due: now is the moment.
+                self.take_snapshots();
+            }
             Handed::Later | Handed::Lost => {
                 self.stage.not_presented();
                 self.retry_at = Some(now.after(RETRY));
@@ -227,14 +231,18 @@ impl Engine {
     }
 
     /// Takes the pictures asked for, after a frame that is due; hands on those that are ready.
-    fn answer(&mut self) {
+    fn answer(&mut self, now: Mono) {
         while let Ok((id, png)) = self.taken.1.try_recv() {
             self.being_taken -= 1;
             self.say_snapshot(id, png);
         }
-        if self.stage.wants_frame() && self.painter.is_some() && self.retry_at.is_none() {
-            return;
+        let able = self.painter.is_some() && self.retry_at.is_none();
+        if !(able && self.stage.is_behind(now)) {
+            self.take_snapshots();
         }
+    }
+
+    fn take_snapshots(&mut self) {
         for id in std::mem::take(&mut self.asked) {
             if let Err(error) = self.take_snapshot(id) {
                 self.say_snapshot(id, Err(error));
@@ -248,8 +256,11 @@ impl Engine {
         }
         let painter = self.painter.as_ref().ok_or("there is no GPU yet")?;
         let frame = self.stage.frame_again().ok_or("nothing was shown yet")?;
+        // For people: the way up that the viewer sees it.
+        let size = frame.rotation.upright(self.size);
+        let frame = Frame { rotation: Rotation::None, ..frame };
         let (done, wake) = (self.taken.0.clone(), self.waker.clone());
-        capture::start(painter, &frame, self.size, move |png| {
+        capture::start(painter, &frame, size, move |png| {
             // There is room for as many as are being taken; a stage that has ended wants none.
             done.try_send((id, png)).ok();
             wake();

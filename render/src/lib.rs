@@ -19,6 +19,7 @@ mod run;
 pub mod scene;
 pub mod source;
 mod stage;
+mod transition;
 mod window;
 pub mod worker;
 

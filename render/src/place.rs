@@ -1,13 +1,17 @@
 //! Where pictures go: canvas to screen, rectangle to pixels, picture into rectangle.
 //!
-//! In:  sizes, rectangles and fits as the scene has them. Out: whole screen pixels.
+//! In:  sizes, rectangles and fits as the scene has them. Out: pixels of the upright screen, whole
+//! ones but for pictures that are growing.
 //!
 //! Promises, each held by a property test below: a contained picture stays inside its rectangle and
-//! touches two opposite edges; a covering one leaves no pixel of it free; nothing is drawn outside
-//! the rectangle or the screen; hostile numbers (infinite, negative, not a number) give an empty
-//! area, never a panic.
+//! touches two opposite edges; a covering one leaves no pixel of it free and keeps its focus as near
+//! to the middle as that allows; nothing is drawn outside the rectangle; hostile numbers (infinite,
+//! negative, not a number) give an empty area, never a panic.
+//!
+//! Not here: turning the whole picture for the display (`gpu::compositor`).
 
 use crate::scene::{Fit, Rect, Size};
+use crate::transition::Look;
 
 /// Beyond this a coordinate is nonsense; below, all arithmetic here is exact enough in `f64`.
 const FAR_PX: f64 = 1e8;
@@ -149,40 +153,151 @@ impl Fitting {
 /// at their outer edges.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Quad {
-    /// Pixels, all of them on the screen.
-    pub area: Area,
-    /// Picture coordinates at the left, top, right and bottom edge.
+    /// Left, top, right and bottom edge in pixels, before it is turned; may reach beyond the screen.
+    pub edges: [f32; 4],
+    /// Picture coordinates at the same edges.
     pub uv: [f32; 4],
+    /// Clockwise, in degrees …
+    pub turned_deg: f32,
+    /// … about this point, in pixels.
+    pub about: [f32; 2],
 }
 
-/// Centres a picture of `size` in `layer` and cuts it to there and to the screen. With `whole`, all
-/// of the layer is touched (it has a background). None: nothing to be seen.
-pub(crate) fn quad(size: Size, layer: Area, screen: Size, whole: bool) -> Option<Quad> {
-    let centred = |from: i32, room: u32, length: u32| {
-        let offset = (i64::from(room) - i64::from(length)).div_euclid(2);
-        i32::try_from(i64::from(from) + offset).unwrap_or(i32::MIN)
-    };
-    let picture = Area {
-        x_px: centred(layer.x_px, layer.width_px, size.width_px),
-        y_px: centred(layer.y_px, layer.height_px, size.height_px),
-        width_px: size.width_px,
-        height_px: size.height_px,
-    };
-    let bounds = layer.common(Area::of(screen));
-    let area = if whole { bounds } else { bounds.common(picture) };
-    if area.is_empty() || picture.is_empty() {
-        return None;
+impl Quad {
+    /// All of `area` and all of the picture.
+    pub(crate) fn of(area: Area) -> Quad {
+        let edges = Edges::of(area);
+        Quad { edges: edges.0.map(|px| px as f32), uv: WHOLE, turned_deg: 0.0, about: [0.0; 2] }
     }
-    let part = |edge: i64, from: i32, length: u32| {
-        ((edge - i64::from(from)) as f64 / f64::from(length)) as f32
+
+    /// Moved to the right and down, with the point that it is turned about.
+    pub(crate) fn moved(mut self, [x, y]: [f32; 2]) -> Quad {
+        let [left, top, right, bottom] = self.edges;
+        self.edges = [left + x, top + y, right + x, bottom + y];
+        self.about = [self.about[0] + x, self.about[1] + y];
+        self
+    }
+
+    /// Whether the picture fills it: no background is seen.
+    pub(crate) fn is_filled(&self) -> bool {
+        self.uv.iter().all(|uv| (0.0..=1.0).contains(uv))
+    }
+}
+
+/// All of a picture.
+const WHOLE: [f32; 4] = [0.0, 0.0, 1.0, 1.0];
+
+/// A picture where it belongs: in its layer's rectangle.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Laid {
+    room: Area,
+    picture: Area,
+    turned_deg: f32,
+}
+
+impl Laid {
+    /// Lays a picture of `size` into `room`: in the middle, and where it is larger than that, with
+    /// `focus` (0 to 1) as near to the middle as can be.
+    pub(crate) fn new(size: Size, room: Area, [x, y]: [f32; 2], turned_deg: f32) -> Laid {
+        let picture = Area {
+            x_px: begin(room.x_px, room.width_px, size.width_px, x),
+            y_px: begin(room.y_px, room.height_px, size.height_px, y),
+            width_px: size.width_px,
+            height_px: size.height_px,
+        };
+        let turned_deg = if turned_deg.is_finite() { turned_deg % 360.0 } else { 0.0 };
+        Laid { room, picture, turned_deg }
+    }
+
+    /// What is drawn of it with `look`. With `whole`, all of the rectangle is touched (it has a
+    /// background). None: nothing to be seen.
+    pub(crate) fn quad(&self, look: &Look, whole: bool) -> Option<Quad> {
+        if self.room.is_empty() || self.picture.is_empty() || look.opacity <= 0.0 {
+            return None;
+        }
+        let frame = Edges::of(self.room);
+        let picture = Edges::of(self.picture).as_in(look, frame);
+        let room = frame.as_in(look, frame);
+        let seen = if whole { room } else { room.common(picture) };
+        let edges = seen.common(frame.clipped(look.clip));
+        let uv = edges.within(picture);
+        (!edges.is_empty()).then(|| Quad {
+            edges: edges.0.map(|px| px as f32),
+            uv: uv.map(|part| part as f32),
+            turned_deg: self.turned_deg,
+            about: frame.middle().map(|px| px as f32),
+        })
+    }
+}
+
+/// Where a side of `length` begins in `room` that begins at `from`.
+fn begin(from: i32, room: u32, length: u32, focus: f32) -> i32 {
+    let (room, length) = (i64::from(room), i64::from(length));
+    let offset = if length <= room {
+        (room - length) / 2
+    } else {
+        let focus = if focus.is_finite() { f64::from(focus.clamp(0.0, 1.0)) } else { 0.5 };
+        let wanted = (room as f64 / 2.0 - length as f64 * focus).floor() as i64;
+        wanted.clamp(room - length, 0)
     };
-    let uv = [
-        part(i64::from(area.x_px), picture.x_px, picture.width_px),
-        part(i64::from(area.y_px), picture.y_px, picture.height_px),
-        part(area.right(), picture.x_px, picture.width_px),
-        part(area.bottom(), picture.y_px, picture.height_px),
-    ];
-    Some(Quad { area, uv })
+    i32::try_from(i64::from(from) + offset).unwrap_or(i32::MIN)
+}
+
+/// Left, top, right, bottom, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Edges([f64; 4]);
+
+impl Edges {
+    fn of(area: Area) -> Edges {
+        let (left, top) = (f64::from(area.x_px), f64::from(area.y_px));
+        Edges([left, top, area.right() as f64, area.bottom() as f64])
+    }
+
+    fn extent(self) -> [f64; 2] {
+        let Edges([left, top, right, bottom]) = self;
+        [right - left, bottom - top]
+    }
+
+    fn middle(self) -> [f64; 2] {
+        let Edges([left, top, right, bottom]) = self;
+        [(left + right) / 2.0, (top + bottom) / 2.0]
+    }
+
+    fn common(self, other: Edges) -> Edges {
+        let (Edges(one), Edges(two)) = (self, other);
+        Edges([one[0].max(two[0]), one[1].max(two[1]), one[2].min(two[2]), one[3].min(two[3])])
+    }
+
+    fn is_empty(self) -> bool {
+        let Edges([left, top, right, bottom]) = self;
+        left >= right || top >= bottom
+    }
+
+    /// Scaled about the middle of `frame` and shifted, by whole pixels: what meets at an edge
+    /// leaves no hair between.
+    fn as_in(self, look: &Look, frame: Edges) -> Edges {
+        let ([width, height], [x, y]) = (frame.extent(), frame.middle());
+        let by = [width * f64::from(look.shift[0]), height * f64::from(look.shift[1])];
+        let scale = f64::from(look.scale);
+        let to = |px: f64, middle: f64, by: f64| middle + (px - middle) * scale + by.floor();
+        let Edges([left, top, right, bottom]) = self;
+        Edges([to(left, x, by[0]), to(top, y, by[1]), to(right, x, by[0]), to(bottom, y, by[1])])
+    }
+
+    /// The part of it that `clip` leaves, cut between pixels.
+    fn clipped(self, clip: [f32; 4]) -> Edges {
+        let (Edges([left, top, ..]), [width, height]) = (self, self.extent());
+        let x = |part: f32| left + (width * f64::from(part)).round();
+        let y = |part: f32| top + (height * f64::from(part)).round();
+        Edges([x(clip[0]), y(clip[1]), x(clip[2]), y(clip[3])])
+    }
+
+    /// Where it lies in `outer`, 0 to 1.
+    fn within(self, outer: Edges) -> [f64; 4] {
+        let (Edges([left, top, right, bottom]), [width, height]) = (self, outer.extent());
+        let (x, y) = (outer.0[0], outer.0[1]);
+        [(left - x) / width, (top - y) / height, (right - x) / width, (bottom - y) / height]
+    }
 }
 
 #[cfg(test)]
@@ -213,6 +328,12 @@ mod tests {
         inner.common(outer) == inner
     }
 
+    fn quad_in(quad: &Quad, room: Area) -> bool {
+        let Edges(room) = Edges::of(room);
+        let [left, top, right, bottom] = quad.edges.map(f64::from);
+        left >= room[0] && top >= room[1] && right <= room[2] && bottom <= room[3]
+    }
+
     proptest! {
         #[test]
         fn contained_is_inside_and_touches_two_edges(natural in size(), covers in size()) {
@@ -228,18 +349,45 @@ mod tests {
         }
 
         #[test]
-        fn quads_stay_on_layer_and_screen(
-            natural in size(), layer in area(), screen in size(), whole: bool,
-        ) {
+        fn quads_stay_on_their_layer(natural in size(), room in area(), whole: bool) {
             for fit in [Fit::Contain, Fit::Cover, Fit::Stretch, Fit::None] {
-                let placed = picture(natural, layer.size(), fit);
-                let Some(quad) = quad(placed, layer, screen, whole) else { continue };
-                prop_assert!(inside(quad.area, layer) && inside(quad.area, Area::of(screen)));
-                if !whole {
-                    prop_assert!(quad.uv.iter().all(|uv| (0.0..=1.0).contains(uv)));
-                }
+                let laid = Laid::new(picture(natural, room.size(), fit), room, [0.5; 2], 0.0);
+                let Some(quad) = laid.quad(&Look::PLAIN, whole) else { continue };
+                prop_assert!(quad_in(&quad, room), "{:?} outside of {:?}", quad, room);
+                prop_assert!(quad.edges.iter().all(|px| px.fract() == 0.0), "half a pixel");
+                prop_assert!(whole || quad.is_filled());
                 let [left, top, right, bottom] = quad.uv;
                 prop_assert!(left < right && top < bottom);
+            }
+        }
+
+        #[test]
+        fn whatever_is_done_to_a_picture_it_stays_in_its_room(
+            natural in size(), room in area(), whole: bool, scale in 0.0..1.0f32,
+            shift in (-1.5..1.5f32, -1.5..1.5f32), clip in (0.0..1.0f32, 0.0..1.0f32),
+        ) {
+            let laid = Laid::new(natural, room, [0.5; 2], 0.0);
+            let clip = [clip.0.min(clip.1), 0.0, clip.0.max(clip.1), 1.0];
+            let look = Look { opacity: 0.5, scale, shift: [shift.0, shift.1], clip };
+            if let Some(quad) = laid.quad(&look, whole) {
+                prop_assert!(quad_in(&quad, room), "{:?} outside of {:?}", quad, room);
+            }
+        }
+
+        #[test]
+        fn the_focus_is_in_sight_and_as_near_to_the_middle_as_can_be(
+            natural in size(), room in area(), x in 0.0..=1.0f32, y in 0.0..=1.0f32,
+        ) {
+            let size = picture(natural, room.size(), Fit::Cover);
+            let at = |focus| Laid::new(size, room, focus, 0.0).picture;
+            let got = at([x, y]);
+            prop_assert!(got.common(room) == room, "a part of the room is free");
+            let far = |area: Area| {
+                let (Edges([left, ..]), [middle, _]) = (Edges::of(area), Edges::of(room).middle());
+                (left + f64::from(size.width_px) * f64::from(x) - middle).abs()
+            };
+            for other in [0.0, 0.5, 1.0] {
+                prop_assert!(far(got) <= far(at([other, y])) + 1.0, "{} were nearer", other);
             }
         }
 
@@ -248,9 +396,11 @@ mod tests {
             x: f32, y: f32, width: f32, height: f32, canvas in size(), screen in size(),
         ) {
             let rect = Rect { x_px: x, y_px: y, width_px: width, height_px: height };
-            let layer = View::of(Some(canvas), screen).layer(Some(rect));
-            if let Some(quad) = quad(Size { width_px: 5, height_px: 5 }, layer, screen, true) {
-                prop_assert!(inside(quad.area, Area::of(screen)));
+            let room = View::of(Some(canvas), screen).layer(Some(rect));
+            let laid = Laid::new(Size { width_px: 5, height_px: 5 }, room, [x, y], width);
+            if let Some(quad) = laid.quad(&Look::PLAIN, true) {
+                prop_assert!(quad.uv.iter().chain(&quad.about).all(|number| number.is_finite()));
+                prop_assert!(quad.turned_deg.is_finite());
             }
         }
 

@@ -63,11 +63,17 @@ pub enum Start {
 /// One whole picture.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scene {
-    /// Behind all layers and around the canvas.
+    /// Behind all layers.
     pub background: Rgb,
+    /// Around the canvas, where the screen has another shape. None: the background.
+    #[serde(default)]
+    pub surround: Option<Rgb>,
     /// The page that layers are placed on, scaled uniformly and centred. None: the screen itself,
     /// one canvas pixel per screen pixel.
     pub canvas: Option<Size>,
+    /// How the whole picture is turned for a display that hangs on its side or head.
+    #[serde(default)]
+    pub rotation: Rotation,
     /// Back to front.
     pub layers: Vec<Layer>,
 }
@@ -85,8 +91,88 @@ pub struct Layer {
     pub fit: Fit,
     /// Behind the picture, inside the rectangle. None: see-through.
     pub background: Option<Rgb>,
+    /// The point of the picture that is kept nearest to the middle where it is cut off: 0.0, 0.0 is
+    /// its top left corner, 1.0, 1.0 its bottom right one.
+    #[serde(default = "middle")]
+    pub focus: [f32; 2],
+    /// Clockwise, about the middle of the rectangle, in degrees.
+    #[serde(default)]
+    pub turned_deg: f32,
     /// 0.0 to 1.0.
     pub opacity: f32,
+    /// How it takes the place of what was there before. None: from one frame to the next.
+    #[serde(default)]
+    pub entrance: Option<Transition>,
+}
+
+fn middle() -> [f32; 2] {
+    [0.5; 2]
+}
+
+/// How one picture takes the place of another; both keep moving meanwhile.
+///
+/// The layers that it replaces are those with the same rectangle on the same page. When the page
+/// itself is another one, all of it comes in as the hindmost new layer does; layers with the same
+/// turn in both stay undisturbed. A showing is [`crate::report::Report::Gone`] when its successor
+/// begins to come in: transitions add nothing to anybody's time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transition {
+    /// What it looks like.
+    pub kind: TransitionKind,
+    /// From the first frame in which the new picture has a part to the first without the old one.
+    pub lasts: Duration,
+}
+
+/// What a transition looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransitionKind {
+    /// One becomes the other.
+    Fade,
+    /// The new one pushes the old one this way.
+    Slide(Way),
+    /// An edge moves this way and uncovers the new one.
+    Wipe(Way),
+    /// The new one grows out of the middle.
+    Zoom,
+}
+
+/// Where something moves to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Way {
+    Left,
+    Right,
+    Up,
+    Down,
+}
+
+/// Clockwise quarter turns of the whole picture.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rotation {
+    /// The top of the picture is at the top of the display.
+    #[default]
+    None,
+    /// By 90 degrees: the top is at the right.
+    Quarter,
+    /// By 180 degrees: the top is at the bottom.
+    Half,
+    /// By 270 degrees: the top is at the left.
+    ThreeQuarters,
+}
+
+impl Rotation {
+    /// The extent that a picture has before it is turned onto a display of `screen`.
+    pub fn upright(self, screen: Size) -> Size {
+        match self {
+            Rotation::None | Rotation::Half => screen,
+            Rotation::Quarter | Rotation::ThreeQuarters => {
+                Size { width_px: screen.height_px, height_px: screen.width_px }
+            }
+        }
+    }
 }
 
 /// Where pixels come from.
@@ -200,6 +286,23 @@ pub struct Size {
 /// A colour: red, green, blue, sRGB-encoded, 0 to 255.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rgb(pub [u8; 3]);
+
+impl Layer {
+    /// `source` over the whole canvas, contained, opaque, at once.
+    pub fn new(turn: Turn, source: Source) -> Layer {
+        Layer {
+            turn,
+            source,
+            place: None,
+            fit: Fit::Contain,
+            background: None,
+            focus: middle(),
+            turned_deg: 0.0,
+            opacity: 1.0,
+            entrance: None,
+        }
+    }
+}
 
 impl Scene {
     /// The highest turn in it; 0 for an empty scene.

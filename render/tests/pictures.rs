@@ -12,13 +12,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use image::{Rgb as Pixel, RgbImage};
-use support::{Rig, colour, file, layer, scene};
+use support::{Rig, alike, colour, compare, file, layer, near, scene};
 use vitrine_render::scene::{Card, Fit, Layer, Rect, Rgb, Scene, Size, Source, Turn};
-
-/// Difference of a channel that nobody sees.
-const TOLERANCE: u8 = 12;
-/// Share of pixels that may differ more: edges of letters.
-const OUTLIERS: f64 = 0.005;
 
 const RED: [u8; 3] = [0xd0, 0x20, 0x20];
 const GREEN: [u8; 3] = [0x20, 0xc0, 0x30];
@@ -30,10 +25,6 @@ fn media(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/media").join(name)
 }
 
-fn near(found: Pixel<u8>, wanted: [u8; 3], tolerance: u8) -> bool {
-    found.0.iter().zip(wanted).all(|(f, w)| f.abs_diff(w) <= tolerance)
-}
-
 /// Compares the middles of the four quarters of `area` (x, y, width, height).
 fn check_quarters(case: &str, picture: &RgbImage, area: [u32; 4], wanted: [[u8; 3]; 4]) {
     let [x, y, width, height] = area;
@@ -42,32 +33,6 @@ fn check_quarters(case: &str, picture: &RgbImage, area: [u32; 4], wanted: [[u8; 
         let at = (x + width * (1 + 2 * right) / 4, y + height * (1 + 2 * below) / 4);
         let found = *picture.get_pixel(at.0, at.1);
         assert!(near(found, wanted, 20), "{case}, quarter {quarter}: {found:?}, want {wanted:?}");
-    }
-}
-
-/// Whether two pictures look alike.
-fn alike(found: &RgbImage, wanted: &RgbImage) -> Result<(), String> {
-    if found.dimensions() != wanted.dimensions() {
-        return Err(format!("size {:?}, want {:?}", found.dimensions(), wanted.dimensions()));
-    }
-    let pairs = found.pixels().zip(wanted.pixels());
-    let outliers = pairs.filter(|(f, w)| !near(**f, w.0, TOLERANCE)).count();
-    let share = outliers as f64 / f64::from(found.width() * found.height());
-    if share <= OUTLIERS { Ok(()) } else { Err(format!("{outliers} pixels differ: {share:.4}")) }
-}
-
-fn compare(name: &str, found: &RgbImage) {
-    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pictures");
-    let path = home.join(format!("{name}.png"));
-    if std::env::var_os("VITRINE_BLESS").is_some() {
-        found.save(&path).expect("saved");
-        return;
-    }
-    let wanted = image::open(&path).expect("a picture to compare with").into_rgb8();
-    if let Err(error) = alike(found, &wanted) {
-        let seen = std::env::temp_dir().join(format!("{name}.found.png"));
-        found.save(&seen).expect("saved");
-        panic!("{name}: {error}; found: {}", seen.display());
     }
 }
 
@@ -180,7 +145,7 @@ fn a_canvas_is_scaled_as_one_and_layers_cover_each_other_in_order() {
     let back = Layer { place: place(0.0, 1920.0), ..colour(1, [0, 0, 200]) };
     let front = Layer { place: place(960.0, 960.0), opacity: 0.5, ..colour(2, [200, 0, 0]) };
     let canvas = Some(Size { width_px: 1920, height_px: 1080 });
-    let wanted = Scene { background: Rgb([9, 9, 9]), canvas, layers: vec![back, front] };
+    let wanted = Scene { background: Rgb([9, 9, 9]), canvas, ..scene(vec![back, front]) };
     let picture = rig.show(wanted);
     assert_eq!(picture.get_pixel(31, 18).0, [0, 0, 200]);
     assert!(near(*picture.get_pixel(32, 18), [100, 0, 100], 2));

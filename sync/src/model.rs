@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 pub use vitrine_wire::Digest;
-pub use vitrine_wire::manifest::{Action, Asset, Day, EntryKind, Fit, Order, Window};
+pub use vitrine_wire::manifest::{
+    Action, Asset, Day, EntryKind, Fit, Order, TransitionKind, Window,
+};
 
 /// Everything the cloud wants this device to know.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +43,8 @@ pub struct Playlist {
     pub id: String,
     /// What people call it.
     pub name: String,
+    /// How items come in that say nothing of it themselves.
+    pub transition: Option<Transition>,
     /// Played in this order, for ever.
     pub items: Vec<Item>,
 }
@@ -56,12 +60,25 @@ pub struct Item {
     pub duration: Option<Duration>,
     /// How the picture is placed.
     pub fit: Fit,
+    /// The point of the picture that is kept in sight, in shares of its width and height.
+    pub focus: [f32; 2],
     /// Red, green, blue behind the picture.
     pub background: Option<[u8; 3]>,
+    /// How it takes the place of the item before; None: as its playlist or layout says.
+    pub transition: Option<Transition>,
     /// 0.0 to 1.0.
     pub volume: f32,
     /// When it may be shown.
     pub valid: Validity,
+}
+
+/// How an item takes the place of the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transition {
+    /// What it looks like.
+    pub kind: TransitionKind,
+    /// How long it takes.
+    pub lasts: Duration,
 }
 
 /// What an item shows.
@@ -114,6 +131,10 @@ pub struct Layout {
     pub height_px: u32,
     /// Red, green, blue behind all zones.
     pub background: Option<[u8; 3]>,
+    /// Red, green, blue around the page; None: the background.
+    pub letterbox: Option<[u8; 3]>,
+    /// How items come in whose playlists say nothing of it either.
+    pub transition: Option<Transition>,
     /// Back to front: sorted by `z`, then by place in the manifest.
     pub zones: Vec<Zone>,
 }
@@ -133,6 +154,8 @@ pub struct Zone {
     pub height_px: u32,
     /// 0.0 to 1.0.
     pub opacity: f32,
+    /// Turned clockwise about its middle.
+    pub rotation_deg: f32,
     /// A key of [`Manifest::playlists`].
     pub playlist: String,
 }

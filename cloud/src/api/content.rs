@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use vitrine_wire::manifest::{Entry, Layout, Playlist};
+use vitrine_wire::manifest::{Entry, Layout, Playlist, Transition};
 use vitrine_wire::operator::Published;
 
 use super::extract::{Id, Json};
@@ -24,6 +24,7 @@ use crate::store::Scope;
 pub struct NewPlaylist {
     id: Option<String>,
     name: Option<String>,
+    transition: Option<Transition>,
     items: Vec<Box<RawValue>>,
 }
 
@@ -35,6 +36,8 @@ pub struct NewLayout {
     width_px: u32,
     height_px: u32,
     background: Option<String>,
+    letterbox: Option<String>,
+    transition: Option<Transition>,
     zones: Vec<Box<RawValue>>,
 }
 
@@ -55,7 +58,8 @@ pub async fn put_playlist(
 ) -> Result<StatusCode, Error> {
     same_id(&id, new.id)?;
     let items = list(&format!("playlists.{id}.items"), new.items)?;
-    let playlist = Playlist { name: new.name.unwrap_or_else(|| id.clone()), id, items };
+    let (name, transition) = (new.name.unwrap_or_else(|| id.clone()), new.transition);
+    let playlist = Playlist { id, name, transition, items };
     change(&app, &tenant, move |scope| scope.put_playlist(&playlist)).await
 }
 
@@ -81,9 +85,9 @@ pub async fn put_layout(
 ) -> Result<StatusCode, Error> {
     same_id(&id, new.id)?;
     let zones = list(&format!("layouts.{id}.zones"), new.zones)?;
-    let NewLayout { width_px, height_px, background, .. } = new;
+    let NewLayout { width_px, height_px, background, letterbox, transition, .. } = new;
     let name = new.name.unwrap_or_else(|| id.clone());
-    let layout = Layout { id, name, width_px, height_px, background, zones };
+    let layout = Layout { id, name, width_px, height_px, background, letterbox, transition, zones };
     change(&app, &tenant, move |scope| scope.put_layout(&layout)).await
 }
 

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use vitrine_wire::Digest;
-use vitrine_wire::manifest::{Asset, Content, Fit, Item};
+use vitrine_wire::manifest::{Asset, Content, Fit, Focus, Item, Transition, TransitionKind};
 
 /// Keys that may follow the source; anything else after a comma is part of the file's name.
-const KEYS: [&str; 4] = ["duration", "fit", "background", "volume"];
+const KEYS: [&str; 6] = ["duration", "fit", "focus", "background", "transition", "volume"];
+/// How long a transition takes if nothing is said.
+const TRANSITION_MS: u64 = 500;
 
 /// Where an item's picture comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +29,9 @@ pub struct Spec {
     pub source: Source,
     duration_ms: Option<u64>,
     fit: Fit,
+    focus: Option<Focus>,
     background: Option<String>,
+    transition: Option<Transition>,
     volume: f32,
 }
 
@@ -38,7 +42,9 @@ pub fn read(text: &str) -> Result<Spec, String> {
         source: Source::File(String::new()),
         duration_ms: None,
         fit: Fit::default(),
+        focus: None,
         background: None,
+        transition: None,
         volume: 1.0,
     };
     while let Some((before, key, value)) = last_key(rest) {
@@ -67,6 +73,8 @@ impl Spec {
             "duration" => self.duration_ms = Some(milliseconds(value).ok_or("a time such as 10s")?),
             "volume" => self.volume = value.parse().map_err(|_| "0.0 to 1.0")?,
             "background" => self.background = Some(value.into()),
+            "transition" => self.transition = Some(transition(value).ok_or(TRANSITION)?),
+            "focus" => self.focus = Some(focus(value).ok_or("X:Y, each 0.0 to 1.0")?),
             _ => {
                 let fit = serde_json::from_value(value.into());
                 self.fit = fit.map_err(|_| "contain, cover, stretch or none")?;
@@ -90,12 +98,31 @@ impl Spec {
             content,
             duration_ms: self.duration_ms,
             fit: self.fit,
+            focus: self.focus,
             background: self.background,
+            transition: self.transition,
             volume: self.volume,
             valid_from: None,
             valid_until: None,
         }
     }
+}
+
+/// What [`transition`] reads.
+pub const TRANSITION: &str = "cut, fade, zoom, or slide_ or wipe_ with left, right, up or down, \
+                              and a time if wanted: fade:800ms";
+
+/// `fade`, `slide_left:800ms`.
+pub fn transition(text: &str) -> Option<Transition> {
+    let (kind, lasts) = text.split_once(':').unwrap_or((text, ""));
+    let duration_ms = if lasts.is_empty() { Some(TRANSITION_MS) } else { milliseconds(lasts) };
+    let kind = serde_json::from_value(kind.into()).ok().filter(|k| *k != TransitionKind::Unknown);
+    Some(Transition { kind: kind?, duration_ms: duration_ms? })
+}
+
+fn focus(text: &str) -> Option<Focus> {
+    let (x, y) = text.split_once(':')?;
+    Some(Focus { x: x.parse().ok()?, y: y.parse().ok()? })
 }
 
 /// `10s`, `500ms`, `1m30s` in milliseconds.
@@ -140,10 +167,28 @@ mod tests {
             let spec = read(text).unwrap_or_else(|e| panic!("case {case:?}: {e}"));
             assert_eq!((spec.source, spec.duration_ms), (source, duration_ms), "case {case:?}");
         }
-        for text in ["a.png,duration=soon", "a.png,fit=big", "a.png,volume=loud"] {
+        for text in [
+            "a.png,duration=soon",
+            "a.png,fit=big",
+            "a.png,volume=loud",
+            "a.png,focus=left",
+            "a.png,transition=melt",
+            "a.png,transition=fade:soon",
+        ] {
             let error = read(text).unwrap_err();
             assert!(error.contains("want"), "{error}");
         }
+    }
+
+    #[test]
+    fn transitions_have_a_time_and_pictures_a_focus() {
+        let spec = read("a.png,transition=slide_left:1s,focus=0.2:0.9").expect("right");
+        let kind = TransitionKind::SlideLeft;
+        assert_eq!(spec.transition, Some(Transition { kind, duration_ms: 1_000 }));
+        assert_eq!(spec.focus, Some(Focus { x: 0.2, y: 0.9 }));
+        let spec = read("#ff0000,transition=fade").expect("right");
+        let kind = TransitionKind::Fade;
+        assert_eq!(spec.transition, Some(Transition { kind, duration_ms: TRANSITION_MS }));
     }
 
     #[test]

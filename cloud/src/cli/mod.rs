@@ -162,12 +162,16 @@ enum Playlist {
         /// Its id.
         id: String,
         /// FILE, DIGEST or #rrggbb, then any of ,duration=10s ,fit=contain|cover|stretch|none
-        /// ,background=#rrggbb ,volume=0.5
+        /// ,focus=0.5:0.2 ,background=#rrggbb ,transition=fade:800ms ,volume=0.5
         #[arg(long = "item", required = true, value_name = "ITEM")]
         items: Vec<String>,
         /// What people call it; its id if not given.
         #[arg(long)]
         name: Option<String>,
+        /// How its items come in unless they say so themselves: cut, fade, zoom, or slide_ or wipe_
+        /// with left, right, up or down; with a time if wanted: fade:800ms
+        #[arg(long)]
+        transition: Option<String>,
     },
     /// Put a playlist from a JSON file; `-` is standard input.
     Put {

@@ -158,10 +158,13 @@ async fn playlist(command: Playlist, client: &Client) -> Result<Answer, String> 
             client.put(&["playlists", &id_of(&document)?], &document).await.map_err(told)?;
         }
         Playlist::Remove { id } => client.remove_playlist(&id).await.map_err(told)?,
-        Playlist::Set { id, items, name } => {
+        Playlist::Set { id, items, name, transition } => {
+            let wrong = |text| format!("transition is {text:?}, want {}", item::TRANSITION);
+            let read = |text: String| item::transition(&text).ok_or_else(|| wrong(text));
+            let transition = transition.map(read).transpose()?;
             let items = self::items(&items, client).await?;
             let name = name.unwrap_or_else(|| id.clone());
-            let playlist = manifest::Playlist { id, name, items };
+            let playlist = manifest::Playlist { id, name, transition, items };
             client.put_playlist(&playlist).await.map_err(told)?;
             return Answer::new(format!("playlist {}", playlist.id), &playlist);
         }

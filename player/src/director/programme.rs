@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use vitrine_config::Config;
 use vitrine_render::scene::Scene;
-use vitrine_sync::model::{Content, Entry, Item, Live, Manifest, Target};
+use vitrine_sync::model::{Content, Entry, Item, Live, Manifest, Target, Zone};
 
 use super::showing::{Lane, Lasts, Maker, Showing};
 use crate::scene_of::{self, Spot};
@@ -121,14 +121,16 @@ fn places(target: &Target, manifest: &Manifest) -> Option<Vec<(Spot, String)>> {
             manifest.playlists.contains_key(id).then(|| vec![(Spot::screen(), id.clone())])
         }
         Target::Layout(id) => {
-            let zones = manifest.layouts.get(id)?.zones.iter();
-            Some(zones.map(|zone| (Spot::zone(zone), zone.playlist.clone())).collect())
+            let layout = manifest.layouts.get(id)?;
+            let place = |zone: &Zone| (Spot::zone(zone, layout), zone.playlist.clone());
+            Some(layout.zones.iter().map(place).collect())
         }
     }
 }
 
 fn adopt_lane(mut lane: Lane, spot: Spot, maker: &Maker) -> Lane {
-    let moved = lane.spot != spot;
+    // How items come in matters to those that come.
+    let moved = lane.spot != Spot { transition: lane.spot.transition, ..spot.clone() };
     lane.spot = spot;
     let items = maker.stock.playlist(&lane.playlist).map_or(&[][..], |list| &list.items[..]);
     let Some(mut showing) = lane.current.take() else { return lane };
@@ -149,11 +151,15 @@ fn adopt_lane(mut lane: Lane, spot: Spot, maker: &Maker) -> Lane {
     lane
 }
 
-/// Whether two items make the same layer.
+/// Whether two items make the same layer, but for how it came in.
 fn looks_alike(one: &Item, other: &Item) -> bool {
     let video = matches!(one.content, Content::Video(_));
     let repeats_alike = !video || one.duration.is_some() == other.duration.is_some();
-    let with_times_of =
-        |item: &Item| Item { duration: item.duration, valid: item.valid, ..one.clone() };
+    let with_times_of = |item: &Item| Item {
+        duration: item.duration,
+        valid: item.valid,
+        transition: item.transition,
+        ..one.clone()
+    };
     repeats_alike && with_times_of(other) == *other
 }

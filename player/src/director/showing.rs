@@ -119,6 +119,8 @@ impl Showing {
             }
         }
         (again.turn, again.layer.turn) = (turn, turn);
+        // It takes nobody's place but its own.
+        again.layer.entrance = None;
         (again.asked_at, again.prepared) = (None, false);
         (again.shown_at, again.ended_at, again.left_at) = (None, None, None);
         Some(again)
@@ -175,7 +177,14 @@ impl Lane {
         let item = maker.stock.playlist(&self.playlist)?.items.get(step.index)?;
         let turn = maker.turns.next();
         let files = &maker.stock.live.files;
-        let layer = scene_of::layer(turn, item, &self.spot, files, maker.config)?;
+        let mut layer = scene_of::layer(turn, item, &self.spot, files, maker.config)?;
+        let lasts = Lasts::of(item, maker.config);
+        let stays = match lasts {
+            Lasts::For(stays) => Some(stays),
+            Lasts::ToItsEnd => None,
+        };
+        let playlist = maker.stock.playlist(&self.playlist);
+        layer.entrance = scene_of::entrance(item, playlist, &self.spot, stays);
         Some(Showing {
             turn,
             index: step.index,
@@ -184,7 +193,7 @@ impl Lane {
             playlist: self.playlist.clone(),
             item: item.clone(),
             layer,
-            lasts: Lasts::of(item, maker.config),
+            lasts,
             asked_at: None,
             prepared: false,
             shown_at: None,

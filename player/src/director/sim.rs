@@ -56,7 +56,9 @@ pub fn item(id: &str, content: Content) -> Item {
         content,
         duration: None,
         fit: Fit::Contain,
+        focus: [0.5; 2],
         background: None,
+        transition: None,
         volume: 1.0,
         valid: Validity::default(),
     }
@@ -80,7 +82,7 @@ pub fn lasting(ms: u64, item: Item) -> Item {
 }
 
 pub fn playlist(id: &str, items: Vec<Item>) -> Playlist {
-    Playlist { id: id.into(), name: id.into(), items }
+    Playlist { id: id.into(), name: id.into(), transition: None, items }
 }
 
 pub fn entry(id: &str, target: Target) -> Entry {
@@ -132,6 +134,7 @@ pub fn live_layout(version: u64, playlists: Vec<Playlist>) -> Live {
         width_px: 100,
         height_px: 100,
         opacity: 1.0,
+        rotation_deg: 0.0,
         playlist: playlist.id.clone(),
     };
     let zones = playlists.iter().enumerate().map(|(place, list)| zone(place, list)).collect();
@@ -141,6 +144,8 @@ pub fn live_layout(version: u64, playlists: Vec<Playlist>) -> Live {
         width_px: 1_000,
         height_px: 100,
         background: None,
+        letterbox: None,
+        transition: None,
         zones,
     };
     let mut live = live(version, playlists);

@@ -1,8 +1,8 @@
-//! One pass over the layers, back to front; one pipeline per pixel format, made when first needed,
-//! and a cheaper one for video that covers its pixels.
+//! One pass over the layers of a page, back to front; one pipeline per pixel format, made when first
+//! needed, and a cheaper one for video that covers its pixels.
 //!
-//! In:  draws ([`Draw`]) with the textures of their pictures. Out: commands. Changes nothing but
-//! its target: same draws, same picture.
+//! In:  passes of draws ([`Draw`]) with the textures of their pictures. Out: commands. Changes
+//! nothing but its targets: same draws, same picture.
 
 use std::cell::OnceCell;
 
@@ -13,10 +13,11 @@ use wgpu::{
 
 use super::texture::Format;
 use crate::place::Quad;
-use crate::scene::{Rgb, Size};
+use crate::scene::{Rgb, Rotation, Size};
 
-/// Layers of one frame. A layout has 32 zones at most, and a few overlays lie above.
-pub(super) const LAYERS: usize = 64;
+/// Draws of one frame. A layout has 32 zones at most, each with an old and a new picture while
+/// pages change, and a few overlays lie above.
+pub(super) const DRAWS: usize = 160;
 /// Every device can bind uniforms at multiples of this.
 const UNIFORM_STEP_BYTES: usize = 256;
 
@@ -34,11 +35,23 @@ pub(super) struct Draw<'a> {
     pub bind: &'a BindGroup,
 }
 
+/// Draws onto one target, over a background.
+pub(super) struct Pass<'a> {
+    pub view: &'a TextureView,
+    /// Of the target.
+    pub size: Size,
+    /// How the picture lies on the target.
+    pub rotation: Rotation,
+    pub background: Rgb,
+    pub draws: Vec<Draw<'a>>,
+}
+
 /// `Layer` in `layer.wgsl`, field by field.
 #[repr(C)]
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 struct Uniform {
     rect: [f32; 4],
+    clip: [[f32; 4]; 2],
     uv: [f32; 4],
     rows: [[f32; 4]; 3],
     chroma: [f32; 4],
@@ -104,22 +117,22 @@ impl Compositor {
         self.pipeline(device, Style::of(format, true));
     }
 
-    /// Records one frame of `size` onto `view`. Draws beyond [`LAYERS`] are left out.
+    /// Records one frame: `passes` one after the other. Draws beyond [`DRAWS`] are left out.
     pub(super) fn draw(
         &self,
         (device, queue): (&Device, &Queue),
         encoder: &mut CommandEncoder,
-        onto: (&TextureView, Size),
-        frame: (Rgb, &[Draw<'_>]),
+        passes: &[Pass<'_>],
     ) {
-        let ((view, size), (background, draws)) = (onto, frame);
-        let draws = &draws[..draws.len().min(LAYERS)];
-        self.layout.write(queue, draws, size);
-        let mut pass = begin(encoder, view, background);
-        for (index, draw) in draws.iter().enumerate() {
-            pass.set_pipeline(self.pipeline(device, Style::of(draw.format, draw.alone)));
-            pass.set_bind_group(0, draw.bind, &[(index * UNIFORM_STEP_BYTES) as u32]);
-            pass.draw(0..4, 0..1);
+        self.layout.write(queue, passes);
+        let mut offsets = (0..DRAWS).map(|index| (index * UNIFORM_STEP_BYTES) as u32);
+        for pass in passes {
+            let mut render = begin(encoder, pass.view, pass.background);
+            for (draw, offset) in pass.draws.iter().zip(&mut offsets) {
+                render.set_pipeline(self.pipeline(device, Style::of(draw.format, draw.alone)));
+                render.set_bind_group(0, draw.bind, &[offset]);
+                render.draw(0..4, 0..1);
+            }
         }
     }
 
@@ -197,7 +210,7 @@ impl Layout {
         });
         let uniforms = device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("layers"),
-            size: (LAYERS * UNIFORM_STEP_BYTES) as u64,
+            size: (DRAWS * UNIFORM_STEP_BYTES) as u64,
             usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
@@ -230,11 +243,13 @@ impl Layout {
         })
     }
 
-    fn write(&self, queue: &Queue, draws: &[Draw<'_>], size: Size) {
-        let mut bytes = vec![0; draws.len() * UNIFORM_STEP_BYTES];
-        for (draw, slot) in draws.iter().zip(bytes.chunks_exact_mut(UNIFORM_STEP_BYTES)) {
-            let uniform = Uniform::of(draw, size);
-            slot[..size_of::<Uniform>()].copy_from_slice(bytemuck::bytes_of(&uniform));
+    fn write(&self, queue: &Queue, passes: &[Pass<'_>]) {
+        let draws = passes.iter().flat_map(|pass| pass.draws.iter().map(move |draw| (pass, draw)));
+        let mut bytes = Vec::with_capacity(DRAWS * UNIFORM_STEP_BYTES);
+        for (pass, draw) in draws.take(DRAWS) {
+            let end = bytes.len() + UNIFORM_STEP_BYTES;
+            bytes.extend_from_slice(bytemuck::bytes_of(&Uniform::of(draw, pass)));
+            bytes.resize(end, 0);
         }
         if !bytes.is_empty() {
             queue.write_buffer(&self.uniforms, 0, &bytes);
@@ -243,25 +258,45 @@ impl Layout {
 }
 
 impl Uniform {
-    fn of(draw: &Draw<'_>, size: Size) -> Uniform {
-        let area = draw.quad.area;
-        let x = |px: f32| px / size.width_px as f32 * 2.0 - 1.0;
-        let y = |px: f32| 1.0 - px / size.height_px as f32 * 2.0;
-        let (left, top) = (area.x_px as f32, area.y_px as f32);
-        let (right, bottom) = (left + area.width_px as f32, top + area.height_px as f32);
+    fn of(draw: &Draw<'_>, pass: &Pass<'_>) -> Uniform {
         let background = draw.background.map_or([0.0; 4], |Rgb(rgb)| {
             let [red, green, blue] = rgb.map(|code| f32::from(code) / 255.0);
             [red, green, blue, 1.0]
         });
+        // The edge of what is turned runs through pixels.
+        let soft = if draw.quad.turned_deg == 0.0 { 0.0 } else { 1.0 };
         Uniform {
-            rect: [x(left), y(top), x(right), y(bottom)],
+            rect: draw.quad.edges,
+            clip: to_clip(&draw.quad, pass),
             uv: draw.quad.uv,
             rows: draw.rows,
             chroma: draw.chroma,
             background,
-            mix: [draw.opacity, 0.0, 0.0, 0.0],
+            mix: [draw.opacity, soft, 0.0, 0.0],
         }
     }
+}
+
+/// Rows that take a quad's pixel (x, y, 1) to clip space: turned about its point, then with the
+/// whole picture.
+fn to_clip(quad: &Quad, pass: &Pass<'_>) -> [[f32; 4]; 2] {
+    let upright = pass.rotation.upright(pass.size);
+    let (width, height) = (f64::from(upright.width_px), f64::from(upright.height_px));
+    let (sin, cos) = f64::from(quad.turned_deg).to_radians().sin_cos();
+    let [about_x, about_y] = quad.about.map(f64::from);
+    let x = [cos, -sin, about_x - cos * about_x + sin * about_y];
+    let y = [sin, cos, about_y - sin * about_x - cos * about_y];
+    // To -1 ..= 1, upwards.
+    let x = [x[0] * 2.0 / width, x[1] * 2.0 / width, x[2] * 2.0 / width - 1.0];
+    let y = [-y[0] * 2.0 / height, -y[1] * 2.0 / height, 1.0 - y[2] * 2.0 / height];
+    let against = |row: [f64; 3]| row.map(|number| -number);
+    let (x, y) = match pass.rotation {
+        Rotation::None => (x, y),
+        Rotation::Quarter => (y, against(x)),
+        Rotation::Half => (against(x), against(y)),
+        Rotation::ThreeQuarters => (against(y), x),
+    };
+    [x, y].map(|row| [row[0] as f32, row[1] as f32, row[2] as f32, 0.0])
 }
 
 fn plane_entry(binding: u32) -> wgpu::BindGroupLayoutEntry {

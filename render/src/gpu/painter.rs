@@ -1,17 +1,20 @@
 //! What the stage sees of the GPU: pictures are put under their turn's number, frames are drawn.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use wgpu::{TextureFormat, TextureView};
+use wgpu::{BindGroup, TextureFormat, TextureUsages, TextureView};
 
 use super::Gpu;
-use super::compositor::{Compositor, Draw};
+use super::compositor::{Compositor, Draw, Pass};
+use super::target;
 use super::texture::{Format, Kind, Pool, Slot};
 use super::upload::Upload;
 use crate::colour;
-use crate::scene::{Size, Turn};
+use crate::scene::{Rotation, Size, Turn};
 use crate::source::Picture;
-use crate::stage::{Drawn, Frame, Painter};
+use crate::stage::{Drawn, Frame, Page, Paint, Painter};
 
 /// Draws on a real device.
 pub(crate) struct GpuPainter {
@@ -22,6 +25,17 @@ pub(crate) struct GpuPainter {
     /// For pictures of the size that came last; None while nothing moves.
     upload: Option<Upload>,
     pictures: BTreeMap<Turn, Lying>,
+    /// Stands in where there is no picture, only a background.
+    flat: Slot,
+    /// What a page that comes in is drawn on first; None while none does.
+    coming: RefCell<Option<Rc<Sheet>>>,
+}
+
+/// A target that is a picture afterwards.
+struct Sheet {
+    size: Size,
+    view: TextureView,
+    bind: BindGroup,
 }
 
 /// A picture on the GPU and what its numbers mean.
@@ -35,33 +49,75 @@ impl GpuPainter {
     /// For targets of `format`.
     pub(crate) fn new(gpu: Gpu, format: TextureFormat) -> GpuPainter {
         let compositor = Compositor::new(&gpu.device, format);
+        let one = Kind { format: Format::Rgba, size: Size { width_px: 1, height_px: 1 } };
+        let flat = Slot::make(&gpu.device, &compositor.layout, one);
         let (pool, pictures) = (Pool::default(), BTreeMap::new());
-        GpuPainter { gpu, format, compositor, pool, upload: None, pictures }
+        let coming = RefCell::default();
+        GpuPainter { gpu, format, compositor, pool, upload: None, pictures, flat, coming }
     }
 
     /// Draws `frame` onto `view`, which has `size`, and starts the GPU on it.
     pub(crate) fn draw(&self, frame: &Frame, view: &TextureView, size: Size) {
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-        let draws: Vec<_> = frame.layers.iter().filter_map(|layer| self.ready(layer)).collect();
-        let onto = (view, size);
-        let frame = (frame.background, draws.as_slice());
+        let sheet = frame.coming.as_ref().map(|_| self.sheet(frame.rotation.upright(size)));
+        if sheet.is_none() {
+            self.coming.take();
+        }
+        let first = sheet
+            .as_deref()
+            .zip(frame.coming.as_ref())
+            .map(|(sheet, page)| self.pass(page, None, (&sheet.view, sheet.size), Rotation::None));
+        let last = self.pass(&frame.page, sheet.as_deref(), (view, size), frame.rotation);
+        let passes: Vec<_> = first.into_iter().chain([last]).collect();
         let Gpu { device, queue, .. } = &self.gpu;
-        self.compositor.draw((device, queue), &mut encoder, onto, frame);
+        self.compositor.draw((device, queue), &mut encoder, &passes);
         self.gpu.queue.submit([encoder.finish()]);
     }
 
-    fn ready(&self, layer: &Drawn) -> Option<Draw<'_>> {
-        let Lying { slot, rows, chroma } = self.pictures.get(&layer.turn)?;
-        Some(Draw {
+    fn pass<'a>(
+        &'a self,
+        page: &Page,
+        sheet: Option<&'a Sheet>,
+        (view, size): (&'a TextureView, Size),
+        rotation: Rotation,
+    ) -> Pass<'a> {
+        let draws = page.layers.iter().filter_map(|layer| self.ready(layer, sheet)).collect();
+        Pass { view, size, rotation, background: page.background, draws }
+    }
+
+    /// The sheet of this size, the one before if it is that.
+    fn sheet(&self, size: Size) -> Rc<Sheet> {
+        let mut kept = self.coming.borrow_mut();
+        if let Some(sheet) = kept.as_ref().filter(|sheet| sheet.size == size) {
+            return Rc::clone(sheet);
+        }
+        let usage = TextureUsages::RENDER_ATTACHMENT | TextureUsages::TEXTURE_BINDING;
+        let view = target::view(&target::texture(&self.gpu, self.format, size, usage));
+        let bind = self.compositor.layout.bind(&self.gpu.device, std::slice::from_ref(&view));
+        Rc::clone(kept.insert(Rc::new(Sheet { size, view, bind })))
+    }
+
+    fn ready<'a>(&'a self, layer: &Drawn, sheet: Option<&'a Sheet>) -> Option<Draw<'a>> {
+        let plain = |bind| Draw {
             quad: layer.quad,
-            alone: slot.kind.format == Format::Yuv && covers(layer),
+            alone: false,
             background: layer.background,
             opacity: layer.opacity,
-            format: slot.kind.format,
-            rows: *rows,
-            chroma: *chroma,
-            bind: &slot.bind,
-        })
+            format: Format::Rgba,
+            rows: [[0.0; 4]; 3],
+            chroma: [0.0; 4],
+            bind,
+        };
+        match layer.paint {
+            Paint::Flat => Some(plain(&self.flat.bind)),
+            Paint::Coming => sheet.map(|sheet| plain(&sheet.bind)),
+            Paint::Turn(turn) => {
+                let Lying { slot, rows, chroma } = self.pictures.get(&turn)?;
+                let (rows, chroma, format) = (*rows, *chroma, slot.kind.format);
+                let alone = format == Format::Yuv && covers(layer);
+                Some(Draw { alone, format, rows, chroma, ..plain(&slot.bind) })
+            }
+        }
     }
 
     fn fill(&mut self, slot: &Slot, picture: &Picture<'_>) -> Result<(), String> {
@@ -91,7 +147,7 @@ impl GpuPainter {
 
 /// Whether the picture fills its quad and lets nothing through, if it is opaque.
 fn covers(layer: &Drawn) -> bool {
-    layer.opacity >= 1.0 && layer.quad.uv.iter().all(|uv| (0.0..=1.0).contains(uv))
+    layer.opacity >= 1.0 && layer.quad.is_filled() && layer.quad.turned_deg == 0.0
 }
 
 impl Painter for GpuPainter {

@@ -9,10 +9,11 @@ use super::painter::GpuPainter;
 use super::target::OFFSCREEN_FORMAT;
 use super::*;
 use crate::colour;
-use crate::place::{self, Area};
-use crate::scene::{Rgb, Size};
+use crate::place::{Area, Laid, Quad};
+use crate::scene::{Rgb, Rotation, Size};
 use crate::source::{Chroma, Colour, Picture, Plane};
-use crate::stage::{Drawn, Frame, Painter};
+use crate::stage::{Drawn, Frame, Page, Paint, Painter};
+use crate::transition::Look;
 
 /// Rounding of two 8 bit conversions.
 const TOLERANCE: i16 = 2;
@@ -30,10 +31,20 @@ fn size(width_px: u32, height_px: u32) -> Size {
 fn draw(picture: &Picture<'_>, screen: Size, layer: impl Fn(Drawn) -> Drawn) -> RgbImage {
     let mut painter = GpuPainter::new(GPU.clone(), OFFSCREEN_FORMAT);
     painter.put(1, picture).expect("put");
-    let quad = place::quad(screen, Area::of(screen), screen, true).expect("something to draw");
-    let drawn = layer(Drawn { turn: 1, quad, background: None, opacity: 1.0 });
-    let frame = Frame { background: Rgb([0, 0, 0]), layers: vec![drawn] };
-    read_back(&painter, &frame, screen)
+    let quad = Quad::of(Area::of(screen));
+    let drawn = layer(Drawn { paint: Paint::Turn(1), quad, background: None, opacity: 1.0 });
+    read_back(&painter, &frame(vec![drawn]), screen)
+}
+
+fn frame(layers: Vec<Drawn>) -> Frame {
+    let page = Page { background: Rgb([0, 0, 0]), layers };
+    Frame { rotation: Rotation::None, page, coming: None }
+}
+
+/// A picture of `picture` in the middle of `screen`, all of which is touched.
+fn centred(picture: Size, screen: Size) -> Quad {
+    let laid = Laid::new(picture, Area::of(screen), [0.5; 2], 0.0);
+    laid.quad(&Look::PLAIN, true).expect("something to draw")
 }
 
 fn read_back(painter: &GpuPainter, frame: &Frame, screen: Size) -> RgbImage {
@@ -174,7 +185,7 @@ fn moving_pictures_mix_like_still_ones() {
     let white = Planes::of([235, 128, 128]);
     let picture = white.picture(colours()[0], false);
     let screen = size(16, 4);
-    let quad = place::quad(size(6, 4), Area::of(screen), screen, true).expect("seen");
+    let quad = centred(size(6, 4), screen);
     let background = Some(Rgb([100, 0, 0]));
     let got = draw(&picture, screen, |drawn| Drawn { quad, background, opacity: 0.5, ..drawn });
     assert!(close(got.get_pixel(1, 1).0, [50, 0, 0]), "beside it: {:?}", got.get_pixel(1, 1));
@@ -222,7 +233,7 @@ fn bars_have_the_layers_background() {
     let data = [255u8, 255, 255, 255].repeat(4);
     let picture = Picture::Rgba { size: size(2, 2), data: &data };
     let screen = size(16, 4);
-    let quad = place::quad(size(4, 4), Area::of(screen), screen, true).expect("seen");
+    let quad = centred(size(4, 4), screen);
     let got = draw(&picture, screen, |drawn| Drawn {
         quad,
         background: Some(Rgb([10, 20, 30])),

@@ -127,7 +127,8 @@ impl Pool {
 }
 
 impl Slot {
-    fn make(device: &Device, layout: &Layout, kind: Kind) -> Slot {
+    /// New textures, not counted.
+    pub(super) fn make(device: &Device, layout: &Layout, kind: Kind) -> Slot {
         let planes: Vec<_> = kind
             .planes()
             .into_iter()

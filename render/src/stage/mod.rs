@@ -8,10 +8,13 @@
 //!   and lost it;
 //! - a turn that the stage moved on from by itself never comes back;
 //! - every [`Report::Shown`] is followed by exactly one [`Report::Gone`];
-//! - with nothing due, nothing is drawn.
+//! - with nothing due and nothing on its way out, nothing is drawn;
+//! - a showing's time ends when its successor's begins, however long that takes to come in.
 //!
 //! Not here: where pixels go (`place`), how they are drawn (`gpu`), who calls (`engine`).
 
+mod passing;
+mod picture;
 mod showing;
 #[cfg(test)]
 mod tests;
@@ -21,10 +24,12 @@ use std::time::Duration;
 
 use vitrine_config::time::Mono;
 
+use self::passing::Passing;
+pub(crate) use self::picture::{Drawn, Frame, Page, Paint};
 use self::showing::Showing;
-use crate::place::{self, Fitting, Quad, View};
+use crate::place::{Fitting, View};
 use crate::report::{Beat, Report};
-use crate::scene::{self, Fit, Layer, Next, Rgb, Scene, Size, Start, Turn, Wish};
+use crate::scene::{self, Fit, Layer, Next, Scene, Size, Start, Turn, Wish};
 use crate::source::{Picture, Source};
 
 /// Evidence of life is due this often while a wish stands.
@@ -48,28 +53,16 @@ pub(crate) trait Painter {
     fn remove(&mut self, turn: Turn);
 }
 
-/// One frame, to be drawn back to front.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Frame {
-    pub background: Rgb,
-    pub layers: Vec<Drawn>,
-}
-
-/// One layer of it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Drawn {
-    pub turn: Turn,
-    pub quad: Quad,
-    pub background: Option<Rgb>,
-    pub opacity: f32,
-}
-
 /// The stage.
 pub(crate) struct Stage {
     screen: Size,
     showings: BTreeMap<Turn, Showing>,
     /// What frames are made of.
     current: Scene,
+    /// What is still to be seen of the scene before.
+    passing: Passing,
+    /// The moment that frames show.
+    composed_at: Mono,
     /// What shall replace it as soon as it is prepared.
     wanted: Option<Scene>,
     next: Option<Next>,
@@ -89,6 +82,8 @@ impl Stage {
             screen,
             showings: BTreeMap::new(),
             current: Scene::default(),
+            passing: Passing::default(),
+            composed_at: Mono(0),
             wanted: None,
             next: None,
             left: VecDeque::new(),
@@ -120,6 +115,8 @@ impl Stage {
     pub(crate) fn resize(&mut self, screen: Size) {
         if self.screen != screen {
             self.screen = screen;
+            // What is on its way out was made for another extent.
+            self.passing = Passing::default();
             self.fit();
             self.redraw();
         }
@@ -127,13 +124,16 @@ impl Stage {
 
     /// Looks after all sources and notes what has come due.
     pub(crate) fn tick(&mut self, now: Mono, mut painter: Option<&mut (dyn Painter + '_)>) {
+        let asked = self.asked();
         for (turn, showing) in &mut self.showings {
             let had_picture = showing.uploaded;
             let painter: Option<&mut (dyn Painter + '_)> = match &mut painter {
                 Some(painter) => Some(&mut **painter),
                 None => None,
             };
-            self.reports.extend(showing.poll(*turn, now, painter));
+            // What becomes of those on their way out is nobody's concern any more.
+            let report = showing.poll(*turn, now, painter);
+            self.reports.extend(report.filter(|_| asked.contains(turn)));
             // A picture that was lost is back.
             self.dirty |= showing.started && !had_picture && showing.uploaded;
         }
@@ -154,7 +154,12 @@ impl Stage {
 
     /// Whether the display should get another frame.
     pub(crate) fn wants_frame(&self) -> bool {
-        self.dirty
+        self.dirty || !self.passing.is_empty()
+    }
+
+    /// Whether a frame composed at `now` would be another one than the last.
+    pub(crate) fn is_behind(&self, now: Mono) -> bool {
+        self.dirty || !self.passing.is_empty() && self.composed_at < now
     }
 
     /// Moves on to the scene that has come due, if any, and says what to draw. None: a picture that
@@ -162,7 +167,10 @@ impl Stage {
     pub(crate) fn compose(&mut self, now: Mono, painter: &mut dyn Painter) -> Option<Frame> {
         self.tick(now, Some(&mut *painter));
         self.advance(now);
-        for turn in turns(&self.current) {
+        self.passing.settle(now);
+        self.composed_at = now;
+        let asked = self.asked();
+        for turn in turns(&self.current).chain(self.passing.layers().map(|layer| layer.turn)) {
             let Some(showing) = self.showings.get_mut(&turn) else { continue };
             showing.start(now);
             if showing.failed {
@@ -170,7 +178,7 @@ impl Stage {
             }
             if let Err(error) = showing.refresh(turn, now, painter) {
                 let report = showing.fail(turn, error);
-                self.reports.push(report);
+                self.reports.extend(Some(report).filter(|_| asked.contains(&turn)));
             }
         }
         self.dirty = false;
@@ -203,7 +211,8 @@ impl Stage {
 
     /// Drops what nothing asks for any more and the screen does not show.
     pub(crate) fn sweep(&mut self, mut painter: Option<&mut (dyn Painter + '_)>) {
-        let asked = self.asked();
+        let mut asked = self.asked();
+        asked.extend(self.passing.layers().map(|layer| layer.turn));
         self.showings.retain(|turn, showing| {
             let keep = showing.shown_at.is_some() || asked.contains(turn);
             if let (false, Some(painter)) = (keep, &mut painter) {
@@ -221,11 +230,13 @@ impl Stage {
             }
         }
         (self.wanted, self.next, self.beat_at) = (None, None, None);
+        self.passing = Passing::default();
         self.current.layers.clear();
     }
 
     /// The GPU has lost all pictures; the sources give them again.
     pub(crate) fn lose_pictures(&mut self) {
+        self.passing = Passing::default();
         self.showings.values_mut().for_each(Showing::lose_picture);
         self.dirty = true;
     }
@@ -266,12 +277,12 @@ impl Stage {
         match self.upcoming(now) {
             Some(Upcoming::Wanted) => {
                 if let Some(scene) = self.wanted.take() {
-                    self.current = scene;
+                    self.take_on(scene, now);
                 }
             }
             Some(Upcoming::Next) => {
                 if let Some(next) = self.next.take() {
-                    self.move_on(next.scene);
+                    self.move_on(next.scene, now);
                 }
             }
             None => return,
@@ -280,13 +291,21 @@ impl Stage {
     }
 
     /// Takes the next scene and remembers what was left for it.
-    fn move_on(&mut self, scene: Scene) {
+    fn move_on(&mut self, scene: Scene, now: Mono) {
         let staying: BTreeSet<_> = turns(&scene).collect();
         let passed_over = self.wanted.take();
         let before = turns(&self.current).chain(passed_over.iter().flat_map(turns));
         self.left.extend(before.filter(|turn| !staying.contains(turn)));
         let surplus = self.left.len().saturating_sub(LEFT_BEHIND);
         self.left.drain(..surplus);
+        self.take_on(scene, now);
+    }
+
+    /// Makes `scene` the current one; what it replaces may pass.
+    fn take_on(&mut self, scene: Scene, now: Mono) {
+        if self.frames_presented > 0 && !self.current.layers.is_empty() {
+            self.passing.change(&self.current, &scene, now);
+        }
         self.current = scene;
     }
 
@@ -335,10 +354,11 @@ impl Stage {
 
     /// Opens what is asked for and not there yet, and fits everything to its newest place.
     fn open(&mut self, opener: &mut dyn Opener) {
+        self.take_back();
         let scenes =
             [Some(&self.current), self.wanted.as_ref(), self.next.as_ref().map(|n| &n.scene)];
         for scene in scenes.into_iter().flatten() {
-            let view = View::of(scene.canvas, self.screen);
+            let view = View::of(scene.canvas, scene.rotation.upright(self.screen));
             for layer in &scene.layers {
                 let fitting = fitting(&view, layer);
                 self.showings
@@ -349,36 +369,28 @@ impl Stage {
         self.fit();
     }
 
+    /// What is asked for again although it was on its way out begins anew.
+    fn take_back(&mut self) {
+        let on: BTreeSet<_> = turns(&self.current).collect();
+        let asked = self.asked();
+        let leaving: Vec<_> = self.passing.layers().map(|layer| layer.turn).collect();
+        for turn in leaving.into_iter().filter(|turn| asked.contains(turn) && !on.contains(turn)) {
+            self.passing.forget(turn);
+            self.showings.remove(&turn);
+        }
+    }
+
     /// Tells each source the pixels it covers: where it is now, else where it will be.
     fn fit(&mut self) {
         let next = self.next.as_ref().map(|next| &next.scene);
         for scene in [next, self.wanted.as_ref(), Some(&self.current)].into_iter().flatten() {
-            let view = View::of(scene.canvas, self.screen);
+            let view = View::of(scene.canvas, scene.rotation.upright(self.screen));
             for layer in &scene.layers {
                 if let Some(showing) = self.showings.get_mut(&layer.turn) {
                     showing.fit(fitting(&view, layer));
                 }
             }
         }
-    }
-
-    fn frame(&self) -> Option<Frame> {
-        let view = View::of(self.current.canvas, self.screen);
-        let mut layers = Vec::with_capacity(self.current.layers.len());
-        for layer in &self.current.layers {
-            let showing = self.showings.get(&layer.turn)?;
-            if !showing.uploaded && !showing.failed {
-                return None;
-            }
-            let Some(size) = showing.picture().filter(|_| showing.uploaded) else { continue };
-            let whole = layer.background.is_some();
-            let Some(quad) = place::quad(size, view.layer(layer.place), self.screen, whole) else {
-                continue;
-            };
-            let opacity = if layer.opacity.is_nan() { 1.0 } else { layer.opacity.clamp(0.0, 1.0) };
-            layers.push(Drawn { turn: layer.turn, quad, background: layer.background, opacity });
-        }
-        Some(Frame { background: self.current.background, layers })
     }
 
     /// When the first of the pictures on screen changes.

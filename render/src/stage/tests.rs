@@ -6,7 +6,10 @@ use std::rc::Rc;
 use proptest::prelude::*;
 
 use super::*;
+use crate::scene::{Rgb, Transition, TransitionKind};
 use crate::source::{SourceError, State};
+
+mod passing;
 
 const SCREEN: Size = Size { width_px: 64, height_px: 36 };
 const PIXEL: [u8; 4] = [1, 2, 3, 255];
@@ -143,7 +146,7 @@ impl Rig {
         let frame = self.stage.compose(self.now, &mut self.painter)?;
         self.stage.presented(self.now, &mut self.painter);
         self.hear();
-        Some(frame.layers.iter().map(|layer| layer.turn).collect())
+        Some(drawn(&frame.page))
     }
 
     fn hear(&mut self) {
@@ -155,16 +158,19 @@ impl Rig {
     }
 }
 
-fn scene(turns: &[Turn]) -> Scene {
-    let layer = |turn: &Turn| Layer {
-        turn: *turn,
-        source: scene::Source::Colour(Rgb([0, 0, 0])),
-        place: None,
-        fit: Fit::Stretch,
-        background: None,
-        opacity: 1.0,
+/// Turns of a page, back to front.
+fn drawn(page: &Page) -> Vec<Turn> {
+    let turn = |drawn: &Drawn| match drawn.paint {
+        Paint::Turn(turn) => Some(turn),
+        Paint::Flat | Paint::Coming => None,
     };
-    Scene { layers: turns.iter().map(layer).collect(), ..Scene::default() }
+    page.layers.iter().filter_map(turn).collect()
+}
+
+fn scene(turns: &[Turn]) -> Scene {
+    let colour = scene::Source::Colour(Rgb([0, 0, 0]));
+    let layers = turns.iter().map(|turn| Layer::new(*turn, colour.clone()));
+    Scene { layers: layers.collect(), ..Scene::default() }
 }
 
 fn after(turn: Turn, ms: u64) -> Start {
@@ -401,8 +407,19 @@ impl FakeDirector {
         });
         self.newest += 1;
         self.next = vec![self.newest];
-        let (wanted, next) = (self.wanted.clone(), self.next.clone());
-        rig.wish(&wanted, start.map(|start| (next.as_slice(), start)));
+        // Every third showing comes in slowly.
+        let kind = TransitionKind::Slide(crate::scene::Way::Left);
+        let entrance = Some(Transition { kind, lasts: Duration::from_millis(20) });
+        let slow = |turns: &[Turn]| {
+            let mut scene = scene(turns);
+            let slow = scene.layers.iter_mut().filter(|layer| layer.turn % 3 == 0);
+            slow.for_each(|layer| layer.entrance = entrance);
+            scene
+        };
+        let next = start.map(|start| Next { scene: slow(&self.next), start });
+        rig.stage.wish(Wish { wanted: slow(&self.wanted), next }, rig.now, &mut rig.scripts);
+        rig.stage.sweep(Some(&mut rig.painter));
+        rig.hear();
     }
 
     fn recent(&self, back: u8) -> Turn {
@@ -421,9 +438,11 @@ impl Watcher {
     fn frame(&mut self, rig: &Rig, turns: &[Turn], moved_on: bool) -> Result<(), TestCaseError> {
         for turn in turns {
             prop_assert!(rig.painter.pictures.contains(turn), "turn {} has no picture", turn);
+        }
+        let on: BTreeSet<_> = super::turns(&rig.stage.current).collect();
+        for turn in &on {
             prop_assert!(!self.left.contains(turn), "turn {} came back", turn);
         }
-        let on: BTreeSet<_> = turns.iter().copied().collect();
         if moved_on {
             self.left.extend(self.on.difference(&on));
         }
@@ -465,7 +484,8 @@ proptest! {
                     if let Some(turns) = rig.turn() {
                         let moved_on = had_next && rig.stage.next.is_none();
                         watcher.frame(&rig, &turns, moved_on)?;
-                        let due_again = rig.stage.next.is_some();
+                        let due_again =
+                            rig.stage.next.is_some() || !rig.stage.passing.is_empty();
                         prop_assert!(due_again || rig.turn().is_none(), "drew for nothing");
                     }
                 }

@@ -1,24 +1,47 @@
-//! A whole stage, offscreen, and its agent's end of the link.
+//! A whole stage, offscreen, and its agent's end of the link; pictures compared.
 
 #![allow(clippy::disallowed_methods, clippy::expect_used, dead_code, missing_docs)]
 
 pub mod profile;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use image::RgbImage;
+use image::{Rgb as Pixel, RgbImage};
 use vitrine_config::time::{Clock, Mono, Now, Trust};
 use vitrine_render::link::{Agent, AgentLink, Heard, pair};
 use vitrine_render::report::Report;
-use vitrine_render::scene::{Fit, Layer, Next, Rgb, Scene, Size, Source, Turn, Wish};
+use vitrine_render::scene::{Layer, Next, Rgb, Scene, Size, Source, Turn, Wish};
 use vitrine_render::{Output, StageError, StageOptions, WorkerCommand, run};
+
+/// Difference of a channel that nobody sees.
+const TOLERANCE: u8 = 12;
+/// Share of pixels that may differ more: edges of letters.
+const OUTLIERS: f64 = 0.005;
 
 /// Long enough for a loaded machine; nothing here waits for it to pass.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A clock that a test moves. The stage looks at it whenever it is spoken to.
+#[derive(Clone, Default)]
+pub struct HandClock(Arc<AtomicU64>);
+
+impl HandClock {
+    pub fn set(&self, at: Mono) {
+        self.0.store(at.0, Ordering::SeqCst);
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Now {
+        let mono = Mono(self.0.load(Ordering::SeqCst));
+        Now { wall: jiff::Timestamp::UNIX_EPOCH, mono, trust: Trust::Guess }
+    }
+}
 
 struct RealClock(Instant);
 
@@ -38,16 +61,18 @@ pub struct Rig {
 
 impl Rig {
     pub fn start(width_px: u32, height_px: u32) -> Rig {
+        Rig::with_clock(width_px, height_px, Arc::new(RealClock(Instant::now())))
+    }
+
+    pub fn with_clock(width_px: u32, height_px: u32, clock: Arc<dyn Clock>) -> Rig {
         let (agent, stage) = pair().expect("pair");
         let options = StageOptions {
             output: Output::Offscreen(Size { width_px, height_px }),
             agent: Agent::Pair(stage),
             worker: WorkerCommand { program: "/bin/false".into(), args: vec![] },
         };
-        let stage = Builder::new()
-            .name("stage".into())
-            .spawn(move || run(options, Arc::new(RealClock(Instant::now()))))
-            .expect("thread");
+        let stage =
+            Builder::new().name("stage".into()).spawn(move || run(options, clock)).expect("thread");
         let (tell, heard) = sync_channel(1_024);
         let tell = Mutex::new(tell);
         let tell = move |word| drop(tell.lock().expect("whole").send(word));
@@ -130,11 +155,11 @@ impl Rig {
 }
 
 pub fn layer(turn: Turn, source: Source) -> Layer {
-    Layer { turn, source, place: None, fit: Fit::Contain, background: None, opacity: 1.0 }
+    Layer::new(turn, source)
 }
 
 pub fn scene(layers: Vec<Layer>) -> Scene {
-    Scene { background: Rgb([0, 0, 0]), canvas: None, layers }
+    Scene { layers, ..Scene::default() }
 }
 
 pub fn colour(turn: Turn, rgb: [u8; 3]) -> Layer {
@@ -143,4 +168,35 @@ pub fn colour(turn: Turn, rgb: [u8; 3]) -> Layer {
 
 pub fn file(turn: Turn, path: &Path) -> Layer {
     layer(turn, Source::Image { path: path.to_owned() })
+}
+
+pub fn near(found: Pixel<u8>, wanted: [u8; 3], tolerance: u8) -> bool {
+    found.0.iter().zip(wanted).all(|(f, w)| f.abs_diff(w) <= tolerance)
+}
+
+/// Whether two pictures look alike.
+pub fn alike(found: &RgbImage, wanted: &RgbImage) -> Result<(), String> {
+    if found.dimensions() != wanted.dimensions() {
+        return Err(format!("size {:?}, want {:?}", found.dimensions(), wanted.dimensions()));
+    }
+    let pairs = found.pixels().zip(wanted.pixels());
+    let outliers = pairs.filter(|(f, w)| !near(**f, w.0, TOLERANCE)).count();
+    let share = outliers as f64 / f64::from(found.width() * found.height());
+    if share <= OUTLIERS { Ok(()) } else { Err(format!("{outliers} pixels differ: {share:.4}")) }
+}
+
+/// Compares with the approved picture of this name.
+pub fn compare(name: &str, found: &RgbImage) {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pictures");
+    let path = home.join(format!("{name}.png"));
+    if std::env::var_os("VITRINE_BLESS").is_some() {
+        found.save(&path).expect("saved");
+        return;
+    }
+    let wanted = image::open(&path).expect("a picture to compare with").into_rgb8();
+    if let Err(error) = alike(found, &wanted) {
+        let seen = std::env::temp_dir().join(format!("{name}.found.png"));
+        found.save(&seen).expect("saved");
+        panic!("{name}: {error}; found: {}", seen.display());
+    }
 }

@@ -13,7 +13,10 @@ use serde_json::Value;
 use vitrine_config::limits;
 use vitrine_wire::manifest as wire;
 
-use crate::model::{Asset, Complaint, Content, Entry, Item, Layout, Order, Target, Validity, Zone};
+use crate::model::{
+    Asset, Complaint, Content, Entry, Item, Layout, Order, Playlist, Target, Transition, Validity,
+    Zone,
+};
 
 /// Complaints kept of one input: a person reads a screenful, and ten thousand would be a flood in
 /// the outbox.
@@ -135,17 +138,29 @@ pub(crate) fn asset(value: Value) -> Result<Asset, String> {
     Ok(asset)
 }
 
-/// Id and name of a playlist.
-pub(crate) fn named(value: &Value) -> Result<(String, String), String> {
-    #[derive(Deserialize)]
-    struct Named {
-        id: String,
-        name: String,
+/// A playlist; its items come separately.
+pub(crate) fn playlist(mut value: Value) -> Result<Playlist, String> {
+    if let Some(object) = value.as_object_mut() {
+        object.insert("items".into(), Value::Array(Vec::new()));
     }
-    let Named { id, name } = Named::deserialize(value).map_err(|e| e.to_string())?;
-    self::id(&id)?;
-    text("name", &name)?;
-    Ok((id, name))
+    let raw: wire::Playlist = shape(value)?;
+    id(&raw.id)?;
+    text("name", &raw.name)?;
+    let transition = transition(raw.transition)?;
+    Ok(Playlist { id: raw.id, name: raw.name, transition, items: Vec::new() })
+}
+
+fn transition(raw: Option<wire::Transition>) -> Result<Option<Transition>, String> {
+    let Some(wire::Transition { kind, duration_ms }) = raw else { return Ok(None) };
+    within("transition.duration_ms", duration_ms, 0, limits::TRANSITION_MS)?;
+    Ok(Some(Transition { kind, lasts: Duration::from_millis(duration_ms) }))
+}
+
+fn focus(raw: Option<wire::Focus>) -> Result<[f32; 2], String> {
+    let wire::Focus { x, y } = raw.unwrap_or(wire::Focus { x: 0.5, y: 0.5 });
+    within("focus.x", x, 0.0, 1.0)?;
+    within("focus.y", y, 0.0, 1.0)?;
+    Ok([x, y])
 }
 
 /// An entry of a playlist.
@@ -167,7 +182,9 @@ pub(crate) fn item(value: Value) -> Result<Item, String> {
         content,
         duration: raw.duration_ms.map(Duration::from_millis),
         fit: raw.fit,
+        focus: focus(raw.focus)?,
         background: raw.background.map(|text| rgb("background", &text)).transpose()?,
+        transition: transition(raw.transition)?,
         volume: raw.volume,
         valid: Validity { from: raw.valid_from, until: raw.valid_until },
     })
@@ -189,6 +206,8 @@ pub(crate) fn layout(mut value: Value) -> Result<Layout, String> {
         width_px: raw.width_px,
         height_px: raw.height_px,
         background: raw.background.map(|text| rgb("background", &text)).transpose()?,
+        letterbox: raw.letterbox.map(|text| rgb("letterbox", &text)).transpose()?,
+        transition: transition(raw.transition)?,
         zones: Vec::new(),
     })
 }
@@ -204,6 +223,7 @@ pub(crate) fn zone(value: Value) -> Result<(i32, Zone), String> {
     within("width_px", raw.width_px, 1, limits::IMAGE_SIDE_PX)?;
     within("height_px", raw.height_px, 1, limits::IMAGE_SIDE_PX)?;
     within("opacity", raw.opacity, 0.0, 1.0)?;
+    within("rotation_deg", raw.rotation_deg, -360.0, 360.0)?;
     let zone = Zone {
         id: raw.id,
         x_px: raw.x_px,
@@ -211,6 +231,7 @@ pub(crate) fn zone(value: Value) -> Result<(i32, Zone), String> {
         width_px: raw.width_px,
         height_px: raw.height_px,
         opacity: raw.opacity,
+        rotation_deg: raw.rotation_deg,
         playlist: raw.playlist,
     };
     Ok((raw.z, zone))

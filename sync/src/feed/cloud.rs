@@ -128,15 +128,15 @@ fn playlists(
     for (n, mut value) in raw.into_iter().enumerate() {
         let place = format!("playlists[{n}]");
         let items = notes.within(&place, |notes| list(&mut value, "items", limits::ITEMS, notes));
-        let Some((id, name)) = notes.taken(&place, check::named(&value)) else { continue };
-        if kept.contains_key(&id) {
-            notes.add(&place, format!("id {id:?} is taken"));
+        let Some(playlist) = notes.taken(&place, check::playlist(value)) else { continue };
+        if kept.contains_key(&playlist.id) {
+            notes.add(&place, format!("id {:?} is taken", playlist.id));
             continue;
         }
         let items = self::items(items, &place, assets, notes);
         let items = notes.cut(&place, items, room, "items over all playlists");
         room -= items.len();
-        kept.insert(id.clone(), Playlist { id, name, items });
+        kept.insert(playlist.id.clone(), Playlist { items, ..playlist });
     }
     kept
 }

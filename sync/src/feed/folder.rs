@@ -153,14 +153,16 @@ fn item(id: String, kind: Kind, digest: Digest) -> Item {
         content,
         duration: None,
         fit: Fit::default(),
+        focus: [0.5; 2],
         background: None,
+        transition: None,
         volume: 1.0,
         valid: Validity::default(),
     }
 }
 
 fn manifest(items: Vec<Item>, assets: BTreeMap<Digest, Asset>) -> Manifest {
-    let playlist = Playlist { id: MAIN.into(), name: MAIN.into(), items };
+    let playlist = Playlist { id: MAIN.into(), name: MAIN.into(), transition: None, items };
     let entry = Entry {
         id: MAIN.into(),
         kind: EntryKind::Normal,

@@ -65,12 +65,14 @@ fn playlist(manifest: &mut Manifest, id: &str, assets: &[u8]) {
         },
         duration: None,
         fit: Fit::Contain,
+        focus: [0.5; 2],
         background: None,
+        transition: None,
         volume: 1.0,
         valid: Validity::default(),
     };
     let items = assets.iter().enumerate().map(item).collect();
-    let playlist = Playlist { id: id.into(), name: String::new(), items };
+    let playlist = Playlist { id: id.into(), name: String::new(), transition: None, items };
     manifest.playlists.insert(id.into(), playlist);
 }
 
@@ -98,12 +100,20 @@ fn layout(manifest: &mut Manifest, id: &str, playlists: &[&str]) {
         width_px: 1,
         height_px: 1,
         opacity: 1.0,
+        rotation_deg: 0.0,
         playlist: playlist.to_string(),
     };
     let zones = playlists.iter().map(zone).collect();
-    let (width_px, height_px) = (1, 1);
-    let layout =
-        Layout { id: id.into(), name: String::new(), width_px, height_px, background: None, zones };
+    let layout = Layout {
+        id: id.into(),
+        name: String::new(),
+        width_px: 1,
+        height_px: 1,
+        background: None,
+        letterbox: None,
+        transition: None,
+        zones,
+    };
     manifest.layouts.insert(id.into(), layout);
 }
 

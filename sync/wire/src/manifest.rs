@@ -60,6 +60,9 @@ pub struct Playlist {
     pub id: String,
     /// What people call it.
     pub name: String,
+    /// How items come in that say nothing of it themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transition: Option<Transition>,
     /// Played in this order, for ever.
     pub items: Vec<Item>,
 }
@@ -79,9 +82,16 @@ pub struct Item {
     /// How the picture is placed.
     #[serde(default)]
     pub fit: Fit,
+    /// The point of the picture that is kept in sight where `fit` cuts something off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub focus: Option<Focus>,
     /// Behind the picture, `#rrggbb`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub background: Option<String>,
+    /// How it takes the place of the item before. Absent: as its playlist, else its layout says,
+    /// else by a cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transition: Option<Transition>,
     /// Loudness, 0.0 (silent) to 1.0 (as recorded).
     #[serde(default = "full")]
     pub volume: f32,
@@ -95,6 +105,10 @@ pub struct Item {
 
 fn full() -> f32 {
     1.0
+}
+
+fn is_upright(deg: &f32) -> bool {
+    *deg == 0.0
 }
 
 /// What an item shows.
@@ -133,6 +147,60 @@ pub enum Fit {
     None,
 }
 
+/// A point of a picture, in shares of its width and height: 0.0, 0.0 is the top left corner.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Focus {
+    /// 0.0 (left) to 1.0 (right).
+    pub x: f32,
+    /// 0.0 (top) to 1.0 (bottom).
+    pub y: f32,
+}
+
+/// How an item takes the place of the one before. It begins with the item's own time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transition {
+    /// What it looks like.
+    pub kind: TransitionKind,
+    /// How long it takes; never longer than its item.
+    #[serde(default = "half_a_second")]
+    pub duration_ms: u64,
+}
+
+fn half_a_second() -> u64 {
+    500
+}
+
+/// What a transition looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransitionKind {
+    /// From one frame to the next.
+    Cut,
+    /// One becomes the other.
+    Fade,
+    /// The new one pushes the old one to the left.
+    SlideLeft,
+    /// The new one pushes the old one to the right.
+    SlideRight,
+    /// The new one pushes the old one up.
+    SlideUp,
+    /// The new one pushes the old one down.
+    SlideDown,
+    /// An edge moves to the left and uncovers the new one.
+    WipeLeft,
+    /// An edge moves to the right and uncovers the new one.
+    WipeRight,
+    /// An edge moves up and uncovers the new one.
+    WipeUp,
+    /// An edge moves down and uncovers the new one.
+    WipeDown,
+    /// The new one grows out of the middle.
+    Zoom,
+    /// One that this release does not know: a cut.
+    #[serde(other)]
+    Unknown,
+}
+
 /// A page of zones at a design size, scaled uniformly to the screen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Layout {
@@ -147,6 +215,12 @@ pub struct Layout {
     /// Behind all zones, `#rrggbb`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub background: Option<String>,
+    /// Around the page on a screen of another shape, `#rrggbb`; absent: the background.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub letterbox: Option<String>,
+    /// How items come in whose playlists say nothing of it either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transition: Option<Transition>,
     /// In any order; `z` decides.
     pub zones: Vec<Zone>,
 }
@@ -170,6 +244,9 @@ pub struct Zone {
     /// 0.0 (invisible) to 1.0.
     #[serde(default = "full")]
     pub opacity: f32,
+    /// Turned clockwise about its middle, -360 to 360 degrees.
+    #[serde(default, skip_serializing_if = "is_upright")]
+    pub rotation_deg: f32,
     /// What plays in it.
     pub playlist: String,
 }

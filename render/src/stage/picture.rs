@@ -1,0 +1,172 @@
+//! The frame that shows where the stage stands: scenes and passages, made into draws.
+//!
+//! Reads the stage, changes nothing: the same stage gives the same frame.
+
+use super::Stage;
+use super::passing::Passage;
+use crate::place::{Area, Laid, Quad, View};
+use crate::scene::{Layer, Rgb, Rotation, Scene, Size, Turn};
+use crate::transition::{Look, looks};
+
+/// One frame.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Frame {
+    /// How it lies on the display.
+    pub rotation: Rotation,
+    pub page: Page,
+    /// Another page on its way in; [`Paint::Coming`] is a picture of it.
+    pub coming: Option<Page>,
+}
+
+/// One upright picture, to be drawn back to front.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Page {
+    pub background: Rgb,
+    pub layers: Vec<Drawn>,
+}
+
+/// One layer of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Drawn {
+    pub paint: Paint,
+    pub quad: Quad,
+    pub background: Option<Rgb>,
+    pub opacity: f32,
+}
+
+/// What is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Paint {
+    /// The picture of this turn.
+    Turn(Turn),
+    /// The background alone.
+    Flat,
+    /// The whole page that comes in.
+    Coming,
+}
+
+/// Picture coordinates that no picture has.
+const NOWHERE: [f32; 4] = [2.0, 2.0, 3.0, 3.0];
+
+impl Stage {
+    /// What the display should show by now. None: a picture that was lost with its GPU is still on
+    /// its way, so the display keeps the frame it has.
+    pub(super) fn frame(&self) -> Option<Frame> {
+        let complete = self.current.layers.iter().all(|layer| {
+            let showing = self.showings.get(&layer.turn);
+            showing.is_some_and(|showing| showing.uploaded || showing.failed)
+        });
+        let rotation = self.current.rotation;
+        complete.then(|| match self.passing.page() {
+            Some(passage) => self.change_of_page(passage),
+            None => Frame { rotation, page: self.page(&self.current, |_| true), coming: None },
+        })
+    }
+
+    /// The old page, the new one on its way in, and in front what stays.
+    fn change_of_page(&self, passage: &Passage<Scene>) -> Frame {
+        let has = |scene: &Scene, turn| super::turns(scene).any(|other| other == turn);
+        let stays = |turn| has(&passage.from, turn) && has(&self.current, turn);
+        let rotation = self.current.rotation;
+        let screen = rotation.upright(self.screen);
+        let (old, new) = looks(passage.transition.kind, passage.share(self.composed_at), true);
+        let mut page = self.page(&passage.from, |turn| !stays(turn));
+        let by = [old.shift[0] * screen.width_px as f32, old.shift[1] * screen.height_px as f32];
+        for drawn in &mut page.layers {
+            drawn.quad = drawn.quad.moved(by.map(f32::floor));
+        }
+        let all = Laid::new(screen, Area::of(screen), [0.5; 2], 0.0);
+        page.layers.extend(all.quad(&new, false).map(|quad| Drawn {
+            paint: Paint::Coming,
+            quad,
+            background: None,
+            opacity: new.opacity,
+        }));
+        page.layers.extend(self.layers(&self.current, stays));
+        let coming = Some(self.page(&self.current, |turn| !stays(turn)));
+        Frame { rotation, page, coming }
+    }
+
+    fn page(&self, scene: &Scene, keep: impl Fn(Turn) -> bool) -> Page {
+        let surround = scene.surround.filter(|_| scene.canvas.is_some());
+        let canvas = Quad { uv: NOWHERE, ..Quad::of(self.view(scene).layer(None)) };
+        let canvas = surround.map(|_| Drawn {
+            paint: Paint::Flat,
+            quad: canvas,
+            background: Some(scene.background),
+            opacity: 1.0,
+        });
+        let layers = canvas.into_iter().chain(self.layers(scene, keep)).collect();
+        Page { background: surround.unwrap_or(scene.background), layers }
+    }
+
+    fn layers(&self, scene: &Scene, keep: impl Fn(Turn) -> bool) -> Vec<Drawn> {
+        let view = self.view(scene);
+        let mut drawn = Vec::with_capacity(scene.layers.len());
+        for (place, layer) in scene.layers.iter().enumerate().filter(|(_, l)| keep(l.turn)) {
+            match self.passing.below(layer.turn) {
+                Some(passage) => drawn.extend(self.change_of_layer(&view, scene, place, passage)),
+                None => drawn.extend(self.draw(&view, layer, &Look::PLAIN)),
+            }
+        }
+        drawn
+    }
+
+    /// The old layer and the new one on its way in. Where nothing but the page lies behind them,
+    /// both get its colour: opaque pictures mix without letting through what is behind.
+    fn change_of_layer(
+        &self,
+        view: &View,
+        scene: &Scene,
+        place: usize,
+        passage: &Passage<Option<Layer>>,
+    ) -> impl Iterator<Item = Drawn> {
+        let Some(layer) = scene.layers.get(place) else {
+            return [None, None].into_iter().flatten();
+        };
+        let behind = self.colour_behind(view, scene, place);
+        let backed =
+            |layer: &Layer| Layer { background: layer.background.or(behind), ..layer.clone() };
+        let (from, to) = (passage.from.as_ref().map(backed), backed(layer));
+        let opaque = |layer: &Layer| layer.background.is_some() && opacity(layer) >= 1.0;
+        let covers = from.as_ref().is_none_or(opaque) && opaque(&to);
+        let (old, new) = looks(passage.transition.kind, passage.share(self.composed_at), covers);
+        let from = from.and_then(|from| self.draw(view, &from, &old));
+        [from, self.draw(view, &to, &new)].into_iter().flatten()
+    }
+
+    /// The colour of everything behind the layer at `place`, if it is one.
+    fn colour_behind(&self, view: &View, scene: &Scene, place: usize) -> Option<Rgb> {
+        let layer = scene.layers.get(place)?;
+        let room = view.layer(layer.place);
+        let beyond = scene.surround.is_some() && room.common(view.layer(None)) != room;
+        let mut behind = scene.layers.iter().take(place);
+        let touches = |other: &Layer| !room.common(view.layer(other.place)).is_empty();
+        let turned = |layer: &Layer| layer.turned_deg != 0.0;
+        let free =
+            !beyond && !turned(layer) && !behind.any(|other| turned(other) || touches(other));
+        free.then_some(scene.background)
+    }
+
+    fn draw(&self, view: &View, layer: &Layer, look: &Look) -> Option<Drawn> {
+        let showing = self.showings.get(&layer.turn).filter(|showing| showing.uploaded)?;
+        let size = showing.picture()?;
+        let laid = Laid::new(size, view.layer(layer.place), layer.focus, layer.turned_deg);
+        let quad = laid.quad(look, layer.background.is_some())?;
+        let (paint, background) = (Paint::Turn(layer.turn), layer.background);
+        Some(Drawn { paint, quad, background, opacity: opacity(layer) * look.opacity })
+    }
+
+    /// How `scene` lies on the upright screen.
+    pub(super) fn view(&self, scene: &Scene) -> View {
+        View::of(scene.canvas, self.upright(scene))
+    }
+
+    fn upright(&self, scene: &Scene) -> Size {
+        scene.rotation.upright(self.screen)
+    }
+}
+
+fn opacity(layer: &Layer) -> f32 {
+    if layer.opacity.is_nan() { 1.0 } else { layer.opacity.clamp(0.0, 1.0) }
+}
