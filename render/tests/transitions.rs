@@ -95,14 +95,16 @@ impl Media {
         let dir = tempfile::tempdir().expect("directory");
         let path = |name: &str| dir.path().join(name);
         let chequered = |one: [u8; 3], other: [u8; 3]| {
-            move |x: u32, y: u32| Pixel(if (x / 9 + y / 9) % 2 == 0 { one } else { other })
+            move |x: u32, y: u32| Pixel(if (x / 9 + y / 9).is_multiple_of(2) { one } else { other })
         };
         let (wide, narrow, spot) = (path("wide.png"), path("narrow.png"), path("spot.png"));
         let of_wide = chequered([200, 30, 30], [30, 40, 200]);
         RgbImage::from_fn(WIDTH, HEIGHT, of_wide).save(&wide).expect("saved");
         let of_narrow = chequered([30, 180, 60], [230, 220, 40]);
         RgbImage::from_fn(HEIGHT, HEIGHT, of_narrow).save(&narrow).expect("saved");
-        let of_spot = |x: u32, _| image::Rgba([20, 200, 20, if x / 16 % 3 == 0 { 0 } else { 255 }]);
+        let of_spot = |x: u32, _| {
+            image::Rgba([20, 200, 20, if (x / 16).is_multiple_of(3) { 0 } else { 255 }])
+        };
         RgbaImage::from_fn(WIDTH, HEIGHT, of_spot).save(&spot).expect("saved");
         Media { _dir: dir, wide, narrow, spot }
     }
