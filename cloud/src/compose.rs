@@ -66,6 +66,7 @@ pub fn manifest(edition: &Edition, to: Address, orders: Vec<Order>) -> Manifest 
         tenant: to.tenant.into(),
         device: to.device.into(),
         issued_at: Timestamp::UNIX_EPOCH,
+        tenant_key: None,
         not_after: None,
         assets,
         playlists,

@@ -6,16 +6,19 @@
 //! The cloud relays, it does not authorise. The signature by the key that was pinned at pairing is
 //! checked before a byte of the payload is parsed; then tenant, device and version.
 //!
-//! Promises: `believes_only_what_the_pinned_key_signed_for_this_device_and_later` (the table) and
-//! `bytes_that_nobody_signed_are_never_parsed`.
+//! Promises: `believes_only_what_the_pinned_key_signed_for_this_device_and_later` (the table),
+//! `bytes_that_nobody_signed_are_never_parsed`, `no_mutated_envelope_is_accepted`,
+//! `a_key_is_replaced_only_by_one_that_signs_beside_it`.
 //!
 //! Not here: what becomes of a refusal (`shell`), what a manifest means (`feed::cloud`).
 
+use ed25519_dalek::VerifyingKey;
+use serde::Deserialize;
 use vitrine_wire::Digest;
 use vitrine_wire::envelope::{self, EnvelopeError};
 
 use crate::feed::cloud;
-use crate::identity::Account;
+use crate::identity::{Account, parse_tenant_key};
 use crate::model::{Complaint, Manifest};
 
 /// The newest manifest that was believed so far.
@@ -36,6 +39,8 @@ pub(crate) struct Accepted {
     pub(crate) complaints: Vec<Complaint>,
     /// To be kept as the newest.
     pub(crate) seen: Seen,
+    /// To be pinned from now on, in place of the one that proved this.
+    pub(crate) next_key: Option<VerifyingKey>,
 }
 
 /// Why a manifest is not believed.
@@ -44,6 +49,9 @@ pub(crate) enum Refusal {
     /// Not signed by the pinned key.
     #[error("manifest refused: {0}")]
     Signature(EnvelopeError),
+    /// Names another key to pin that does not sign it too, or that is none.
+    #[error("manifest refused: it is to replace the pinned key, but {0}")]
+    Key(String),
     /// No envelope, or no manifest in it.
     #[error("manifest refused: {0}")]
     Unreadable(String),
@@ -78,6 +86,7 @@ impl Refusal {
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Refusal::Signature(_) => "manifest_signature",
+            Refusal::Key(_) => "manifest_key",
             Refusal::Unreadable(_) => "manifest_unreadable",
             Refusal::Tenant { .. } => "manifest_tenant",
             Refusal::Device { .. } => "manifest_device",
@@ -108,8 +117,19 @@ fn repeats(found: Seen, seen: Seen) -> bool {
     found.version == seen.version && seen.payload.is_some()
 }
 
-/// Proves an envelope, whatever its version: for one that the store has kept.
-pub(crate) fn prove(raw: &[u8], account: &Account) -> Result<Accepted, Refusal> {
+/// Proves an envelope that the store has kept: whatever its version, and also by the key before the
+/// pinned one.
+pub(crate) fn prove_kept(raw: &[u8], account: &Account) -> Result<Accepted, Refusal> {
+    let proved = prove(raw, account);
+    match (&proved, account.former_key) {
+        (Err(Refusal::Signature(_)), Some(tenant_key)) => {
+            prove(raw, &Account { tenant_key, ..account.clone() })
+        }
+        _ => proved,
+    }
+}
+
+fn prove(raw: &[u8], account: &Account) -> Result<Accepted, Refusal> {
     let payload = envelope::open(raw, &account.tenant_key).map_err(|error| match error {
         EnvelopeError::Key { .. } | EnvelopeError::Signature { .. } => Refusal::Signature(error),
         EnvelopeError::Shape(_) | EnvelopeError::Format { .. } | EnvelopeError::TooMany { .. } => {
@@ -124,88 +144,39 @@ pub(crate) fn prove(raw: &[u8], account: &Account) -> Result<Accepted, Refusal> 
     if manifest.device != account.device {
         return Err(Refusal::Device { wanted: account.device.clone(), found: manifest.device });
     }
+    if i64::try_from(manifest.version).is_err() {
+        // It could not be kept, and nothing could come after it.
+        let text = format!("version is {}, want at most {}", manifest.version, i64::MAX);
+        return Err(Refusal::Unreadable(text));
+    }
+    let next_key = next_key(raw, &payload, &account.tenant_key)?;
     let seen = Seen { version: manifest.version, payload: Some(Digest::of(&payload)) };
-    Ok(Accepted { manifest, complaints, seen })
+    Ok(Accepted { manifest, complaints, seen, next_key })
+}
+
+/// The one thing in a payload that is about the envelope itself.
+#[derive(Deserialize)]
+struct Keys {
+    tenant_key: Option<String>,
+}
+
+/// The key that is to replace the pinned one. Who names it must hold both: a stolen old key alone
+/// hands the device to nobody, and a slip of the pen locks nobody out.
+fn next_key(
+    raw: &[u8],
+    payload: &[u8],
+    pinned: &VerifyingKey,
+) -> Result<Option<VerifyingKey>, Refusal> {
+    let Ok(Keys { tenant_key: Some(text) }) = serde_json::from_slice(payload) else {
+        return Ok(None);
+    };
+    let next = parse_tenant_key(&text).map_err(|error| Refusal::Key(error.to_string()))?;
+    if next == *pinned {
+        return Ok(None);
+    }
+    envelope::open(raw, &next).map_err(|error| Refusal::Key(error.to_string()))?;
+    Ok(Some(next))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use ed25519_dalek::SigningKey;
-    use serde_json::json;
-
-    fn key(seed: u8) -> SigningKey {
-        SigningKey::from_bytes(&[seed; 32])
-    }
-
-    fn account() -> Account {
-        Account {
-            cloud_url: "http://127.0.0.1:1".into(),
-            tenant: "acme".into(),
-            device: "d1".into(),
-            tenant_key: key(1).verifying_key(),
-        }
-    }
-
-    fn sealed(signer: u8, version: u64, tenant: &str, device: &str, mark: &str) -> Vec<u8> {
-        let payload = json!({
-            "version": version, "tenant": tenant, "device": device,
-            "issued_at": "2026-01-01T00:00:00Z", "mark": mark,
-        });
-        let payload = serde_json::to_vec(&payload).unwrap();
-        serde_json::to_vec(&envelope::seal(&payload, &[&key(signer)])).unwrap()
-    }
-
-    #[test]
-    fn believes_only_what_the_pinned_key_signed_for_this_device_and_later() {
-        let known = sealed(1, 7, "acme", "d1", "");
-        let seen = prove(&known, &account()).unwrap().seen;
-        for (case, raw, want) in [
-            ("newer", sealed(1, 8, "acme", "d1", ""), Ok(Some(8))),
-            ("the known one", known.clone(), Ok(None)),
-            ("another key", sealed(2, 8, "acme", "d1", ""), Err("manifest_signature")),
-            ("another tenant", sealed(1, 8, "evil", "d1", ""), Err("manifest_tenant")),
-            ("another device", sealed(1, 8, "acme", "d2", ""), Err("manifest_device")),
-            ("older", sealed(1, 6, "acme", "d1", ""), Err("manifest_older")),
-            ("same version, other bytes", sealed(1, 7, "acme", "d1", "x"), Err("manifest_older")),
-            ("a login page", b"<html>".to_vec(), Err("manifest_unreadable")),
-            ("version 0", sealed(1, 0, "acme", "d1", ""), Err("manifest_unreadable")),
-        ] {
-            let got = accept(&raw, &account(), Some(seen));
-            let got = got.map(|a| a.map(|a| a.manifest.version)).map_err(|r| r.code());
-            assert_eq!(got, want, "case {case:?}");
-        }
-    }
-
-    #[test]
-    fn the_first_manifest_may_have_any_version() {
-        let raw = sealed(1, 41, "acme", "d1", "");
-        assert_eq!(accept(&raw, &account(), None).unwrap().unwrap().manifest.version, 41);
-    }
-
-    #[test]
-    fn the_newest_one_may_come_again_after_its_bytes_were_lost() {
-        let lost = Some(Seen { version: 7, payload: None });
-        let got = |version| accept(&sealed(1, version, "acme", "d1", ""), &account(), lost);
-        assert!(got(7).unwrap().is_some());
-        assert_eq!(got(6).unwrap_err().code(), "manifest_older");
-    }
-
-    #[test]
-    fn a_second_signature_changes_nothing() {
-        let one = sealed(1, 7, "acme", "d1", "");
-        let seen = prove(&one, &account()).unwrap().seen;
-        let payload = envelope::open(&one, &account().tenant_key).unwrap();
-        let both = serde_json::to_vec(&envelope::seal(&payload, &[&key(1), &key(2)])).unwrap();
-        assert_eq!(accept(&both, &account(), Some(seen)), Ok(None));
-    }
-
-    #[test]
-    fn bytes_that_nobody_signed_are_never_parsed() {
-        let junk = envelope::seal(b"{ not json", &[&key(2)]);
-        let raw = serde_json::to_vec(&junk).unwrap();
-        assert_eq!(prove(&raw, &account()).unwrap_err().code(), "manifest_signature");
-        let signed = serde_json::to_vec(&envelope::seal(b"{ not json", &[&key(1)])).unwrap();
-        assert_eq!(prove(&signed, &account()).unwrap_err().code(), "manifest_unreadable");
-    }
-}
+mod tests;

@@ -143,16 +143,20 @@ pub(crate) struct Account {
     pub(crate) device: String,
     /// The tenant's public key, pinned: what it did not sign is not believed.
     pub(crate) tenant_key: VerifyingKey,
+    /// The one before it: what is on the disk since then is still believed, nothing that comes.
+    pub(crate) former_key: Option<VerifyingKey>,
 }
 
-/// [`Account`] as it lies on disk.
+/// [`Account`] as it lies on disk. Fields of later releases are passed over: a release that goes back
+/// must still know whose device it is.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct AccountFile {
     cloud_url: String,
     tenant: String,
     device: String,
     tenant_key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    former_key: Option<String>,
 }
 
 impl Account {
@@ -163,10 +167,11 @@ impl Account {
         let wrong = |found: String| IdentityError::Account { path: path.clone(), found };
         let file: AccountFile =
             serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
-        let tenant_key =
-            parse_tenant_key(&file.tenant_key).map_err(|error| wrong(error.to_string()))?;
+        let key = |text: &str| parse_tenant_key(text).map_err(|error| wrong(error.to_string()));
+        let tenant_key = key(&file.tenant_key)?;
+        let former_key = file.former_key.as_deref().map(key).transpose()?;
         let AccountFile { cloud_url, tenant, device, .. } = file;
-        Ok(Some(Account { cloud_url, tenant, device, tenant_key }))
+        Ok(Some(Account { cloud_url, tenant, device, tenant_key, former_key }))
     }
 
     /// Keeps the account durably, replacing the earlier one.
@@ -177,6 +182,7 @@ impl Account {
             tenant: self.tenant.clone(),
             device: self.device.clone(),
             tenant_key: STANDARD.encode(self.tenant_key.as_bytes()),
+            former_key: self.former_key.map(|key| STANDARD.encode(key.as_bytes())),
         };
         let text = serde_json::to_vec_pretty(&file).map_err(|error| IdentityError::Account {
             path: path.clone(),
@@ -230,6 +236,7 @@ mod tests {
             tenant: "acme".into(),
             device: "d1".into(),
             tenant_key: SigningKey::from_bytes(&[7; 32]).verifying_key(),
+            former_key: None,
         }
     }
 
@@ -301,6 +308,10 @@ mod tests {
         assert_eq!(Account::load(dir.path()).unwrap(), None);
         account().save(dir.path()).unwrap();
         assert_eq!(Account::load(dir.path()).unwrap(), Some(account()));
+        let former_key = Some(SigningKey::from_bytes(&[8; 32]).verifying_key());
+        let rotated = Account { former_key, ..account() };
+        rotated.save(dir.path()).unwrap();
+        assert_eq!(Account::load(dir.path()).unwrap(), Some(rotated));
         let mode = fs::metadata(account_path(dir.path())).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }

@@ -99,6 +99,11 @@ impl Session {
         self.account.as_ref().filter(|_| !self.disowned)
     }
 
+    /// The tenant signs with another key from now on.
+    pub(crate) fn rotated(&mut self, account: Account) {
+        self.account = Some(account);
+    }
+
     /// What proves requests now.
     pub(crate) fn pass(&self, now: Now) -> Option<&Pass> {
         match &self.state {
@@ -260,7 +265,7 @@ impl Session {
         let news = self.disowned || self.account.as_ref() != Some(&account);
         (self.disowned, self.reported) = (false, false);
         self.account = Some(account.clone());
-        news.then_some(Effect::Paired(account))
+        news.then(|| Effect::Paired(Box::new(account)))
     }
 
     /// The account that a token is for. A device that is paired already takes tokens for its own
@@ -288,6 +293,7 @@ impl Session {
             tenant: tenant.clone(),
             device: device.clone(),
             tenant_key,
+            former_key: None,
         })
     }
 

@@ -70,7 +70,7 @@ pub(crate) enum Effect {
     /// Put the code on the screen. The device code in it is empty: it is the session's secret.
     Show(PairingAnswer),
     /// Pin and keep this account.
-    Paired(Account),
+    Paired(Box<Account>),
     /// The cloud does not know this device any more.
     Unpaired,
     /// Report.

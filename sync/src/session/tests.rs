@@ -20,7 +20,8 @@ fn tenant_key(seed: u8) -> String {
 
 fn account(tenant: &str) -> Account {
     let tenant_key = parse_tenant_key(&tenant_key(1)).unwrap();
-    Account { cloud_url: URL.into(), tenant: tenant.into(), device: "d1".into(), tenant_key }
+    let (cloud_url, device, former_key) = (URL.into(), "d1".into(), None);
+    Account { cloud_url, tenant: tenant.into(), device, tenant_key, former_key }
 }
 
 fn code() -> Reply {

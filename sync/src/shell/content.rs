@@ -9,9 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use ed25519_dalek::VerifyingKey;
 use tokio::task::spawn_blocking;
 use vitrine_config::time::{Mono, Now, Trust};
 use vitrine_wire::Digest;
+use vitrine_wire::envelope::key_id;
 use vitrine_wire::manifest::Order;
 
 use super::errand::Errand;
@@ -77,7 +79,7 @@ pub(super) struct Content {
 #[derive(Debug)]
 pub(super) struct Fetched {
     server_time: Option<jiff::Timestamp>,
-    judged: Option<Judged>,
+    judged: Option<Box<Judged>>,
 }
 
 #[derive(Debug)]
@@ -131,11 +133,18 @@ impl<C: Cloud> Shell<C> {
                 self.content.asked = Some(Ok(()));
                 self.session.heard(server_time, now);
                 self.connected(Connection::Online { push: self.push.is_open() });
-                let pause = around(self.poll_pause(), rand::random());
-                self.content.poll.worked(Some(now.mono.after(pause)));
-                match judged {
-                    Some(judged) => self.judged(judged, now).await,
-                    None => self.transfers.calm(),
+                let kept = match judged {
+                    Some(judged) => self.judged(*judged, now).await,
+                    None => {
+                        self.transfers.calm();
+                        true
+                    }
+                };
+                if kept {
+                    let pause = around(self.poll_pause(), rand::random());
+                    self.content.poll.worked(Some(now.mono.after(pause)));
+                } else {
+                    self.content.poll.failed(None, now, rand::random());
                 }
             }
         }
@@ -157,11 +166,12 @@ impl<C: Cloud> Shell<C> {
         }
     }
 
-    async fn judged(&mut self, judged: Judged, now: Now) {
+    /// False: it is believed but could not be kept, and is to be had again.
+    async fn judged(&mut self, judged: Judged, now: Now) -> bool {
         self.content.etag = judged.etag;
         match judged.verdict {
             Ok(None) => {}
-            Ok(Some(accepted)) => self.accepted(accepted, judged.raw, now).await,
+            Ok(Some(accepted)) => return self.accepted(accepted, judged.raw, now).await,
             Err(refusal) => {
                 let bytes = Digest::of(&judged.raw);
                 if self.content.refused.replace(bytes) != Some(bytes) {
@@ -169,16 +179,23 @@ impl<C: Cloud> Shell<C> {
                 }
             }
         }
+        true
     }
 
-    async fn accepted(&mut self, accepted: Accepted, raw: Bytes, now: Now) {
-        let Accepted { manifest, complaints, seen } = accepted;
+    async fn accepted(&mut self, accepted: Accepted, raw: Bytes, now: Now) -> bool {
+        let Accepted { manifest, complaints, seen, next_key } = accepted;
+        // First: what is kept is then proved by either key, whenever we are cut off.
+        if let Some(next_key) = next_key {
+            self.rotate(next_key).await;
+        }
         let kept = self.ways.store.keep_pending(seen.version, raw.to_vec(), now.wall).await;
         if let Err(error) = kept {
             // Without the bytes in the store it would be gone after a restart: ask again instead.
             self.content.etag = None;
-            self.content.poll.failed(None, now, rand::random());
-            return self.trouble("manifest_not_kept", chain(&error)).await;
+            if self.content.poll.failures() == 0 {
+                self.trouble("manifest_not_kept", chain(&error)).await;
+            }
+            return false;
         }
         tracing::info!(version = seen.version, "sync: manifest accepted");
         self.content.seen = Some(seen);
@@ -191,6 +208,24 @@ impl<C: Cloud> Shell<C> {
             self.trouble("manifest_partial", complained(seen.version, &complaints)).await;
         }
         self.take_orders(&manifest.orders, now).await;
+        true
+    }
+
+    /// Pins the tenant's next key, durably or not at all: the cloud goes on signing with both.
+    async fn rotate(&mut self, tenant_key: VerifyingKey) {
+        let Some(account) = self.session.account().cloned() else { return };
+        let former_key = Some(account.tenant_key);
+        let account = Account { tenant_key, former_key, ..account };
+        match account.save(&self.options.state_dir) {
+            Ok(()) => {
+                let (from, to) = (former_key.map(|k| key_id(&k)), key_id(&account.tenant_key));
+                let from = from.unwrap_or_default();
+                self.session.rotated(account);
+                let detail = format!("the tenant's key is {to} from now on, no longer {from}");
+                self.trouble("tenant_key_rotated", detail).await;
+            }
+            Err(error) => self.trouble("account_not_kept", chain(&error)).await,
+        }
     }
 
     /// Hands over orders that are new and still to be started; each is noted first, so that it is
@@ -427,7 +462,7 @@ async fn fetch<C: Cloud>(
     let verdict = spawn_blocking(move || accept::accept(&bytes, &account, seen)).await;
     let lost = |_| CloudError::new("judge manifest", Failure::Strange("panicked".into()));
     let judged = Judged { raw, etag, verdict: verdict.map_err(lost)? };
-    Ok(Fetched { server_time, judged: Some(judged) })
+    Ok(Fetched { server_time, judged: Some(Box::new(judged)) })
 }
 
 /// What was passed over, in one text.

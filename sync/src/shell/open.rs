@@ -200,13 +200,13 @@ impl Proving<'_> {
 
     async fn previous(&mut self) -> Option<Accepted> {
         let kept = noted("store", self.store.previous().await, &mut self.troubles)??;
-        self.account.and_then(|account| accept::prove(&kept.envelope, account).ok())
+        self.account.and_then(|account| accept::prove_kept(&kept.envelope, account).ok())
     }
 
     /// Outer None: nobody's device, nothing can be proved. Inner None: disproved.
     fn prove(&mut self, kept: Generation) -> Option<Option<Accepted>> {
         let account = self.account?;
-        Some(match accept::prove(&kept.envelope, account) {
+        Some(match accept::prove_kept(&kept.envelope, account) {
             Ok(accepted) => {
                 if !accepted.complaints.is_empty() {
                     let text = complained(kept.version, &accepted.complaints);

@@ -68,7 +68,7 @@ impl<C: Cloud> Shell<C> {
         for effect in self.session.answered(reply, now, rand::random()) {
             match effect {
                 Effect::Show(answer) => self.show(answer),
-                Effect::Paired(account) => self.paired(account, now).await,
+                Effect::Paired(account) => self.paired(*account, now).await,
                 Effect::Unpaired => {
                     // Nothing that an old token started goes on.
                     self.drop_calls().await;

@@ -16,6 +16,7 @@ use super::*;
 use crate::Asker;
 use crate::identity::Account;
 
+mod attacks;
 mod fake;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -36,6 +37,7 @@ async fn bench(first_contact_spread: Duration) -> Bench {
         tenant: "acme".into(),
         device: "d1".into(),
         tenant_key: tenant().verifying_key(),
+        former_key: None,
     };
     crate::identity::device_key(dir.path(), [3; 32]).unwrap();
     account.save(dir.path()).unwrap();

@@ -8,6 +8,7 @@ mod play;
 mod refuse;
 mod report;
 mod rig;
+mod secrets;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -20,6 +20,10 @@ pub struct Manifest {
     pub device: String,
     /// When the cloud made it.
     pub issued_at: Timestamp,
+    /// Key that the tenant signs with from now on: 32 bytes, standard base64. The envelope is signed
+    /// by it as well as by the one that the device has pinned, which it replaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant_key: Option<String>,
     /// When the cloud would like to have replaced it. Later a device reports and plays on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_after: Option<Timestamp>,

@@ -181,3 +181,31 @@ fn the_push_channel_takes_the_proxy_that_every_call_takes() {
     let told = behind(&ours.file(), &around);
     assert!(told.contains("no answer"), "the control found another way: {told}");
 }
+
+/// A server that insists on TLS 1.1, or on TLS 1.0.
+#[tokio::test]
+async fn nothing_below_tls_1_2_is_spoken() {
+    for minor in [1u8, 2] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        let serve = move || -> std::io::Result<Vec<u8>> {
+            let (mut socket, _) = listener.accept()?;
+            let mut hello = [0; 4096];
+            let length = socket.read(&mut hello)?;
+            let mut answer = vec![0x16, 3, minor, 0, 42, 2, 0, 0, 38, 3, minor];
+            answer.extend([7; 32]);
+            answer.extend([0, 0, 0x2f, 0]);
+            socket.write_all(&answer)?;
+            let mut alert = Vec::new();
+            socket.read_to_end(&mut alert)?;
+            Ok(if length > 0 { alert } else { Vec::new() })
+        };
+        let served = Builder::new().name("old".into()).spawn(serve).unwrap();
+        let http = Http::new(&url, None, "0").unwrap();
+        let error = http.manifest(pass(), None).await.unwrap_err();
+        assert!(matches!(error.failure, Failure::Unreachable(_)), "{error}");
+        // A fatal alert (21), whose level is 2: it was refused, not cut off.
+        let alert = served.join().unwrap().unwrap();
+        assert_eq!((alert.first(), alert.get(5)), (Some(&21), Some(&2)), "1.{}", minor - 1);
+    }
+}

@@ -59,6 +59,8 @@ pub(super) struct World {
     pub(super) assets: Mutex<BTreeMap<Digest, Bytes>>,
     calls: Mutex<Vec<(u64, &'static str)>>,
     pub(super) faults: Mutex<Vec<String>>,
+    /// Files that lie with a host that drips.
+    pub(super) slow: Mutex<Vec<Digest>>,
     /// A batch with a fault of one of these codes in it is refused; "" stands for any.
     pub(super) poison: Mutex<Vec<&'static str>>,
 }
@@ -76,6 +78,7 @@ impl Fake {
             assets: Mutex::default(),
             calls: Mutex::default(),
             faults: Mutex::default(),
+            slow: Mutex::default(),
             poison: Mutex::default(),
         }))
     }
@@ -94,8 +97,16 @@ impl Fake {
     }
 
     pub(super) fn publish(&self, manifest: &Value) {
-        let sealed = envelope::seal(&serde_json::to_vec(manifest).unwrap(), &[&tenant()]);
-        *self.0.manifest.lock().unwrap() = Some(serde_json::to_vec(&sealed).unwrap().into());
+        self.publish_signed(manifest, &[&tenant()]);
+    }
+
+    pub(super) fn publish_signed(&self, manifest: &Value, keys: &[&SigningKey]) {
+        let sealed = envelope::seal(&serde_json::to_vec(manifest).unwrap(), keys);
+        self.publish_raw(serde_json::to_vec(&sealed).unwrap());
+    }
+
+    pub(super) fn publish_raw(&self, raw: Vec<u8>) {
+        *self.0.manifest.lock().unwrap() = Some(raw.into());
     }
 }
 
@@ -166,6 +177,10 @@ impl Cloud for Fake {
 
     async fn asset(&self, _: Pass, part: Part) -> Result<Whole, CloudError> {
         self.called("asset")?;
+        if self.0.slow.lock().unwrap().contains(&part.digest()) {
+            let (host, why) = ("slow:1".into(), "drips".into());
+            return Err(CloudError::new("asset", Failure::Stalled { host, why }));
+        }
         let bytes = self.0.assets.lock().unwrap().get(&part.digest()).cloned();
         let refusal =
             Failure::Refused { status: 404, error: "not_found".into(), description: String::new() };

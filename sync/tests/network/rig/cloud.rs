@@ -195,7 +195,8 @@ impl World {
 
     fn grant(&mut self) -> Response {
         self.counter += 1;
-        let (access, refresh) = (format!("access{}", self.counter), format!("r{}", self.counter));
+        let [access, refresh] =
+            ["access", "refresh"].map(|kind| format!("hush-{kind}-{}", self.counter));
         self.tokens.insert(access.clone());
         self.refresh.insert(refresh.clone());
         Json(json!({
@@ -295,7 +296,7 @@ async fn post_pairing(State(world): State<Shared>, Json(ask): Json<PairingReques
     let key = STANDARD.decode(&ask.public_key).unwrap();
     world.device_key = Some(key.try_into().unwrap());
     Json(json!({
-        "device_code": "device-code", "user_code": "ABCDEFGH",
+        "device_code": "hush-device-code", "user_code": "ABCDEFGH",
         "verification_uri": format!("{}/pair", world.base),
         "verification_uri_complete": format!("{}/pair?code=ABCD-EFGH", world.base),
         "interval_s": 1, "expires_in_s": 600,
@@ -341,7 +342,7 @@ async fn get_asset(
 ) -> Response {
     let mut world = world.lock().unwrap();
     if let Some(origin) = &world.chaos.redirect {
-        let to = format!("{origin}/elsewhere/{digest}");
+        let to = format!("{origin}/elsewhere/{digest}?signature=hush-signature");
         return (StatusCode::FOUND, [("location", to)]).into_response();
     }
     let Some(mut bytes) = world.assets.get(&digest).cloned() else {
