@@ -85,6 +85,9 @@ fn demo(args: &Args, stop: &AtomicBool) -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let code = player.user_code();
+    // The second frame has the code, unless it came in time for the first.
+    let coded = |status: &serde_json::Value| status["frames_presented"].as_u64() > Some(1);
+    wait_for(Duration::from_secs(3), || player.status().filter(coded));
     save(&player, &screenshots, "00-pairing");
     show(&format!("vitrine-cloud pairing approve {code} --name \"Demo screen\""));
     tenant.operator(&["pairing", "approve", &code, "--name", "Demo screen"])?;
