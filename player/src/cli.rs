@@ -299,6 +299,19 @@ mod tests {
     }
 
     #[test]
+    fn every_command_is_in_the_manual() {
+        let manual = include_str!("../../systemd/deb/vitrine.1");
+        let named = |name: &str| {
+            let mut lines = manual.lines().filter(|line| line.starts_with(".It Cm "));
+            lines.any(|line| line.split([' ', ',']).any(|word| word == name))
+        };
+        assert!(!named("dance"), "it finds what is not there");
+        for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+            assert!(named(command.get_name()), "{:?} is missing", command.get_name());
+        }
+    }
+
+    #[test]
     fn lines_that_do_not() {
         for (line, kind) in [
             ("vitrine", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand),
