@@ -27,7 +27,7 @@ pub(crate) struct Fallback {
 /// How pixels get into the window.
 enum Canvas {
     Wayland(Surface<OwnedDisplayHandle, Arc<Window>>),
-    X11(x11::Canvas),
+    X11(Box<x11::Canvas>),
 }
 
 impl Fallback {
@@ -63,7 +63,8 @@ impl Canvas {
     fn open(pane: &Pane) -> Outcome<Canvas> {
         match pane.window.window_handle()?.as_raw() {
             RawWindowHandle::Xlib(handle) => {
-                Ok(Canvas::X11(x11::Canvas::open(u32::try_from(handle.window)?)?))
+                let canvas = x11::Canvas::open(u32::try_from(handle.window)?)?;
+                Ok(Canvas::X11(Box::new(canvas)))
             }
             _ => {
                 let context = Context::new(pane.display.clone())?;
