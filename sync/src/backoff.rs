@@ -3,14 +3,14 @@
 //! In:  how often in a row it failed, what the other side asked for, a random number.
 //! Out: a wait.
 //!
-//! Full jitter: a uniform share of a ceiling that doubles up to [`CAP`]. 10 000 players that lost
-//! their cloud for half an hour come back at 78 requests a second at most, where a fixed retry
-//! keeps 2 000 a second hammering and a bare exponential brings all of them at once.
+//! A uniform share between half and the whole of a ceiling that triples up to [`CAP`]. Of 10 000
+//! players that lost their cloud for half an hour all are back within five minutes, and fewer than
+//! a hundred ask in any second (`shell::tests::fleet`), where a fixed retry keeps 2 000 a second
+//! hammering and a bare exponential brings all of them at once.
 //!
 //! Promises, each held by a test of the same name:
 //! - `waits_lie_between_the_floor_and_the_ceiling`;
-//! - `what_the_other_side_asks_for_is_clamped`;
-//! - `a_fleet_comes_back_without_a_wave`.
+//! - `what_the_other_side_asks_for_is_clamped`.
 //!
 //! Not here: clocks and randomness; both are arguments.
 
@@ -18,10 +18,14 @@ use std::time::Duration;
 
 /// Ceiling of the first wait.
 const FIRST: Duration = Duration::from_secs(2);
+/// Each ceiling is so many times the one before: five short tries tell a hiccup from an outage.
+const GROWTH: u32 = 3;
 /// Ceiling of every later wait: a screen is back at most five minutes after its cloud.
 pub(crate) const CAP: Duration = Duration::from_secs(300);
-/// Share of the ceiling that is always waited, so that no one spins.
-const FLOOR: f64 = 0.1;
+/// Share of the ceiling that is always waited: nobody spins, and a long outage costs few tries.
+const FLOOR: f64 = 0.5;
+/// What the other side asks for is exceeded by at most this, so that a fleet does not come in step.
+const TOLD_SPREAD: f64 = 0.1;
 /// Shortest `Retry-After` that is obeyed: zero would be a loop.
 const TOLD_MIN: Duration = Duration::from_secs(1);
 /// Longest `Retry-After` that is obeyed: a mistyped one must not silence a screen for days.
@@ -48,8 +52,15 @@ impl Backoff {
         let own = wait(self.failures, random);
         match told {
             None => own,
-            Some(told) => own.max(told.clamp(TOLD_MIN, TOLD_MAX).mul_f64(1.0 + FLOOR * random)),
+            Some(told) => {
+                own.max(told.clamp(TOLD_MIN, TOLD_MAX).mul_f64(1.0 + TOLD_SPREAD * random))
+            }
         }
+    }
+
+    /// Other work of the same kind has failed so often: this would fare no better.
+    pub(crate) fn at_least(&mut self, failures: u32) {
+        self.failures = self.failures.max(failures);
     }
 
     /// How often in a row it failed.
@@ -64,8 +75,8 @@ pub(crate) fn around(middle: Duration, random: f64) -> Duration {
 }
 
 fn wait(failures: u32, random: f64) -> Duration {
-    let doublings = failures.saturating_sub(1).min(8);
-    let ceiling = (FIRST * (1 << doublings)).min(CAP);
+    let steps = failures.saturating_sub(1).min(5);
+    let ceiling = (FIRST * GROWTH.pow(steps)).min(CAP);
     ceiling.mul_f64(FLOOR + (1.0 - FLOOR) * random.clamp(0.0, 1.0))
 }
 
@@ -81,7 +92,7 @@ mod tests {
         ) {
             let mut backoff = Backoff { failures: before };
             let got = backoff.failed(None, random);
-            let ceiling = FIRST.as_secs_f64() * 2f64.powi(before.min(60) as i32);
+            let ceiling = FIRST.as_secs_f64() * f64::from(GROWTH).powi(before.min(60) as i32);
             let ceiling = ceiling.min(CAP.as_secs_f64());
             prop_assert!(got.as_secs_f64() >= ceiling * FLOOR - 1e-6, "spins: {got:?}");
             prop_assert!(got.as_secs_f64() <= ceiling + 1e-6, "sleeps: {got:?}");
@@ -94,7 +105,7 @@ mod tests {
             let told = Duration::from_secs(u64::from(told_s));
             let got = Backoff { failures }.failed(Some(told), random);
             prop_assert!(got >= told.clamp(TOLD_MIN, TOLD_MAX), "sooner than asked: {got:?}");
-            prop_assert!(got <= TOLD_MAX.mul_f64(1.0 + FLOOR), "silenced: {got:?}");
+            prop_assert!(got <= TOLD_MAX.mul_f64(1.0 + TOLD_SPREAD), "silenced: {got:?}");
         }
 
         #[test]
@@ -113,30 +124,5 @@ mod tests {
         }
         backoff.worked();
         assert_eq!(backoff.failed(None, 1.0), FIRST);
-    }
-
-    /// 10 000 players, a cloud that is away for half an hour, one try each whenever its wait ends.
-    #[test]
-    fn a_fleet_comes_back_without_a_wave() {
-        const BACK_S: usize = 1_800;
-        let mut seed = 1u64;
-        let mut random = move || {
-            // SplitMix64: enough to spread tries, the same in each run.
-            seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-            let mut z = seed;
-            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-            ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
-        };
-        let mut back_per_s = vec![0u32; BACK_S + 400];
-        for _ in 0..10_000 {
-            let (mut backoff, mut at) = (Backoff::default(), 0.0);
-            while at < BACK_S as f64 {
-                at += backoff.failed(None, random()).as_secs_f64();
-            }
-            back_per_s[at as usize] += 1;
-        }
-        let peak = back_per_s.iter().max().copied().unwrap_or(0);
-        assert!(peak < 150, "{peak} players in one second");
     }
 }

@@ -87,6 +87,11 @@ impl CloudError {
         }
     }
 
+    /// Whether nobody answered, so that other calls would fare no better.
+    pub(crate) fn is_line(&self) -> bool {
+        matches!(self.failure, Failure::Unreachable(_) | Failure::Stalled { .. })
+    }
+
     /// Whether another access token may help.
     pub(crate) fn wants_token(&self) -> bool {
         self.status() == Some(401)

@@ -124,6 +124,18 @@ impl Session {
         }
     }
 
+    /// A token that is good still is not renewed before `at`.
+    pub(crate) fn spread(&mut self, at: Mono) {
+        if let State::Open { lapses_at, .. } = self.state {
+            self.at = self.at.max(at.min(lapses_at));
+        }
+    }
+
+    /// Other calls have failed so often in a row: a question that fails waits as long as they do.
+    pub(crate) fn line_failed(&mut self, failures: u32) {
+        self.backoff.at_least(failures);
+    }
+
     /// The question under way was dropped; it is asked again.
     pub(crate) fn unanswered(&mut self, now: Now) {
         if std::mem::take(&mut self.asking) {

@@ -201,8 +201,8 @@ fn tokens_are_renewed() {
     // A refresh token whose answer was lost is never used again.
     walk(&mut session, vec![(5_186, "assertion d1", no_answer(), &[])]);
     assert_eq!(session.pass(at(2_593 + 3_600)), None, "lapsed");
-    walk(&mut session, vec![(5_187, "assertion d1", tokens(3, "acme"), &[])]);
-    assert_eq!(session.pass(at(5_187)).map(|p| p.token.as_str()), Some("access3"));
+    walk(&mut session, vec![(5_189, "assertion d1", tokens(3, "acme"), &[])]);
+    assert_eq!(session.pass(at(5_189)).map(|p| p.token.as_str()), Some("access3"));
 }
 
 #[test]

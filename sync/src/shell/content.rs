@@ -29,7 +29,7 @@ use crate::session::Pass;
 use crate::{Connection, Event, Tuning};
 
 /// With the push channel up, polling is only the net below it.
-const POLL_LESS: u32 = 10;
+pub(super) const POLL_LESS: u32 = 10;
 /// Pause between two asks, whatever hints come: a chatty cloud makes no loop.
 const POLL_GAP: Duration = Duration::from_secs(1);
 /// Pause between two words on files that came late: the player looks through everything each time.
@@ -131,6 +131,7 @@ impl<C: Cloud> Shell<C> {
             }
             Ok(Fetched { server_time, judged }) => {
                 self.content.asked = Some(Ok(()));
+                self.line_works(now);
                 self.session.heard(server_time, now);
                 self.connected(Connection::Online { push: self.push.is_open() });
                 let kept = match judged {
@@ -141,7 +142,7 @@ impl<C: Cloud> Shell<C> {
                     }
                 };
                 if kept {
-                    let pause = around(self.poll_pause(), rand::random());
+                    let pause = around(self.poll_pause(now), rand::random());
                     self.content.poll.worked(Some(now.mono.after(pause)));
                 } else {
                     self.content.poll.failed(None, now, rand::random());
@@ -151,9 +152,9 @@ impl<C: Cloud> Shell<C> {
     }
 
     /// Pause between two polls.
-    pub(super) fn poll_pause(&self) -> Duration {
-        let rarely = if self.push.is_open() || self.tuning.metered { POLL_LESS } else { 1 };
-        self.tuning.poll * rarely
+    pub(super) fn poll_pause(&self, now: Now) -> Duration {
+        let rarely = self.push.is_open() || self.push.is_held(now) || self.tuning.metered;
+        self.tuning.poll * if rarely { POLL_LESS } else { 1 }
     }
 
     fn manifest_failed(&mut self, error: &CloudError, now: Now) {
@@ -162,6 +163,8 @@ impl<C: Cloud> Shell<C> {
             self.content.poll.put_off(now);
         } else {
             self.content.poll.failed(error.retry_after, now, rand::random());
+            self.line.failed(now.mono);
+            self.session.line_failed(self.content.poll.failures());
             self.connected(Connection::Offline { why: error.to_string() });
         }
     }
@@ -415,10 +418,9 @@ impl<C: Cloud> Shell<C> {
     }
 
     pub(super) async fn asset_ended(&mut self, ended: fetch::Ended, now: Now) {
-        if let Err(fetch::FetchFailure::Cloud(error)) = &ended.result
-            && !matches!(error.failure, Failure::PutOff { .. })
-        {
-            self.call_failed(error, now);
+        if let Err(fetch::FetchFailure::Cloud(error)) = &ended.result {
+            // Files may lie elsewhere: a host that is away says nothing of the cloud.
+            self.refused(error, now);
         }
         let came = ended.result.is_ok();
         if let Some(detail) = self.transfers.ended(ended, now, rand::random()) {

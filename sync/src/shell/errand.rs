@@ -42,6 +42,11 @@ impl Errand {
         due
     }
 
+    /// Not before `at`, however it is wanted; a failure or haste sets that anew.
+    pub(super) fn hold(&mut self, at: Mono) {
+        self.not_before = at;
+    }
+
     /// It worked; wanted again at `next`, if at all.
     pub(super) fn worked(&mut self, next: Option<Mono>) {
         self.backoff.worked();

@@ -17,6 +17,7 @@ mod content;
 mod doubts;
 mod errand;
 mod fetch;
+mod line;
 mod open;
 mod outbox;
 mod pairing;
@@ -87,6 +88,7 @@ pub(crate) struct Shell<C: Cloud> {
     key: Option<SigningKey>,
     session: Session,
     connection: Connection,
+    line: line::Line,
     content: content::Content,
     transfers: transfer::Transfers,
     throttle: Arc<throttle::Throttle>,
@@ -146,9 +148,14 @@ impl<C: Cloud> Shell<C> {
             self.note_time(now).await;
         }
         let Some(cloud) = self.ways.cloud.clone() else { return };
-        self.ask(&cloud, now);
+        if !self.token_waits(now) {
+            self.ask(&cloud, now);
+        }
         let Some(pass) = self.session.pass(now).cloned() else { return };
         self.fetch_manifest(&cloud, &pass, now);
+        if self.line.is_down() {
+            return;
+        }
         self.fetch_assets(&cloud, &pass, now);
         self.send_records(&cloud, &pass, now);
         self.send_screenshot(&cloud, &pass, now);
@@ -164,10 +171,12 @@ impl<C: Cloud> Shell<C> {
             self.note_time.deadline(),
             self.hours.deadline(),
         ];
-        let online = self.ways.cloud.as_ref().and_then(|_| self.session.deadline());
-        let proved = self.session.pass(now).filter(|_| self.ways.cloud.is_some()).map(|_| {
+        let online = self.ways.cloud.as_ref().filter(|_| !self.token_waits(now));
+        let online = online.and_then(|_| self.session.deadline());
+        let proved = self.session.pass(now).filter(|_| self.ways.cloud.is_some());
+        let poll = proved.and_then(|_| self.content.poll.deadline());
+        let proved = proved.filter(|_| !self.line.is_down()).map(|_| {
             [
-                self.content.poll.deadline(),
                 self.transfers.deadline(self.tuning.downloads),
                 self.outbox.records.deadline(),
                 self.outbox.pictures.deadline(),
@@ -175,7 +184,12 @@ impl<C: Cloud> Shell<C> {
             ]
         });
         let proved = proved.into_iter().flatten();
-        always.into_iter().chain([online]).chain(proved).flatten().min()
+        always.into_iter().chain([online, poll]).chain(proved).flatten().min()
+    }
+
+    /// While nobody answers, a token that is good still is not renewed.
+    fn token_waits(&self, now: Now) -> bool {
+        self.line.is_down() && self.session.pass(now).is_some()
     }
 
     async fn joined(&mut self, done: Result<Done, tokio::task::JoinError>) {
@@ -293,13 +307,37 @@ impl<C: Cloud> Shell<C> {
         }
     }
 
-    /// A call failed: a matter of the token, or of the connection.
+    /// A call failed: a matter of the token, or of the line.
     fn call_failed(&mut self, error: &CloudError, now: Now) {
+        self.refused(error, now);
+        if error.is_line() && !self.line.is_down() {
+            self.line.failed(now.mono);
+            // The one call that finds out when it is back.
+            let wait = push::ask_after(self.tuning.poll, rand::random());
+            self.content.poll.want(now.mono.after(wait));
+        }
+        if !error.wants_token() {
+            tracing::info!(%error, "sync: call failed");
+        }
+    }
+
+    /// What a failed call says about the token and the time.
+    fn refused(&mut self, error: &CloudError, now: Now) {
         self.session.heard(error.server_time, now);
         if error.wants_token() {
             self.session.refused(now, rand::random());
-        } else {
-            tracing::info!(%error, "sync: call failed");
+        }
+    }
+
+    /// The cloud has answered. What waited for that comes spread.
+    fn line_works(&mut self, now: Now) {
+        if let Some(spread) = self.line.works(now.mono) {
+            let at = || spread.at(rand::random());
+            self.outbox.records.hold(at());
+            self.session.spread(at());
+            if !self.push.is_open() {
+                self.push.hold(at());
+            }
         }
     }
 

@@ -126,6 +126,7 @@ impl<C: Cloud> Shell<C> {
             key: opened.key,
             session: Session::new(url, opened.account, first),
             connection: Connection::Off,
+            line: Default::default(),
             content,
             transfers: Default::default(),
             throttle: Default::default(),

@@ -19,6 +19,12 @@ const HINTS: usize = 8;
 /// A channel that held this long was a good one; a shorter one counts as a failure.
 const GOOD: Duration = Duration::from_secs(60);
 
+/// A channel that held is opened again within this: 10 000 screens then come 83 a second.
+const SPREAD: Duration = Duration::from_secs(120);
+
+/// Least pause after one that did not open: polling does its work meanwhile.
+const PAUSE: Duration = Duration::from_secs(120);
+
 /// What the channel's task says.
 #[derive(Debug)]
 pub(super) enum News {
@@ -34,6 +40,7 @@ pub(super) struct Push {
     pub(super) inbox: mpsc::Receiver<News>,
     post: mpsc::Sender<News>,
     open_since: Option<Mono>,
+    held_until: Mono,
 }
 
 impl Push {
@@ -41,14 +48,27 @@ impl Push {
         let (post, inbox) = mpsc::channel(HINTS);
         let mut errand = Errand::default();
         errand.want(Mono::default());
-        Push { errand, inbox, post, open_since: None }
+        Push { errand, inbox, post, open_since: None, held_until: Mono::default() }
     }
 
     pub(super) fn is_open(&self) -> bool {
         self.open_since.is_some()
     }
 
+    /// Does not open before `at`.
+    pub(super) fn hold(&mut self, at: Mono) {
+        self.errand.hold(at);
+        self.errand.want(at);
+        self.held_until = at;
+    }
+
+    /// Whether it is to be opened later, by plan: news may wait for that.
+    pub(super) fn is_held(&self, now: Now) -> bool {
+        now.mono < self.held_until
+    }
+
     pub(super) fn hurry(&mut self, now: Now) {
+        self.held_until = Mono::default();
         if !self.is_open() {
             self.errand.hurry(now);
         }
@@ -87,17 +107,39 @@ impl<C: Cloud> Shell<C> {
 
     pub(super) fn push_ended(&mut self, error: &CloudError, now: Now) {
         let good = self.push.open_since.take().is_some_and(|since| now.mono.since(since) >= GOOD);
-        self.call_failed(error, now);
-        if good {
-            self.push.errand.worked(None);
+        // Some networks let no channel through and everything else: the line is another matter.
+        self.refused(error, now);
+        tracing::info!(%error, "sync: push channel ended");
+        if let Some(told) = error.retry_after {
+            self.push.errand.failed(Some(told), now, rand::random());
+        } else {
+            reopen(&mut self.push.errand, good, now, rand::random());
         }
-        self.push.errand.failed(error.retry_after, now, rand::random());
         // The slow polls of a good channel will not do now.
-        self.content.poll.want(now.mono.after(self.poll_pause()));
+        let wait = ask_after(self.poll_pause(now), rand::random());
+        self.content.poll.want(now.mono.after(wait));
         if matches!(self.connection, Connection::Online { .. }) {
             self.connected(Connection::Online { push: false });
         }
     }
+}
+
+/// Has a channel opened again. One that held breaks for everybody at once when a cloud starts anew:
+/// then the fleet comes spread.
+pub(super) fn reopen(errand: &mut Errand, good: bool, now: Now, random: f64) {
+    if good {
+        errand.worked(None);
+        let at = now.mono.after(SPREAD.mul_f64(random));
+        errand.hold(at);
+        errand.want(at);
+    } else {
+        errand.failed(Some(PAUSE), now, random);
+    }
+}
+
+/// How long after the end of a channel to ask for news: once a pause on average, at any moment of two.
+pub(super) fn ask_after(pause: Duration, random: f64) -> Duration {
+    pause.mul_f64(2.0 * random)
 }
 
 async fn listen<C: Cloud>(cloud: &C, pass: Pass, post: mpsc::Sender<News>) -> CloudError {

@@ -18,6 +18,7 @@ use crate::identity::Account;
 
 mod attacks;
 mod fake;
+mod fleet;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 

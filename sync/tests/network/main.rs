@@ -3,6 +3,7 @@
 // All of this is test: it reads clocks, and whatever is not as expected is a failure.
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::unwrap_used)]
 
+mod chaos;
 mod pair;
 mod play;
 mod refuse;

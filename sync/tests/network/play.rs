@@ -55,6 +55,29 @@ fn an_unchanged_manifest_costs_no_body() {
 }
 
 #[test]
+fn a_poll_with_nothing_new_costs_one_request_without_a_body() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cloud, player) = playing(dir.path());
+    cloud.until("push channel", |world| world.count("GET /api/v3/events") > 0);
+    let asked = |player: &Player| {
+        player.wait("asked", |event| matches!(event, Event::Asked(Ok(()))).then_some(()));
+    };
+    // What an open channel asks for by itself has come after this.
+    player.sync_now();
+    asked(&player);
+    player.sync_now();
+    asked(&player);
+    let before = cloud.world().hits.len();
+    player.sync_now();
+    asked(&player);
+    let hits: Vec<String> =
+        cloud.world().hits[before..].iter().map(|hit| hit.what.clone()).collect();
+    assert_eq!(hits, ["GET /api/v3/manifest"]);
+    assert!(cloud.hits("GET /api/v3/manifest").last().unwrap().header("if-none-match").is_some());
+    player.stop();
+}
+
+#[test]
 fn a_hint_brings_the_manifest_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let (cloud, player) = playing(dir.path());
