@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::{
     Audio, AudioDevice, Cache, Cloud, Config, Device, Log, LogFormat, Output, Paths, Playback,
-    Screen,
+    Rotation, Screen,
 };
 
 impl Default for Config {
@@ -33,7 +33,11 @@ impl Default for Config {
                 download_hours: None,
                 metered: false,
             },
-            screen: Screen { output: Output::Fullscreen, background: [0; 3] },
+            screen: Screen {
+                output: Output::Fullscreen,
+                background: [0; 3],
+                rotation: Rotation::Normal,
+            },
             audio: Audio { device: AudioDevice::Auto, volume: 1.0 },
             playback: Playback {
                 image_duration: Duration::from_secs(10),

@@ -257,6 +257,13 @@ pub static KEYS: &[Key] = &[
         |c, t| put(&mut c.screen.background, units::colour(t)),
     ),
     text(
+        "screen.rotation",
+        Live,
+        "\"normal\", \"90\", \"180\" or \"270\"",
+        |c| units::rotation_text(c.screen.rotation).into(),
+        |c, t| put(&mut c.screen.rotation, units::rotation(t)),
+    ),
+    text(
         "audio.device",
         Live,
         "\"auto\", \"none\" or the name of an ALSA device as aplay -L lists it",
@@ -320,6 +327,7 @@ mod tests {
         ("cache.metered", "yes"),
         ("screen.output", "windowed 1280x720"),
         ("screen.background", "#00447f"),
+        ("screen.rotation", "270"),
         ("audio.device", "sysdefault:CARD=vc4hdmi0"),
         ("log.level", "vitrine_sync=debug,info"),
         ("log.format", "json"),

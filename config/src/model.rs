@@ -108,6 +108,22 @@ pub struct Screen {
     pub output: Output,
     /// `background`: `#rrggbb` behind everything, default `#000000`. Live.
     pub background: [u8; 3],
+    /// `rotation`: how everything is turned, default `normal`. Live.
+    pub rotation: Rotation,
+}
+
+/// `screen.rotation`: clockwise, for displays that hang on their side or head.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Rotation {
+    /// `"normal"`: not at all.
+    #[default]
+    Normal,
+    /// `"90"` degrees.
+    Quarter,
+    /// `"180"` degrees.
+    Half,
+    /// `"270"` degrees.
+    ThreeQuarters,
 }
 
 /// `screen.output`: what the stage draws on.

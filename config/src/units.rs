@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use jiff::civil::Time;
 
 use crate::limits::STRING_BYTES;
-use crate::model::{AudioDevice, Hours, LogFormat, Output};
+use crate::model::{AudioDevice, Hours, LogFormat, Output, Rotation};
 
 /// A window smaller than this is lost on screen; a larger one than [`SIDE_MAX_PX`] no GPU draws.
 const SIDE_MIN_PX: u32 = 16;
@@ -185,6 +185,27 @@ pub fn colour_text([red, green, blue]: [u8; 3]) -> String {
     format!("#{red:02x}{green:02x}{blue:02x}")
 }
 
+/// Reads `screen.rotation`.
+pub fn rotation(text: &str) -> Option<Rotation> {
+    match text {
+        "normal" => Some(Rotation::Normal),
+        "90" => Some(Rotation::Quarter),
+        "180" => Some(Rotation::Half),
+        "270" => Some(Rotation::ThreeQuarters),
+        _ => None,
+    }
+}
+
+/// Writes `screen.rotation`.
+pub fn rotation_text(rotation: Rotation) -> &'static str {
+    match rotation {
+        Rotation::Normal => "normal",
+        Rotation::Quarter => "90",
+        Rotation::Half => "180",
+        Rotation::ThreeQuarters => "270",
+    }
+}
+
 /// Reads `audio.device`. Other spellings of the two words are refused: they name no device.
 pub fn audio_device(text: &str) -> Option<AudioDevice> {
     match text {
@@ -336,6 +357,16 @@ mod tests {
             if let Some(output) = want {
                 assert_eq!(output_text(output), text);
             }
+        }
+    }
+
+    #[test]
+    fn rotations() {
+        for text in ["normal", "90", "180", "270"] {
+            assert_eq!(rotation(text).map(rotation_text), Some(text));
+        }
+        for text in ["", "0", "45", "-90", "90deg", "Normal"] {
+            assert_eq!(rotation(text), None, "{text:?}");
         }
     }
 

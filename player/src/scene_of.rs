@@ -8,10 +8,10 @@
 use std::time::Duration;
 
 use vitrine_config::Config;
-use vitrine_config::model::AudioDevice;
+use vitrine_config::model::{AudioDevice, Rotation as Turned};
 use vitrine_render::scene::{
-    AudioOut, Card, Fit, Layer, Rect, Rgb, Scene, Size, Source, Transition, TransitionKind, Turn,
-    Way,
+    AudioOut, Card, Fit, Layer, Rect, Rgb, Rotation, Scene, Size, Source, Transition,
+    TransitionKind, Turn, Way,
 };
 use vitrine_sync::model::{self, Content, Files, Item, Layout, Playlist, Zone};
 
@@ -61,6 +61,7 @@ pub fn page(layout: Option<&Layout>, config: &Config) -> Scene {
         background: Rgb(own.unwrap_or(config.screen.background)),
         canvas: layout
             .map(|layout| Size { width_px: layout.width_px, height_px: layout.height_px }),
+        rotation: rotation(config.screen.rotation),
         surround: layout.and_then(|layout| layout.letterbox).map(Rgb),
         ..Scene::default()
     }
@@ -153,6 +154,15 @@ fn audio(device: &AudioDevice) -> AudioOut {
         AudioDevice::Auto => AudioOut::Auto,
         AudioDevice::None => AudioOut::None,
         AudioDevice::Alsa(name) => AudioOut::Alsa(name.clone()),
+    }
+}
+
+fn rotation(turned: Turned) -> Rotation {
+    match turned {
+        Turned::Normal => Rotation::None,
+        Turned::Quarter => Rotation::Quarter,
+        Turned::Half => Rotation::Half,
+        Turned::ThreeQuarters => Rotation::ThreeQuarters,
     }
 }
 

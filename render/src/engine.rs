@@ -128,6 +128,11 @@ impl Engine {
         self.stage.resize(size);
     }
 
+    /// The display shows each frame for this long.
+    pub(crate) fn set_refresh(&mut self, refresh: Duration) {
+        self.stage.set_refresh(refresh);
+    }
+
     /// Takes in what has happened and says what the loop has to do.
     pub(crate) fn work(&mut self) -> Work {
         let now = self.now();

@@ -37,6 +37,7 @@ pub(crate) fn run(
     });
     let mut engine = Engine::start(options, clock.clone(), waker.clone())?;
     engine.resize(size);
+    engine.set_refresh(REFRESH);
     let (gpu, ready) = sync_channel(1);
     let stage = OffscreenStage { engine, waker, gpu, ready, size, target: None };
     stage.set_up()?;

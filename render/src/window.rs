@@ -4,9 +4,11 @@
 //! anybody could walk up to, by Escape or q. No GPU that could draw:
 //! `fallback` takes over the window, so that the screen says what is wrong.
 
+use std::ops::RangeInclusive;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::Builder;
+use std::time::Duration;
 
 use vitrine_config::time::{Clock, Mono};
 use wgpu::Surface;
@@ -26,6 +28,9 @@ use crate::link::Agent;
 use crate::run::{StageError, StageOptions};
 use crate::scene::Size;
 use crate::source::Waker;
+
+/// What displays do; anything else is a driver that does not know.
+const REFRESH_MILLIHERTZ: RangeInclusive<u32> = 20_000..=500_000;
 
 /// Something has happened outside the window; what, the engine knows.
 struct Woken;
@@ -103,6 +108,7 @@ impl ApplicationHandler<Woken> for WindowStage {
         match opened {
             Ok(pane) => {
                 self.engine.resize(size_of(&pane.window));
+                self.engine.set_refresh(refresh_of(&pane.window));
                 self.pane = Some(pane);
             }
             Err(error) => self.end(events, Err(error)),
@@ -228,6 +234,10 @@ impl WindowStage {
     fn resize(&mut self, size: PhysicalSize<u32>) {
         let size = Size { width_px: size.width, height_px: size.height };
         self.engine.resize(size);
+        if let Some(pane) = &self.pane {
+            // Another mode mostly comes with another size.
+            self.engine.set_refresh(refresh_of(&pane.window));
+        }
         if let (Some(target), Some(painter)) = (&mut self.target, self.engine.gpu()) {
             target.resize(&painter.gpu, size);
         }
@@ -267,6 +277,13 @@ impl WindowStage {
 fn size_of(window: &Window) -> Size {
     let size = window.inner_size();
     Size { width_px: size.width, height_px: size.height }
+}
+
+/// For how long the display shows each frame; as most do where it does not say.
+fn refresh_of(window: &Window) -> Duration {
+    let millihertz = window.current_monitor().and_then(|found| found.refresh_rate_millihertz());
+    let plausible = millihertz.filter(|rate| REFRESH_MILLIHERTZ.contains(rate)).unwrap_or(60_000);
+    Duration::from_nanos(1_000_000_000_000 / u64::from(plausible))
 }
 
 fn is_end_key(event: &KeyEvent) -> bool {

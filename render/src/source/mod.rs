@@ -45,6 +45,12 @@ pub trait Source {
         None
     }
 
+    /// Pictures taken, each counted once however often it was given; None: every one that is taken
+    /// is another one, but for the first after [`Source::again`].
+    fn taken(&self) -> Option<u64> {
+        None
+    }
+
     /// Pictures that came too late to be returned, since the start.
     fn dropped(&self) -> u64 {
         0

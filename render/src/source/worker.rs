@@ -212,8 +212,16 @@ impl Source for VideoSource {
         self.timeline.ends_at()
     }
 
+    fn taken(&self) -> Option<u64> {
+        Some(self.timeline.taken())
+    }
+
     fn dropped(&self) -> u64 {
         self.timeline.dropped()
+    }
+
+    fn again(&mut self) {
+        self.timeline.again();
     }
 }
 

@@ -27,6 +27,7 @@ use vitrine_config::time::Mono;
 use self::passing::Passing;
 pub(crate) use self::picture::{Drawn, Frame, Page, Paint};
 use self::showing::Showing;
+use crate::pacing;
 use crate::place::{Fitting, View};
 use crate::report::{Beat, Report};
 use crate::scene::{self, Fit, Layer, Next, Scene, Size, Start, Turn, Wish};
@@ -34,6 +35,9 @@ use crate::source::{Picture, Source};
 
 /// Evidence of life is due this often while a wish stands.
 const BEAT: Duration = Duration::from_secs(1);
+/// What comes up to this much after its moment came in time: several refreshes of a busy display.
+/// Its own time counts from that moment.
+const IN_TIME: Duration = Duration::from_millis(100);
 /// Turns remembered as left behind. A wish that is on its way while the stage moves on is a few
 /// milliseconds old: a handful would do.
 const LEFT_BEHIND: usize = 64;
@@ -56,6 +60,8 @@ pub(crate) trait Painter {
 /// The stage.
 pub(crate) struct Stage {
     screen: Size,
+    /// Of the display; zero while that is not known.
+    refresh: Duration,
     showings: BTreeMap<Turn, Showing>,
     /// What frames are made of.
     current: Scene,
@@ -80,6 +86,7 @@ impl Stage {
     pub(crate) fn new(screen: Size) -> Stage {
         Stage {
             screen,
+            refresh: Duration::ZERO,
             showings: BTreeMap::new(),
             current: Scene::default(),
             passing: Passing::default(),
@@ -111,6 +118,11 @@ impl Stage {
         self.dirty |= self.frames_presented == 0 && self.wanted.is_none();
     }
 
+    /// The display shows each frame for this long.
+    pub(crate) fn set_refresh(&mut self, refresh: Duration) {
+        self.refresh = refresh;
+    }
+
     /// The screen has another extent.
     pub(crate) fn resize(&mut self, screen: Size) {
         if self.screen != screen {
@@ -137,7 +149,8 @@ impl Stage {
             // A picture that was lost is back.
             self.dirty |= showing.started && !had_picture && showing.uploaded;
         }
-        let picture_due = self.next_picture().is_some_and(|at| at <= now);
+        let picture_due =
+            self.next_picture().is_some_and(|at| at <= pacing::due_by(now, self.refresh));
         let takes_over = self.upcoming(now).is_some();
         self.dirty |= picture_due || takes_over;
         for turn in turns(&self.current).filter(|_| !takes_over) {
@@ -166,17 +179,18 @@ impl Stage {
     /// was lost with its GPU is still on its way, so the display keeps the frame it has.
     pub(crate) fn compose(&mut self, now: Mono, painter: &mut dyn Painter) -> Option<Frame> {
         self.tick(now, Some(&mut *painter));
-        self.advance(now);
+        let due_at = self.advance(now);
         self.passing.settle(now);
         self.composed_at = now;
         let asked = self.asked();
         for turn in turns(&self.current).chain(self.passing.layers().map(|layer| layer.turn)) {
             let Some(showing) = self.showings.get_mut(&turn) else { continue };
-            showing.start(now);
+            showing.start(now, due_at);
             if showing.failed {
                 continue;
             }
-            if let Err(error) = showing.refresh(turn, now, painter) {
+            let due_by = pacing::due_by(now, self.refresh);
+            if let Err(error) = showing.refresh(turn, due_by, painter) {
                 let report = showing.fail(turn, error);
                 self.reports.extend(Some(report).filter(|_| asked.contains(&turn)));
             }
@@ -247,7 +261,8 @@ impl Stage {
         let due = self.next.as_ref().filter(|next| self.is_prepared(&next.scene));
         let due = due.and_then(|next| self.due_at(next.start));
         let over = self.moving().filter_map(Showing::ends_at).min();
-        let moments = [self.beat_at, due, over, self.next_picture()];
+        let picture = self.next_picture().map(|at| pacing::draw_at(at, self.refresh));
+        let moments = [self.beat_at, due, over, picture];
         moments.into_iter().flatten().filter(|at| *at > now).min()
     }
 
@@ -272,8 +287,9 @@ impl Stage {
         self.frame().filter(|_| self.frames_presented > 0)
     }
 
-    /// Makes `current` what it should be by now.
-    fn advance(&mut self, now: Mono) {
+    /// Makes `current` what it should be by now. When that was to be, if it is in time.
+    fn advance(&mut self, now: Mono) -> Option<Mono> {
+        let mut due_at = None;
         match self.upcoming(now) {
             Some(Upcoming::Wanted) => {
                 if let Some(scene) = self.wanted.take() {
@@ -282,12 +298,14 @@ impl Stage {
             }
             Some(Upcoming::Next) => {
                 if let Some(next) = self.next.take() {
+                    due_at = self.due_at(next.start).filter(|at| now.since(*at) <= IN_TIME);
                     self.move_on(next.scene, now);
                 }
             }
-            None => return,
+            None => return None,
         }
         self.fit();
+        due_at
     }
 
     /// Takes the next scene and remembers what was left for it.
@@ -336,7 +354,7 @@ impl Stage {
         };
         match start {
             Start::At(at) => Some(at),
-            Start::After { lasts, .. } => showing.shown_at.map(|at| at.after(lasts)),
+            Start::After { lasts, .. } => showing.since().map(|at| at.after(lasts)),
             Start::AtEnd { .. } => showing.source.ends_at().filter(|_| showing.shown_at.is_some()),
         }
     }

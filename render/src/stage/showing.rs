@@ -22,10 +22,16 @@ pub(super) struct Showing {
     pub started: bool,
     /// When the display was handed its first frame.
     pub shown_at: Option<Mono>,
+    /// When that was to be, if it came in time.
+    due_at: Option<Mono>,
     prepared: bool,
     ended: bool,
     /// A picture was put that the display was not yet handed.
     fresh: bool,
+    /// The next picture is one that the display was handed before.
+    again: bool,
+    /// What the source has said of that.
+    taken: Option<u64>,
     frames: u64,
 }
 
@@ -40,9 +46,12 @@ impl Showing {
             uploaded: false,
             started: false,
             shown_at: None,
+            due_at: None,
             prepared: false,
             ended: false,
             fresh: false,
+            again: false,
+            taken: None,
             frames: 0,
         }
     }
@@ -67,6 +76,10 @@ impl Showing {
         painter: Option<&mut (dyn Painter + '_)>,
     ) -> Option<Report> {
         if self.failed {
+            // What it last showed stays, on another GPU, too. If it cannot, nothing is lost by it.
+            if let Some(painter) = painter.filter(|_| self.again) {
+                self.refresh(turn, now, painter).ok();
+            }
             return None;
         }
         match self.source.poll(now) {
@@ -99,7 +112,11 @@ impl Showing {
         if let Picture::Yuv { pixel_aspect, .. } = picture {
             self.aspect = if pixel_aspect.is_normal() { pixel_aspect.abs() } else { 1.0 };
         }
-        (self.uploaded, self.fresh) = (true, true);
+        self.uploaded = true;
+        let again = std::mem::take(&mut self.again);
+        let taken = self.source.taken();
+        self.fresh |= if taken.is_some() { taken != self.taken } else { !again };
+        self.taken = taken;
         Ok(())
     }
 
@@ -109,11 +126,19 @@ impl Showing {
         Report::Failed { turn, error }
     }
 
-    /// It is on screen from now on.
-    pub(super) fn start(&mut self, at: Mono) {
+    /// It is on screen from `now` on, and was to be from `due_at` on.
+    pub(super) fn start(&mut self, now: Mono, due_at: Option<Mono>) {
         if !std::mem::replace(&mut self.started, true) {
-            self.source.start(at);
+            self.due_at = due_at;
+            // From now on, not from then: its first picture has its full time.
+            self.source.start(now);
         }
+    }
+
+    /// From when its time counts: the moment that was meant, so that the lateness of each does not
+    /// add up over a day. None while it is not on the screen.
+    pub(super) fn since(&self) -> Option<Mono> {
+        self.shown_at.map(|shown_at| self.due_at.unwrap_or(shown_at))
     }
 
     /// The display was handed a frame with it.
@@ -156,6 +181,7 @@ impl Showing {
 
     /// The GPU has forgotten its picture.
     pub(super) fn lose_picture(&mut self) {
+        self.again = self.uploaded && !self.fresh;
         self.uploaded = false;
         self.source.again();
     }

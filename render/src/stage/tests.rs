@@ -9,7 +9,10 @@ use super::*;
 use crate::scene::{Rgb, Transition, TransitionKind};
 use crate::source::{SourceError, State};
 
+mod film;
+mod gapless;
 mod passing;
+mod turned;
 
 const SCREEN: Size = Size { width_px: 64, height_px: 36 };
 const PIXEL: [u8; 4] = [1, 2, 3, 255];

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::thread;
 
 use gstreamer::glib;
+use gstreamer::message::StateChanged;
 use gstreamer::prelude::*;
 use gstreamer::{Bus, ClockTime, Message, MessageView, Pipeline, SeekFlags, SeekType, State};
 use vitrine_config::time::Mono;
@@ -72,6 +73,8 @@ impl Player {
             sound: sound.clone(),
             looped: wish.looped,
             looping: Looping::NotYet,
+            playing: false,
+            round_over: false,
         };
         if let Some(bus) = pipeline.bus() {
             thread::Builder::new().name("bus".into()).spawn(move || watch.run(&bus))?;
@@ -116,6 +119,9 @@ struct Watch {
     sound: Option<Arc<Sound>>,
     looped: bool,
     looping: Looping,
+    playing: bool,
+    /// The demuxer has come to the end, and waits.
+    round_over: bool,
 }
 
 impl Watch {
@@ -141,13 +147,27 @@ impl Watch {
             MessageView::AsyncDone(_) if self.looped && self.looping == Looping::NotYet => {
                 self.looping = self.begin_rounds();
             }
+            // A seek waits for the demuxer, this one until its last word has gone down the stream.
+            // Nothing goes there before all of the pipeline plays, which would wait for the seek.
+            MessageView::SegmentDone(_) if !self.playing => self.round_over = true,
             MessageView::SegmentDone(_) => self.again(SeekFlags::SEGMENT),
+            MessageView::StateChanged(change) if self.plays(change) => {
+                self.playing = true;
+                if std::mem::take(&mut self.round_over) {
+                    self.again(SeekFlags::SEGMENT);
+                }
+            }
             MessageView::Eos(_) if self.looping == Looping::Flush => {
                 self.move_zero();
                 self.again(SeekFlags::FLUSH);
             }
             _ => {}
         }
+    }
+
+    fn plays(&self, change: &StateChanged) -> bool {
+        change.current() == State::Playing
+            && change.src() == Some(self.pipeline.upcast_ref::<gstreamer::Object>())
     }
 
     fn begin_rounds(&self) -> Looping {

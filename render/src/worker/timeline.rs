@@ -24,7 +24,9 @@ pub struct Timeline {
     held: Option<Frame>,
     ahead: VecDeque<Frame>,
     end_ns: Option<u64>,
+    taken: u64,
     dropped: u64,
+    again: bool,
 }
 
 /// A frame in a slot that has not been given back.
@@ -58,6 +60,11 @@ impl Timeline {
         self.start = Some(at);
     }
 
+    /// The frame taken last is to be taken once more, if no newer one is due by then.
+    pub fn again(&mut self) {
+        self.again = true;
+    }
+
     /// The newest frame due at `now`, if it is another one than at the call before; the first one
     /// is due at any time. Every frame that is done with is handed to `release`.
     pub fn take(&mut self, now: Mono, mut release: impl FnMut(Frame)) -> Option<Frame> {
@@ -71,7 +78,9 @@ impl Timeline {
         if let Some(done) = newest.and_then(|frame| self.held.replace(frame)) {
             release(done);
         }
-        newest
+        self.taken += u64::from(newest.is_some());
+        let again = std::mem::take(&mut self.again);
+        newest.or(self.held.filter(|_| again))
     }
 
     fn pop_due(&mut self, now: Mono, none_yet: bool) -> Option<Frame> {
@@ -117,6 +126,11 @@ impl Timeline {
     /// Whether word from the worker would change anything.
     pub fn waits(&self) -> bool {
         self.ahead.is_empty() && self.end_ns.is_none()
+    }
+
+    /// Frames that were picked, each counted once.
+    pub fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// Frames that came too late to be picked.
@@ -172,6 +186,22 @@ mod tests {
             assert_eq!(taken.map(|frame| frame.slot), picked, "case {case:?}");
             assert_eq!((timeline.dropped(), back), (dropped, released), "case {case:?}");
         }
+    }
+
+    #[test]
+    fn a_frame_can_be_taken_once_more_and_is_no_other_one() {
+        let mut timeline = filled();
+        timeline.take(Mono(0), |_| ());
+        timeline.start(Mono(1_000));
+        timeline.take(Mono(1_010), |_| ());
+        timeline.again();
+        let slot = |frame: Option<Frame>| frame.map(|frame| frame.slot);
+        assert_eq!(slot(timeline.take(Mono(1_011), |_| panic!("still shown"))), Some(1));
+        assert_eq!(timeline.take(Mono(1_012), |_| ()), None, "once");
+        timeline.again();
+        assert_eq!(slot(timeline.take(Mono(1_020), |_| ())), Some(2), "a newer one is as good");
+        assert_eq!((timeline.take(Mono(1_021), |_| ()), timeline.dropped()), (None, 0));
+        assert_eq!(timeline.taken(), 3);
     }
 
     #[test]
