@@ -54,6 +54,8 @@ pub enum Action {
     Sync(Sync),
     /// Go back to the content that was live before, until the cloud has something newer
     Rollback(Question),
+    /// Look at this device: what works, what does not, and what to do about it
+    Doctor(Doctor),
     /// Check and show settings
     #[command(subcommand)]
     Config(Config),
@@ -89,6 +91,20 @@ pub struct Format {
 #[derive(Debug, Clone, Default, Args)]
 pub struct Question {
     /// Where the player is found (`paths.runtime_dir`)
+    #[command(flatten)]
+    pub settings: Settings,
+    /// How to print.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// `vitrine doctor`
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Clips to play for two seconds each, as the player would; folders by name
+    #[arg(value_name = "CLIPS", value_hint = ValueHint::AnyPath)]
+    pub clips: Vec<PathBuf>,
+    /// Where the player lives.
     #[command(flatten)]
     pub settings: Settings,
     /// How to print.
@@ -289,6 +305,8 @@ mod tests {
             "vitrine sync now",
             "vitrine sync now --wait",
             "vitrine rollback",
+            "vitrine doctor --json",
+            "vitrine doctor clips a.mp4",
             "vitrine config check x.toml",
             "vitrine config show",
             "vitrine completions bash",

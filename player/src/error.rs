@@ -95,6 +95,9 @@ pub enum Error {
     /// Standard output is gone or full.
     #[error("standard output: {0}")]
     Output(#[source] io::Error),
+    /// `vitrine doctor` has found what will not work.
+    #[error("{0} of what was looked at will not work; see BAD")]
+    Unwell(usize),
     /// A part of the player ended by itself.
     #[error("{0} ended although nobody asked it to")]
     Ended(&'static str),

@@ -20,6 +20,7 @@ mod clock;
 mod commands;
 mod control;
 mod director_loop;
+mod doctor;
 mod error;
 mod host;
 mod inbox;
@@ -81,6 +82,7 @@ fn act(action: Action) -> Result<(), Error> {
         Action::Sync(cli::Sync::Now(args)) => sync_now::sync_now(&args),
         Action::Rollback(question) => commands::ask(&question, Command::Rollback),
         Action::Screenshot(args) => commands::screenshot(&args),
+        Action::Doctor(args) => doctor::doctor(&args),
         Action::Config(cli::Config::Check { file }) => commands::config_check(&file),
         Action::Config(cli::Config::Show(settings)) => commands::config_show(&settings),
         Action::Completions { shell } => commands::completions(shell),

@@ -15,6 +15,8 @@ use crate::{cli, out};
 pub struct Tally {
     #[serde(skip)]
     started: Mono,
+    /// What draws, once that is known.
+    gpu: Option<String>,
     /// From the start of the program to the first frame of an item.
     first_frame_ms: Option<u64>,
     /// In the order in which they were first shown.
@@ -45,6 +47,7 @@ impl Tally {
     pub fn new(started: Mono) -> Tally {
         Tally {
             started,
+            gpu: None,
             first_frame_ms: None,
             items: Vec::new(),
             showings: 0,
@@ -59,11 +62,15 @@ impl Tally {
         self.started
     }
 
-    /// Counts what the stage says about frames.
+    /// Counts what the stage says about frames, and notes what it draws with.
     pub fn count(&mut self, report: &Report) {
-        if let Report::Gone { frames_presented, frames_dropped, .. } = report {
-            self.frames_presented += frames_presented;
-            self.frames_dropped += frames_dropped;
+        match report {
+            Report::Gone { frames_presented, frames_dropped, .. } => {
+                self.frames_presented += frames_presented;
+                self.frames_dropped += frames_dropped;
+            }
+            Report::Hello(hello) => self.gpu = Some(hello.gpu.clone()),
+            _ => {}
         }
     }
 

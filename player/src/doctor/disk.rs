@@ -1,0 +1,110 @@
+//! Room, speed and health of the place where content lies.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::finding::Finding;
+use super::machine::read;
+use crate::clock::read_mono;
+
+/// What is written to measure: more than a card's own memory hides, less than wears it.
+const TRIAL_BYTES: usize = 16 << 20;
+const BLOCK_BYTES: usize = 1 << 20;
+/// A video of 20 Mbit/s is written at the speed it plays.
+const SLOW_MB_PER_S: f64 = 3.0;
+
+/// How much room there is. Nothing where the directory is not there yet.
+pub fn space(dir: &Path, reserve_bytes: u64) -> Option<Finding> {
+    let place = rustix::fs::statvfs(dir).ok()?;
+    let free = place.f_bavail.saturating_mul(place.f_frsize);
+    let found = format!("{} MB free in {}", free / 1_000_000, dir.display());
+    Some(if free < reserve_bytes {
+        let advice = "make room or give it a larger card: below the reserve nothing new is loaded";
+        Finding::bad("room", found, advice)
+    } else {
+        Finding::good("room", found)
+    })
+}
+
+/// How fast it takes what must survive a power cut.
+pub fn speed(dir: &Path) -> Finding {
+    match write_trial(dir) {
+        Ok(rate) if rate < SLOW_MB_PER_S => {
+            let advice = "use a card of application class A1 or better, or a USB or NVMe disk";
+            Finding::fair("writing", format!("{rate:.1} MB/s with sync"), advice)
+        }
+        Ok(rate) => Finding::good("writing", format!("{rate:.0} MB/s with sync")),
+        Err(error) => {
+            let found = format!("{}: {error}", dir.display());
+            let advice =
+                "run it as root or as the player's user; a read-only card must be replaced";
+            Finding::bad("writing", found, advice)
+        }
+    }
+}
+
+fn write_trial(dir: &Path) -> io::Result<f64> {
+    let path = dir.join(format!("doctor-{}.part", std::process::id()));
+    let begun = read_mono();
+    let written = File::create_new(&path).and_then(|mut file| {
+        let block = vec![0xa5; BLOCK_BYTES];
+        (0..TRIAL_BYTES / BLOCK_BYTES).try_for_each(|_| file.write_all(&block))?;
+        file.sync_all()
+    });
+    let took_s = read_mono().since(begun).as_secs_f64();
+    // Nothing to be done about a file that was never made.
+    let _ = std::fs::remove_file(&path);
+    written.map(|()| TRIAL_BYTES as f64 / 1e6 / took_s.max(1e-6))
+}
+
+/// What an eMMC says of its own age; SD cards say nothing.
+pub fn wear(root: &Path) -> Option<Finding> {
+    let life = read(root, "sys/block/mmcblk0/device/life_time")?;
+    // JEDEC eMMC 5.0, EXT_CSD 268 and 269: 0x01 is up to 10 % used, 0x0a up to 100 %, 0x0b beyond.
+    let used = |word: &str| u32::from_str_radix(word.trim_start_matches("0x"), 16).ok();
+    let worst = life.split_whitespace().filter_map(used).max()?;
+    let found = format!("up to {} % of its life used", worst.min(10) * 10);
+    Some(match worst {
+        0..=8 => Finding::good("wear", found),
+        9 | 10 => Finding::fair("wear", found, "plan to replace it"),
+        _ => Finding::bad("wear", "beyond its life", "replace it now"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::State;
+    use super::*;
+
+    #[test]
+    fn a_trial_leaves_nothing_and_a_missing_place_is_bad() {
+        let dir = tempfile::tempdir().expect("directory");
+        assert_ne!(speed(dir.path()).state, State::Bad);
+        assert_eq!(std::fs::read_dir(dir.path()).expect("read").count(), 0);
+        assert_eq!(speed(&dir.path().join("none")).state, State::Bad);
+    }
+
+    #[test]
+    fn a_reserve_that_is_not_there_is_bad() {
+        let dir = tempfile::tempdir().expect("directory");
+        assert_eq!(space(dir.path(), 0).map(|found| found.state), Some(State::Good));
+        assert_eq!(space(dir.path(), u64::MAX).map(|found| found.state), Some(State::Bad));
+        assert_eq!(space(&dir.path().join("none"), 0), None);
+    }
+
+    #[test]
+    fn age_is_read_as_the_standard_has_it() {
+        let root = tempfile::tempdir().expect("directory");
+        let dir = root.path().join("sys/block/mmcblk0/device");
+        std::fs::create_dir_all(&dir).expect("directory");
+        for (life, state) in
+            [("0x01 0x02", State::Good), ("0x01 0x0a", State::Fair), ("0x0b 0x01", State::Bad)]
+        {
+            File::create(dir.join("life_time"))
+                .and_then(|mut file| file.write_all(life.as_bytes()))
+                .expect("written");
+            assert_eq!(wear(root.path()).map(|found| found.state), Some(state), "{life}");
+        }
+    }
+}
