@@ -31,7 +31,7 @@ pub(crate) struct Entry {
     pub(crate) bytes: u64,
     /// Its worth.
     pub(crate) worth: Worth,
-    /// When it came.
+    /// When it came or was last needed.
     pub(crate) since: Timestamp,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Eviction {
 }
 
 /// Chooses until `incoming_bytes` fit under `limit_bytes`: the least worth first, of these the one
-/// that came first, of these by name, so the answer does not depend on the order of `entries`.
+/// that was needed longest ago, of these by name, so the answer does not depend on the order of `entries`.
 pub(crate) fn select(entries: &[Entry], limit_bytes: u64, incoming_bytes: u64) -> Eviction {
     let held: u64 = entries.iter().fold(incoming_bytes, |sum, e| sum.saturating_add(e.bytes));
     let mut short_bytes = held.saturating_sub(limit_bytes);

@@ -14,10 +14,11 @@ mod admit;
 mod download;
 mod error;
 pub(crate) mod evict;
+mod rehash;
 mod scan;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,13 +31,14 @@ use crate::model::Files;
 
 pub(crate) use download::Download;
 pub(crate) use error::{CacheError, FetchError, Remedy};
+pub(crate) use rehash::Rehash;
 
 /// A file of the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Held {
     /// Its length.
     pub(crate) bytes: u64,
-    /// When it came, by the file's own time.
+    /// When it came, or was last needed since, by the file's own time.
     pub(crate) since: Timestamp,
 }
 
@@ -107,6 +109,20 @@ impl Cache {
             fs::remove_file(&part).map_err(failed("remove", &part))?;
         }
         Ok(())
+    }
+
+    /// Notes that files were needed until `at`: of those that nobody needs, the one that was needed
+    /// longest ago goes first. What the disk does not take is forgotten at the next start.
+    pub(crate) fn needed_until(&self, assets: &[Digest], at: Timestamp) {
+        for asset in assets {
+            if let Some(held) = self.lock().get_mut(asset) {
+                held.since = at;
+                let noted = File::open(self.path(asset)).and_then(|f| f.set_modified(at.into()));
+                if let Err(error) = noted {
+                    tracing::debug!(%asset, %error, "cache: time not noted");
+                }
+            }
+        }
     }
 
     /// Removes a file; none of that name is fine. Who reads it at the moment reads on undisturbed.

@@ -310,7 +310,18 @@ impl<C: Cloud> Shell<C> {
         tracing::info!(version = manifest.version, missing = missing.len(), "sync: live");
         self.content.pending = None;
         self.content.previous = self.content.live.take().map(|live| live.manifest.clone());
+        self.note_need(manifest, now);
         self.say_live(manifest.clone(), missing, now);
+    }
+
+    /// What the generation before needed and this one does not was needed until now.
+    fn note_need(&self, live: &Manifest, now: Now) {
+        let before = self.content.previous.iter().flat_map(|previous| previous.assets.keys());
+        let gone = before.filter(|asset| !live.assets.contains_key(asset)).copied();
+        let (cache, gone, at) =
+            (self.ways.cache.clone(), gone.collect::<Vec<_>>(), self.session.wall(now));
+        // Nobody waits for it; a file that is removed meanwhile is none to note.
+        drop(spawn_blocking(move || cache.needed_until(&gone, at)));
     }
 
     /// Tells the player of files that have come since the generation went live.

@@ -24,6 +24,7 @@ mod pairing;
 mod progress;
 mod push;
 mod rollback;
+mod scrub;
 mod throttle;
 mod transfer;
 
@@ -68,6 +69,7 @@ enum Done {
     Records(Result<outbox::Sent, outbox::NotSent>),
     Screenshot(Result<(), CloudError>),
     Push(CloudError),
+    Scrubbed(scrub::Scrubbed),
 }
 
 /// The ways out: what every part of the loop may use.
@@ -100,6 +102,7 @@ pub(crate) struct Shell<C: Cloud> {
     outbox: outbox::Outbox,
     push: push::Push,
     note_time: errand::Errand,
+    scrub: scrub::Scrub,
     /// Held by downloads while they write, so that a wipe finds none at work.
     disk: Arc<RwLock<()>>,
     tasks: JoinSet<Done>,
@@ -147,6 +150,7 @@ impl<C: Cloud> Shell<C> {
         if self.note_time.start(now) {
             self.note_time(now).await;
         }
+        self.scrub(now);
         let Some(cloud) = self.ways.cloud.clone() else { return };
         if !self.token_waits(now) {
             self.ask(&cloud, now);
@@ -170,6 +174,7 @@ impl<C: Cloud> Shell<C> {
             self.progress.deadline(),
             self.note_time.deadline(),
             self.hours.deadline(),
+            self.scrub.errand.deadline(),
         ];
         let online = self.ways.cloud.as_ref().filter(|_| !self.token_waits(now));
         let online = online.and_then(|_| self.session.deadline());
@@ -212,6 +217,7 @@ impl<C: Cloud> Shell<C> {
             Done::Records(result) => self.records_sent(result, now).await,
             Done::Screenshot(result) => self.screenshot_sent(result, now).await,
             Done::Push(error) => self.push_ended(&error, now),
+            Done::Scrubbed(scrubbed) => self.scrubbed(scrubbed, now).await,
         }
     }
 
@@ -280,6 +286,7 @@ impl<C: Cloud> Shell<C> {
         self.content.poll.put_off(now);
         self.outbox.records.put_off(now);
         self.outbox.pictures.put_off(now);
+        self.scrub.errand.put_off(now);
         self.push.dropped(now);
         self.transfers.plan(Vec::new());
         self.content.settle.want(now.mono);

@@ -136,6 +136,7 @@ impl<C: Cloud> Shell<C> {
             outbox: Default::default(),
             push: super::push::Push::new(),
             note_time: Default::default(),
+            scrub: Default::default(),
             disk: Default::default(),
             tasks: JoinSet::new(),
             troubles: opened.troubles,
@@ -165,6 +166,7 @@ impl<C: Cloud> Shell<C> {
         self.take_orders(&orders, now).await;
         self.outbox.records.want(now.mono);
         self.note_time.want(now.mono);
+        self.scrub.errand.want(now.mono);
     }
 }
 

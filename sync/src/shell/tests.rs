@@ -471,3 +471,59 @@ async fn an_order_to_roll_back_is_done_once_and_answered() {
     assert_eq!(bench.plays(), 1);
     assert_eq!(bench.shell.ways.store.begun_but_not_ended().await.unwrap(), [""; 0]);
 }
+
+#[tokio::test]
+async fn what_rots_on_the_card_is_found_by_night_and_fetched_again() {
+    for rots in [true, false] {
+        let mut bench = bench(Duration::ZERO).await;
+        bench.serve(b"picture");
+        bench.serve(b"other");
+        bench.cloud.publish(&manifest(1, &[b"picture", b"other"]));
+        bench.pass(HOUR).await;
+        let path = bench.shell.ways.cache.path(&Digest::of(b"picture"));
+        if rots {
+            std::fs::remove_file(&path).unwrap();
+            crate::durable::write(&path, b"pictusk", 0o444).unwrap();
+        }
+        bench.pass(HOUR * 12).await;
+        assert_eq!(bench.faults(), [""; 0], "not by day");
+        bench.pass(HOUR * 12).await;
+        let (faults, asked) = if rots { (vec!["cache_rotted"], 3) } else { (vec![], 2) };
+        assert_eq!((bench.faults(), bench.cloud.times("asset").len()), {
+            (faults.into_iter().map(str::to_owned).collect(), asked)
+        });
+        assert_eq!(std::fs::read(&path).unwrap(), b"picture");
+    }
+}
+
+#[tokio::test]
+async fn a_flaw_is_shown_rather_than_nothing_while_there_is_no_cloud() {
+    let mut bench = bench(Duration::ZERO).await;
+    bench.serve(b"picture");
+    bench.cloud.publish(&manifest(1, &[b"picture"]));
+    bench.pass(HOUR).await;
+    bench.cloud.0.dead.store(true, Ordering::Relaxed);
+    let path = bench.shell.ways.cache.path(&Digest::of(b"picture"));
+    std::fs::remove_file(&path).unwrap();
+    crate::durable::write(&path, b"pictusk", 0o444).unwrap();
+    bench.pass(HOUR * 24).await;
+    assert!(path.exists() && bench.lives().last().unwrap().2 == 0);
+    bench.cloud.0.dead.store(false, Ordering::Relaxed);
+    bench.pass(HOUR * 24).await;
+    assert_eq!(std::fs::read(&path).unwrap(), b"picture");
+}
+
+#[tokio::test]
+async fn of_what_nobody_needs_the_one_needed_longest_ago_goes_first() {
+    let mut bench = bench(Duration::ZERO).await;
+    for (version, file) in [(1, b"one"), (2, b"two"), (3, b"six"), (4, b"ten")] {
+        bench.serve(file);
+        bench.cloud.publish(&manifest(version, &[file]));
+        bench.pass(HOUR).await;
+    }
+    // Down to what is live, what was live before, and one more.
+    bench.tune(|tuning| tuning.cache_bytes = 9);
+    bench.pass(HOUR).await;
+    let here = |name: &[u8]| bench.shell.ways.cache.contains(&Digest::of(name));
+    assert_eq!([b"one", b"two", b"six", b"ten"].map(|name| here(name)), [false, true, true, true]);
+}

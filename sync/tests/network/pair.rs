@@ -19,6 +19,12 @@ fn a_removed_device_plays_on_and_the_next_tenant_finds_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (cloud, player) = playing(dir.path());
     let old = dir.path().join("assets");
+    // The record waits in vain: the cloud is about to forget the device.
+    let envelope = fs::read_to_string(dir.path().join("generations/1.envelope")).unwrap();
+    let traces = ["acme".to_owned(), envelope, "number 77".to_owned()];
+    cloud.world().tokens.clear();
+    cloud.world().removed = true;
+    player.sync.post(Request::Record(fault(77))).unwrap();
     let files = |dir: &Path| -> usize {
         let homes = fs::read_dir(dir).unwrap().map(|home| home.unwrap().path());
         homes.map(|home| fs::read_dir(home).unwrap().count()).sum()
@@ -50,6 +56,11 @@ fn a_removed_device_plays_on_and_the_next_tenant_finds_nothing() {
     player.sync_now();
     player.live(1);
     player.stop();
+    let disk = secrets::disk(dir.path());
+    for trace in traces {
+        assert!(!disk.contains(&trace), "of the tenant before: {trace}");
+    }
+    assert!(disk.contains("other"), "the control: nothing is found at all");
 }
 
 #[test]

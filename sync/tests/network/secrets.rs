@@ -45,7 +45,7 @@ impl Subscriber for Ear {
 }
 
 /// Every file below `dir` but the key itself, as text.
-fn disk(dir: &Path) -> String {
+pub fn disk(dir: &Path) -> String {
     let mut all = String::new();
     for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
         let path = entry.path();
