@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use vitrine_wire::Digest;
 use vitrine_wire::manifest::{
-    Asset, Content, Entry, Item, Layout, Playlist, Target, Transition, TransitionKind, Zone,
+    self, Asset, Content, Entry, Item, Layout, Playlist, Target, TextStyle, Transition,
+    TransitionKind, Zone,
 };
 
 use crate::compose::Draft;
@@ -126,6 +127,23 @@ impl<'a> Check<'a> {
             Content::Image { asset } => self.asset(place, asset, "image"),
             Content::Video { asset } => self.asset(place, asset, "video"),
             Content::Colour { colour } => self.colour(format!("{place}.colour"), colour),
+            Content::Text { text, .. } => self.text(format!("{place}.text"), text),
+            Content::Ticker { text, speed_px_s, .. } => {
+                self.text(format!("{place}.text"), text);
+                let (least, most) = limits::TICKER_SPEED_PX_S;
+                self.number(format!("{place}.speed_px_s"), *speed_px_s, least, most);
+            }
+            Content::Clock { format, time_zone, .. } => {
+                self.format(format!("{place}.format"), format, manifest::clock_fault(format));
+                self.zone_name(format!("{place}.time_zone"), time_zone.as_deref());
+            }
+            Content::Countdown { format, over, .. } => {
+                self.format(format!("{place}.format"), format, manifest::countdown_fault(format));
+                self.text(format!("{place}.over"), over.as_deref().unwrap_or_default());
+            }
+        }
+        if let Some(style) = item.content.style() {
+            self.style(&format!("{place}.style"), style);
         }
         let (least, most) = (limits::ITEM_DURATION_MIN_MS, limits::ITEM_DURATION_MS);
         if let Some(ms) = item.duration_ms {
@@ -158,8 +176,46 @@ impl<'a> Check<'a> {
         });
     }
 
+    fn style(&mut self, place: &str, style: &TextStyle) {
+        let (least, most) = limits::TEXT_SIZE_PX;
+        self.number(format!("{place}.size_px"), style.size_px, least, most);
+        self.number(format!("{place}.weight"), style.weight.into(), 100, 900);
+        self.number(format!("{place}.padding_px"), style.padding_px, 0, limits::TEXT_PADDING_PX);
+        self.colour(format!("{place}.colour"), &style.colour);
+        self.text(format!("{place}.family"), style.family.as_deref().unwrap_or_default());
+        if let Some(font) = &style.font {
+            self.file(format!("{place}.font"), font, "font");
+        }
+    }
+
+    fn number(&mut self, place: String, found: u32, least: u32, most: u32) {
+        self.want((least..=most).contains(&found), &place, || {
+            format!("is {found}, want {least} to {most}")
+        });
+    }
+
+    fn text(&mut self, place: String, text: &str) {
+        let (found, most) = (text.len(), limits::TEXT_BYTES);
+        self.want(found <= most, &place, || format!("{found} bytes, at most {most}"));
+    }
+
+    fn format(&mut self, place: String, format: &str, fault: Option<String>) {
+        if let Some(fault) = fault {
+            self.say(&place, fault);
+        }
+        self.text(place, format);
+    }
+
+    fn zone_name(&mut self, place: String, name: Option<&str>) {
+        let known = name.is_none_or(|name| jiff::tz::TimeZone::get(name).is_ok());
+        self.want(known, &place, || format!("is {name:?}, want a name such as Europe/Berlin"));
+    }
+
     fn asset(&mut self, place: &str, digest: &Digest, wanted: &str) {
-        let place = format!("{place}.asset");
+        self.file(format!("{place}.asset"), digest, wanted);
+    }
+
+    fn file(&mut self, place: String, digest: &Digest, wanted: &str) {
         let Some(asset) = self.assets.get(digest) else {
             return self.say(&place, format!("no asset {digest}: upload it first"));
         };
@@ -245,7 +301,7 @@ mod tests {
             media_type: media_type.into(),
             name: "file".into(),
         };
-        vec![asset(1, "image/png"), asset(2, "video/mp4")]
+        vec![asset(1, "image/png"), asset(2, "video/mp4"), asset(3, "font/ttf")]
     }
 
     fn good() -> Value {
@@ -254,6 +310,10 @@ mod tests {
                 {"id": "1", "kind": "image", "asset": Digest([1; 32]), "duration_ms": 500},
                 {"id": "2", "kind": "video", "asset": Digest([2; 32]), "volume": 0.5},
                 {"id": "3", "kind": "colour", "colour": "#00ff7F"},
+                {"id": "4", "kind": "text", "text": "words", "style": {"font": Digest([3; 32])}},
+                {"id": "5", "kind": "ticker", "text": "words", "speed_px_s": 60},
+                {"id": "6", "kind": "clock", "format": "%A %H:%M", "time_zone": "Europe/Berlin"},
+                {"id": "7", "kind": "countdown", "to": "2030-01-01T00:00:00Z", "format": "%D"},
             ]}],
             "layouts": [{"id": "l", "name": "L", "width_px": 1920, "height_px": 1080, "zones": [
                 {"id": "z", "x_px": -5, "y_px": 0, "width_px": 9, "height_px": 9, "playlist": "p"},
@@ -312,6 +372,15 @@ mod tests {
                 json!({"kind": "fade", "duration_ms": 5_001}),
                 "playlists.p.transition.duration_ms",
             ),
+            ("/playlists/0/items/3/style/font", digest(9), "playlists.p.items[3].style.font"),
+            ("/playlists/0/items/3/style/font", digest(1), "playlists.p.items[3].style.font"),
+            ("/playlists/0/items/0/asset", digest(3), "playlists.p.items[0].asset"),
+            ("/playlists/0/items/3/style/size_px", json!(3), "playlists.p.items[3].style.size_px"),
+            ("/playlists/0/items/3/text", json!("x".repeat(5_000)), "playlists.p.items[3].text"),
+            ("/playlists/0/items/4/speed_px_s", json!(0), "playlists.p.items[4].speed_px_s"),
+            ("/playlists/0/items/5/format", json!("%~"), "playlists.p.items[5].format"),
+            ("/playlists/0/items/5/time_zone", json!("Mars"), "playlists.p.items[5].time_zone"),
+            ("/playlists/0/items/6/format", json!("%d"), "playlists.p.items[6].format"),
             ("/playlists/0/items/2/id", json!("1"), "playlists.p.items"),
             ("/playlists/0/items/2/id", json!("a/b"), "playlists.p.items"),
             ("/layouts/0/width_px", json!(0), "layouts.l.width_px"),

@@ -14,9 +14,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use vitrine_wire::Digest;
-use vitrine_wire::manifest::{
-    Asset, Content, Entry, Item, Layout, Manifest, Order, Playlist, Target,
-};
+use vitrine_wire::manifest::{Asset, Entry, Item, Layout, Manifest, Order, Playlist, Target};
 
 /// Content as operators left it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -78,10 +76,7 @@ pub fn manifest(edition: &Edition, to: Address, orders: Vec<Order>) -> Manifest 
 
 /// File that an item needs, if any.
 pub fn asset_of(item: &Item) -> Option<Digest> {
-    match &item.content {
-        Content::Image { asset } | Content::Video { asset } => Some(*asset),
-        Content::Colour { .. } => None,
-    }
+    item.content.asset()
 }
 
 /// Every file that the items of `playlists` name.

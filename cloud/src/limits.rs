@@ -32,6 +32,14 @@ pub const LABEL_BYTES: usize = 200;
 pub const ID_BYTES: usize = 64;
 /// Side of a layout or zone: the largest still that devices decode.
 pub const SIDE_PX: u32 = 16_384;
+/// A text: devices take no longer ones.
+pub const TEXT_BYTES: usize = 4_096;
+/// Smallest and largest letters: below nothing can be read, above no screen holds one.
+pub const TEXT_SIZE_PX: (u32, u32) = (4, 2_000);
+/// Slowest and fastest ticker: a letter a second, a screen a second.
+pub const TICKER_SPEED_PX_S: (u32, u32) = (10, 2_000);
+/// Widest margin around words.
+pub const TEXT_PADDING_PX: u32 = 2_000;
 /// Shortest item: two changes a second is the most that people can look at.
 pub const ITEM_DURATION_MIN_MS: u64 = 500;
 /// Longest item: beyond a week it is a schedule entry.

@@ -1,8 +1,8 @@
 //! What a file is, by its first bytes: the name says what people call it, not what it is.
 
-/// Media types that a device can show, for the text of a refusal.
-pub const TAKEN: &str =
-    "JPEG, PNG, WebP, SVG, GIF, TIFF, BMP; MP4, QuickTime, WebM, Matroska, MPEG-TS";
+/// What a device can use, for the text of a refusal.
+pub const TAKEN: &str = "JPEG, PNG, WebP, SVG, GIF, TIFF, BMP; MP4, QuickTime, WebM, Matroska, \
+                         MPEG-TS; TrueType, OpenType";
 
 /// Bytes of one packet of an MPEG transport stream.
 const TS_PACKET: usize = 188;
@@ -17,6 +17,9 @@ pub fn media_type(head: &[u8]) -> Option<&'static str> {
         [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => Some("image/tiff"),
         [b'B', b'M', ..] if head.len() > 14 && head[6..10] == [0; 4] => Some("image/bmp"),
         [b'R', b'I', b'F', b'F', ..] if brand() == Some(b"WEBP") => Some("image/webp"),
+        [0, 1, 0, 0, 0, 1..=64, ..] => Some("font/ttf"),
+        [b'O', b'T', b'T', b'O', ..] => Some("font/otf"),
+        [b't', b't', b'c', b'f', ..] => Some("font/collection"),
         [0x1a, 0x45, 0xdf, 0xa3, ..] => Some(matroska(head)),
         _ if head.get(4..8) == Some(b"ftyp") => iso_media(brand()?),
         [0x47, ..] if head.get(TS_PACKET) == Some(&0x47) => Some("video/mp2t"),
@@ -81,6 +84,9 @@ mod tests {
                 b"\xef\xbb\xbf<?xml version='1.0'?>\n<svg/>",
                 Some("image/svg+xml"),
             ),
+            ("truetype", b"\0\x01\0\0\0\x0e\0\x80", Some("font/ttf")),
+            ("opentype", b"OTTO\0\x0a", Some("font/otf")),
+            ("collection", b"ttcf\0\x02", Some("font/collection")),
             ("web page", b"<!doctype html><p>", None),
             ("program", b"\x7fELF", None),
             ("cut short", b"\0\0\0\x20fty", None),

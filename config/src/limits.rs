@@ -20,6 +20,12 @@ pub const WINDOWS: usize = 400;
 pub const ORDERS: usize = 100;
 /// Any text in a manifest: labels fit on a screen.
 pub const STRING_BYTES: usize = 4_096;
+/// Smallest and largest letters: below nothing can be read, above no screen holds one.
+pub const TEXT_SIZE_PX: (u32, u32) = (4, 2_000);
+/// Slowest and fastest ticker: a letter a second, a screen a second.
+pub const TICKER_SPEED_PX_S: (u32, u32) = (10, 2_000);
+/// Widest margin around words.
+pub const TEXT_PADDING_PX: u32 = 2_000;
 /// Zones of a layout. More is a mistake, and each may cost a video decoder.
 pub const ZONES: usize = 32;
 /// Longest side of a still: what its decoder may be asked to hold.

@@ -10,8 +10,8 @@ use std::time::Duration;
 use vitrine_config::Config;
 use vitrine_config::model::{AudioDevice, Rotation as Turned};
 use vitrine_render::scene::{
-    AudioOut, Card, Fit, Layer, Rect, Rgb, Rotation, Scene, Size, Source, Transition,
-    TransitionKind, Turn, Way,
+    Align, AudioOut, Card, Fit, Layer, Rect, Rgb, Rotation, Scene, Size, Source, Text, TextStyle,
+    Transition, TransitionKind, Turn, VerticalPlace, Way, Words,
 };
 use vitrine_sync::model::{self, Content, Files, Item, Layout, Playlist, Zone};
 
@@ -79,7 +79,7 @@ pub fn layer(
         turn,
         source: source(item, files, config)?,
         place: spot.place,
-        fit: fit(item.fit),
+        fit: fit(item),
         background: item.background.map(Rgb),
         focus: item.focus,
         turned_deg: spot.turned_deg,
@@ -146,6 +146,56 @@ fn source(item: &Item, files: &Files, config: &Config) -> Option<Source> {
             audio: audio(&config.audio.device),
         },
         Content::Colour(rgb) => Source::Colour(Rgb(*rgb)),
+        Content::Text(text) => Source::Text(Text {
+            words: words(&text.words, item, config),
+            style: style(&text.style, files)?,
+        }),
+    })
+}
+
+fn words(words: &model::Words, item: &Item, config: &Config) -> Words {
+    match words {
+        model::Words::Still(text) => Words::Still(text.clone()),
+        model::Words::Ticker { text, speed_px_s } => Words::Ticker {
+            text: text.clone(),
+            speed_px_s: *speed_px_s as f32,
+            // A ticker with a duration of its own follows itself until then.
+            looped: item.duration.is_some(),
+        },
+        model::Words::Clock { format, time_zone } => Words::Clock {
+            format: format.clone(),
+            zone: time_zone.clone().or_else(|| config.device.time_zone.clone()),
+        },
+        model::Words::Countdown { to, format, over } => {
+            Words::Countdown { to: *to, format: format.clone(), over: over.clone() }
+        }
+    }
+}
+
+/// None if the font has no place.
+fn style(style: &model::TextStyle, files: &Files) -> Option<TextStyle> {
+    let font = match &style.font {
+        Some(asset) => Some(files.path(asset)?),
+        None => None,
+    };
+    Some(TextStyle {
+        font,
+        family: style.family.clone(),
+        size_px: style.size_px as f32,
+        weight: style.weight,
+        colour: Rgb(style.colour),
+        align: match style.align {
+            model::Align::Start => Align::Start,
+            model::Align::Centre => Align::Centre,
+            model::Align::End => Align::End,
+        },
+        place: match style.place {
+            model::VerticalPlace::Top => VerticalPlace::Top,
+            model::VerticalPlace::Middle => VerticalPlace::Middle,
+            model::VerticalPlace::Bottom => VerticalPlace::Bottom,
+        },
+        wrap: style.wrap,
+        padding_px: style.padding_px as f32,
     })
 }
 
@@ -166,8 +216,10 @@ fn rotation(turned: Turned) -> Rotation {
     }
 }
 
-fn fit(fit: model::Fit) -> Fit {
-    match fit {
+fn fit(item: &Item) -> Fit {
+    match item.fit {
+        // Words are written for their rectangle.
+        _ if matches!(item.content, Content::Text(_)) => Fit::Stretch,
         model::Fit::Contain => Fit::Contain,
         model::Fit::Cover => Fit::Cover,
         model::Fit::Stretch => Fit::Stretch,
@@ -177,6 +229,8 @@ fn fit(fit: model::Fit) -> Fit {
 
 #[cfg(test)]
 mod tests {
+    use vitrine_sync::model::{Digest, TextStyle as Style, Words as Said};
+
     use super::*;
     use crate::director::sim::{colour, playlist};
 
@@ -201,6 +255,69 @@ mod tests {
             let spot = Spot { transition: layout, ..Spot::screen() };
             let stays = stays_ms.map(Duration::from_millis);
             assert_eq!(entrance(&item, Some(&list), &spot, stays), wanted, "case {case:?}");
+        }
+    }
+
+    fn item(words: Said, font: Option<Digest>) -> Item {
+        let style = Style {
+            font,
+            family: None,
+            size_px: 60,
+            weight: 700,
+            colour: [1, 2, 3],
+            align: model::Align::Centre,
+            place: model::VerticalPlace::Bottom,
+            wrap: false,
+            padding_px: 5,
+        };
+        let content = Content::Text(Box::new(model::Text { words, style }));
+        crate::director::sim::item("words", content)
+    }
+
+    fn made(item: &Item, config: &Config) -> Option<Layer> {
+        let files = Files::Cache { root: "/cache".into() };
+        layer(1, item, &Spot::screen(), &files, config)
+    }
+
+    fn words_of(item: &Item, config: &Config) -> Words {
+        match made(item, config).map(|layer| layer.source) {
+            Some(Source::Text(text)) => text.words,
+            other => panic!("{other:?} has no words"),
+        }
+    }
+
+    #[test]
+    fn words_become_a_layer_with_their_looks_and_font() {
+        let config = Config::default();
+        let font = Digest([7; 32]);
+        let layer = made(&item(Said::Still("hi".into()), Some(font)), &config).expect("a layer");
+        let Source::Text(text) = layer.source else { panic!("no text") };
+        let path = text.style.font.expect("a font");
+        assert!(path.starts_with("/cache/07") && path.ends_with(font.to_string()), "{path:?}");
+        assert_eq!((text.style.size_px, text.style.weight), (60.0, 700));
+        assert_eq!((text.style.align, text.style.place), (Align::Centre, VerticalPlace::Bottom));
+        assert_eq!((text.words, layer.fit), (Words::Still("hi".into()), Fit::Stretch));
+        let named = Files::Named(Default::default());
+        let gone = item(Said::Still("hi".into()), Some(font));
+        assert_eq!(super::layer(1, &gone, &Spot::screen(), &named, &config), None);
+    }
+
+    #[test]
+    fn a_ticker_follows_itself_for_its_duration_and_clocks_have_the_devices_zone() {
+        let mut config = Config::default();
+        let ticker = item(Said::Ticker { text: "news".into(), speed_px_s: 90 }, None);
+        let lasting = Item { duration: Some(Duration::from_secs(9)), ..ticker.clone() };
+        for (item, want) in [(&ticker, false), (&lasting, true)] {
+            let is_looped =
+                matches!(words_of(item, &config), Words::Ticker { looped, .. } if looped);
+            assert_eq!((is_looped, item.content.has_an_end()), (want, true));
+        }
+        config.device.time_zone = Some("Europe/Berlin".into());
+        let clock = |time_zone| item(Said::Clock { format: "%H".into(), time_zone }, None);
+        for (own, want) in [(None, "Europe/Berlin"), (Some("Asia/Tokyo".to_owned()), "Asia/Tokyo")]
+        {
+            let said = words_of(&clock(own), &config);
+            assert_eq!(said, Words::Clock { format: "%H".into(), zone: Some(want.into()) });
         }
     }
 }

@@ -51,7 +51,8 @@ fn trust(trust: Trust) -> record::Trust {
     }
 }
 
-/// What people call what an item shows: the name of its file, or its colour.
+/// What people call what an item shows: the name of its file, its colour, or the
+/// item's own name.
 pub(crate) fn label(item: &Item, manifest: &Manifest) -> String {
     let name = |asset| manifest.assets.get(asset).map(|asset| asset.name.clone());
     match &item.content {
@@ -59,6 +60,7 @@ pub(crate) fn label(item: &Item, manifest: &Manifest) -> String {
             name(asset).unwrap_or_else(|| item.id.clone())
         }
         Content::Colour([red, green, blue]) => format!("#{red:02x}{green:02x}{blue:02x}"),
+        Content::Text(_) => item.id.clone(),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::pacing::Pacing;
 use crate::report::{Hello, NO_GPU, Report};
 use crate::run::{StageError, StageOptions};
 use crate::scene::{Rotation, Size};
-use crate::source::{Sources, Waker};
+use crate::source::{Sources, Waker, Wall};
 use crate::stage::{Frame, Painter, Stage};
 
 /// A display that takes no frame is asked again after this, if nothing else happens before.
@@ -40,6 +40,8 @@ type Snapshot = (u64, Result<Vec<u8>, String>);
 /// Everything of a stage but its loop.
 pub(crate) struct Engine {
     clock: Arc<dyn Clock>,
+    /// The time of day for those who show it.
+    wall: Arc<Wall>,
     waker: Waker,
     link: StageLink,
     sources: Sources,
@@ -68,11 +70,13 @@ impl Engine {
         waker: Waker,
     ) -> Result<Engine, StageError> {
         let fail = |source| StageError::System { action: "start the decode threads", source };
-        let sources = Sources::start(options.worker, waker.clone()).map_err(fail)?;
+        let wall = Arc::new(Wall::default());
+        let sources = Sources::start(options.worker, waker.clone(), wall.clone()).map_err(fail)?;
         let link = StageLink::start(options.agent, waker.clone())?;
         let size = Size { width_px: 0, height_px: 0 };
         Ok(Engine {
             clock,
+            wall,
             waker,
             link,
             sources,
@@ -92,7 +96,9 @@ impl Engine {
 
     /// The time now.
     pub(crate) fn now(&self) -> Mono {
-        self.clock.now().mono
+        let now = self.clock.now();
+        self.wall.set(&now);
+        now.mono
     }
 
     /// Draws on this GPU from now on; pictures that lay on another one are made again.

@@ -11,6 +11,7 @@
 //! Not here: turning the whole picture for the display (`gpu::compositor`).
 
 use crate::scene::{Fit, Rect, Size};
+use crate::source::Part;
 use crate::transition::Look;
 
 /// Beyond this a coordinate is nonsense; below, all arithmetic here is exact enough in `f64`.
@@ -178,10 +179,50 @@ impl Quad {
         self
     }
 
+    /// The same with only `part` of another picture, which lies where the whole one was to be. None:
+    /// nothing of it is seen.
+    pub(crate) fn part(&self, part: &Part) -> Option<Quad> {
+        let across = Cut::of([self.edges[0], self.edges[2]], [self.uv[0], self.uv[2]], part, 0)?;
+        let down = Cut::of([self.edges[1], self.edges[3]], [self.uv[1], self.uv[3]], part, 1)?;
+        Some(Quad {
+            edges: [across.edges[0], down.edges[0], across.edges[1], down.edges[1]],
+            uv: [across.uv[0], down.uv[0], across.uv[1], down.uv[1]],
+            ..*self
+        })
+    }
+
     /// Whether the picture fills it: no background is seen.
     pub(crate) fn is_filled(&self) -> bool {
         self.uv.iter().all(|uv| (0.0..=1.0).contains(uv))
     }
+}
+
+/// A part along one axis: where it is seen and what of its picture.
+struct Cut {
+    edges: [f32; 2],
+    uv: [f32; 2],
+}
+
+impl Cut {
+    /// `seen`: the share of the layer between `edges`. Axis 0 is across, 1 is down.
+    fn of(edges: [f32; 2], seen: [f32; 2], part: &Part, axis: usize) -> Option<Cut> {
+        let (at, uv) = (both(part.at, axis), both(part.uv, axis));
+        let (from, to) = (at[0].max(f64::from(seen[0])), at[1].min(f64::from(seen[1])));
+        let (room, length) = (f64::from(seen[1]) - f64::from(seen[0]), at[1] - at[0]);
+        if from >= to || room <= 0.0 || length <= 0.0 {
+            return None;
+        }
+        let [begin, end] = edges.map(f64::from);
+        let px = |share: f64| (begin + (share - f64::from(seen[0])) / room * (end - begin)) as f32;
+        let of = |share: f64| (uv[0] + (share - at[0]) / length * (uv[1] - uv[0])) as f32;
+        Some(Cut { edges: [px(from), px(to)], uv: [of(from), of(to)] })
+    }
+}
+
+/// The two edges of an axis.
+fn both(edges: [f32; 4], axis: usize) -> [f64; 2] {
+    let [left, top, right, bottom] = edges.map(f64::from);
+    if axis == 0 { [left, right] } else { [top, bottom] }
 }
 
 /// All of a picture.
@@ -413,6 +454,23 @@ mod tests {
             let left = all.x_px.unsigned_abs();
             prop_assert!(left.abs_diff(free.0 - left) <= 1, "not centred");
         }
+    }
+
+    #[test]
+    fn a_part_is_cut_to_what_is_seen_of_its_layer() {
+        // The right half of a layer of 100 by 10 pixels.
+        let quad = Quad {
+            edges: [50.0, 0.0, 100.0, 10.0],
+            uv: [0.5, 0.0, 1.0, 1.0],
+            turned_deg: 0.0,
+            about: [0.0; 2],
+        };
+        let part = |left, right| Part { at: [left, 0.25, right, 0.75], uv: [0.0, 0.5, 0.5, 1.0] };
+        let whole = quad.part(&part(0.625, 0.75)).expect("seen");
+        assert_eq!((whole.edges, whole.uv), ([62.5, 2.5, 75.0, 7.5], [0.0, 0.5, 0.5, 1.0]));
+        let half = quad.part(&part(0.25, 0.75)).expect("seen");
+        assert_eq!((half.edges, half.uv), ([50.0, 2.5, 75.0, 7.5], [0.25, 0.5, 0.5, 1.0]));
+        assert_eq!(quad.part(&part(0.0, 0.5)), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 pub use vitrine_wire::Digest;
 pub use vitrine_wire::manifest::{
-    Action, Asset, Day, EntryKind, Fit, Order, TransitionKind, Window,
+    Action, Align, Asset, Day, EntryKind, Fit, Order, TransitionKind, VerticalPlace, Window,
 };
 
 /// Everything the cloud wants this device to know.
@@ -82,7 +82,7 @@ pub struct Transition {
 }
 
 /// What an item shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// A still picture.
     Image(Digest),
@@ -90,6 +90,70 @@ pub enum Content {
     Video(Digest),
     /// Red, green, blue.
     Colour([u8; 3]),
+    /// Words.
+    Text(Box<Text>),
+}
+
+/// Words and how they look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// What is written.
+    pub words: Words,
+    /// How.
+    pub style: TextStyle,
+}
+
+/// What is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Words {
+    /// Paragraphs, one a line.
+    Still(String),
+    /// One line that runs across.
+    Ticker {
+        /// Ends of lines are gaps.
+        text: String,
+        /// Design pixels a second.
+        speed_px_s: u32,
+    },
+    /// The time of day.
+    Clock {
+        /// A `strftime` format that holds.
+        format: String,
+        /// IANA name; None: the device's.
+        time_zone: Option<String>,
+    },
+    /// The time that is left.
+    Countdown {
+        /// Until then.
+        to: Timestamp,
+        /// A countdown format that holds.
+        format: String,
+        /// From that moment on; None: zeros.
+        over: Option<String>,
+    },
+}
+
+/// How words look; lengths in design pixels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextStyle {
+    /// Font file, asked first.
+    pub font: Option<Digest>,
+    /// Family installed on the device.
+    pub family: Option<String>,
+    /// Height of the letters' em.
+    pub size_px: u32,
+    /// 100 to 900.
+    pub weight: u16,
+    /// Red, green, blue of the letters.
+    pub colour: [u8; 3],
+    /// Along the line.
+    pub align: Align,
+    /// Across the lines.
+    pub place: VerticalPlace,
+    /// Whether lines break.
+    pub wrap: bool,
+    /// Free on all four sides.
+    pub padding_px: u32,
 }
 
 impl Content {
@@ -97,7 +161,19 @@ impl Content {
     pub fn asset(&self) -> Option<Digest> {
         match self {
             Content::Image(asset) | Content::Video(asset) => Some(*asset),
+            Content::Text(text) => text.style.font,
             Content::Colour(_) => None,
+        }
+    }
+}
+
+impl Content {
+    /// Whether it comes to an end by itself: a video, or a ticker that has run across.
+    pub fn has_an_end(&self) -> bool {
+        match self {
+            Content::Video(_) => true,
+            Content::Text(text) => matches!(text.words, Words::Ticker { .. }),
+            Content::Image(_) | Content::Colour(_) => false,
         }
     }
 }

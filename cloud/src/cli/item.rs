@@ -1,15 +1,26 @@
 //! `--item SOURCE[,key=value…]`: one item of a playlist as a person types it.
+//!
+//! Words are `text:…`, `ticker:…`, `clock:FORMAT` and `countdown:TIME`; `\n` in them ends a line.
 
 use std::collections::BTreeSet;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use vitrine_wire::Digest;
-use vitrine_wire::manifest::{Asset, Content, Fit, Focus, Item, Transition, TransitionKind};
+use vitrine_wire::manifest::{
+    Asset, Content, Fit, Focus, Item, TextStyle, Transition, TransitionKind,
+};
 
 /// Keys that may follow the source; anything else after a comma is part of the file's name.
 const KEYS: [&str; 6] = ["duration", "fit", "focus", "background", "transition", "volume"];
 /// How long a transition takes if nothing is said.
 const TRANSITION_MS: u64 = 500;
+/// More of them, for words.
+const WORD_KEYS: [&str; 13] = [
+    "align", "colour", "family", "font", "format", "over", "padding", "place", "size", "speed",
+    "weight", "wrap", "zone",
+];
+/// How a source of words begins.
+const WORDS: [&str; 4] = ["text:", "ticker:", "clock:", "countdown:"];
 
 /// Where an item's picture comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +31,8 @@ pub enum Source {
     Asset(Digest),
     /// One colour.
     Colour(String),
+    /// Words; their style is set apart.
+    Words(Box<Content>),
 }
 
 /// An item, before its file is looked at.
@@ -27,6 +40,8 @@ pub enum Source {
 pub struct Spec {
     /// Its picture.
     pub source: Source,
+    /// The font of its words.
+    pub font: Option<Source>,
     duration_ms: Option<u64>,
     fit: Fit,
     focus: Option<Focus>,
@@ -39,7 +54,8 @@ pub struct Spec {
 pub fn read(text: &str) -> Result<Spec, String> {
     let mut rest = text;
     let mut spec = Spec {
-        source: Source::File(String::new()),
+        source: words(text).map_or(Source::File(String::new()), Source::Words),
+        font: None,
         duration_ms: None,
         fit: Fit::default(),
         focus: None,
@@ -47,24 +63,67 @@ pub fn read(text: &str) -> Result<Spec, String> {
         transition: None,
         volume: 1.0,
     };
-    while let Some((before, key, value)) = last_key(rest) {
+    let is_words = matches!(spec.source, Source::Words(_));
+    while let Some((before, key, value)) = last_key(rest, is_words) {
         spec.set(key, value)
             .map_err(|wanted| format!("item {text:?}: {key} is {value:?}, want {wanted}"))?;
         rest = before;
     }
-    spec.source = match rest.parse::<Digest>() {
-        Ok(digest) => Source::Asset(digest),
-        Err(_) if rest.starts_with('#') => Source::Colour(rest.into()),
-        Err(_) => Source::File(rest.into()),
+    spec.source = match spec.source {
+        Source::Words(content) => Source::Words(said(content, rest)?),
+        _ if rest.starts_with('#') => Source::Colour(rest.into()),
+        _ => file(rest),
     };
     Ok(spec)
 }
 
+fn file(text: &str) -> Source {
+    text.parse().map_or_else(|_| Source::File(text.into()), Source::Asset)
+}
+
 /// Splits `…,key=value` off the end if the key is one of ours.
-fn last_key(text: &str) -> Option<(&str, &str, &str)> {
+fn last_key(text: &str, is_words: bool) -> Option<(&str, &str, &str)> {
     let (before, last) = text.rsplit_once(',')?;
     let (key, value) = last.split_once('=')?;
-    KEYS.contains(&key).then_some((before, key, value))
+    let ours = KEYS.contains(&key) || (is_words && WORD_KEYS.contains(&key));
+    ours.then_some((before, key, value))
+}
+
+/// What kind of words `text` begins, with nothing said yet.
+fn words(text: &str) -> Option<Box<Content>> {
+    let kind = WORDS.into_iter().find(|kind| text.starts_with(kind))?;
+    let style = TextStyle::default();
+    Some(Box::new(match kind {
+        "text:" => Content::Text { text: String::new(), style },
+        "ticker:" => Content::Ticker { text: String::new(), speed_px_s: 120, style },
+        "clock:" => Content::Clock { format: "%H:%M".into(), time_zone: None, style },
+        _ => Content::Countdown {
+            to: Timestamp::UNIX_EPOCH,
+            format: "%D %H:%M:%S".into(),
+            over: None,
+            style,
+        },
+    }))
+}
+
+/// Fills in what stands behind the colon.
+fn said(mut content: Box<Content>, source: &str) -> Result<Box<Content>, String> {
+    let said = source.split_once(':').map_or("", |(_, said)| said);
+    match &mut *content {
+        Content::Text { text, .. } | Content::Ticker { text, .. } => *text = lines(said),
+        Content::Clock { format, .. } if !said.is_empty() => *format = said.into(),
+        Content::Countdown { to, .. } => {
+            let wanted = |_| format!("item {source:?}: want countdown:2030-01-01T00:00:00Z");
+            *to = said.parse().map_err(wanted)?;
+        }
+        _ => {}
+    }
+    Ok(content)
+}
+
+/// As typed in one line.
+fn lines(text: &str) -> String {
+    text.replace("\\n", "\n")
 }
 
 impl Spec {
@@ -75,6 +134,8 @@ impl Spec {
             "background" => self.background = Some(value.into()),
             "transition" => self.transition = Some(transition(value).ok_or(TRANSITION)?),
             "focus" => self.focus = Some(focus(value).ok_or("X:Y, each 0.0 to 1.0")?),
+            "font" => self.font = Some(file(value)),
+            key if WORD_KEYS.contains(&key) => self.set_words(key, value)?,
             _ => {
                 let fit = serde_json::from_value(value.into());
                 self.fit = fit.map_err(|_| "contain, cover, stretch or none")?;
@@ -83,10 +144,41 @@ impl Spec {
         Ok(())
     }
 
-    /// The item, given its file as the cloud knows it. `taken` holds the ids used so far.
-    pub fn item(self, asset: Option<&Asset>, taken: &mut BTreeSet<String>) -> Item {
+    fn set_words(&mut self, key: &str, value: &str) -> Result<(), &'static str> {
+        let Source::Words(content) = &mut self.source else { return Err("words") };
+        match (key, &mut **content) {
+            ("speed", Content::Ticker { speed_px_s, .. }) => {
+                *speed_px_s = value.parse().map_err(|_| "pixels a second")?;
+            }
+            ("zone", Content::Clock { time_zone, .. }) => *time_zone = Some(value.into()),
+            ("format", Content::Countdown { format, .. }) => *format = value.into(),
+            ("over", Content::Countdown { over, .. }) => *over = Some(lines(value)),
+            ("speed", _) => return Err("a ticker to go with it"),
+            ("zone", _) => return Err("a clock to go with it"),
+            ("format" | "over", _) => return Err("a countdown to go with it"),
+            (_, content) => match style(content) {
+                Some(style) => set_style(style, key, value)?,
+                None => return Err("words to go with it"),
+            },
+        }
+        Ok(())
+    }
+
+    /// The item, given its files as the cloud knows them. `taken` holds the ids used so far.
+    pub fn item(
+        self,
+        asset: Option<&Asset>,
+        font: Option<Digest>,
+        taken: &mut BTreeSet<String>,
+    ) -> Item {
         let (name, content) = match (self.source, asset) {
             (Source::Colour(colour), _) => ("colour", Content::Colour { colour }),
+            (Source::Words(mut content), _) => {
+                if let Some(style) = style(&mut content) {
+                    style.font = font;
+                }
+                (kind(&content), *content)
+            }
             (_, Some(asset)) if asset.media_type.starts_with("video/") => {
                 (asset.name.as_str(), Content::Video { asset: asset.sha256 })
             }
@@ -123,6 +215,44 @@ pub fn transition(text: &str) -> Option<Transition> {
 fn focus(text: &str) -> Option<Focus> {
     let (x, y) = text.split_once(':')?;
     Some(Focus { x: x.parse().ok()?, y: y.parse().ok()? })
+}
+
+fn style(content: &mut Content) -> Option<&mut TextStyle> {
+    match content {
+        Content::Text { style, .. }
+        | Content::Ticker { style, .. }
+        | Content::Clock { style, .. }
+        | Content::Countdown { style, .. } => Some(style),
+        Content::Image { .. } | Content::Video { .. } | Content::Colour { .. } => None,
+    }
+}
+
+fn set_style(style: &mut TextStyle, key: &str, value: &str) -> Result<(), &'static str> {
+    let named = || value.to_owned().into();
+    match key {
+        "size" => style.size_px = value.parse().map_err(|_| "pixels")?,
+        "weight" => style.weight = value.parse().map_err(|_| "100 to 900")?,
+        "padding" => style.padding_px = value.parse().map_err(|_| "pixels")?,
+        "wrap" => style.wrap = value.parse().map_err(|_| "true or false")?,
+        "colour" => style.colour = value.into(),
+        "family" => style.family = Some(value.into()),
+        "align" => {
+            style.align = serde_json::from_value(named()).map_err(|_| "start, centre or end")?;
+        }
+        _ => {
+            style.place = serde_json::from_value(named()).map_err(|_| "top, middle or bottom")?;
+        }
+    }
+    Ok(())
+}
+
+fn kind(content: &Content) -> &'static str {
+    match content {
+        Content::Ticker { .. } => "ticker",
+        Content::Clock { .. } => "clock",
+        Content::Countdown { .. } => "countdown",
+        _ => "text",
+    }
 }
 
 /// `10s`, `500ms`, `1m30s` in milliseconds.
@@ -177,6 +307,40 @@ mod tests {
         ] {
             let error = read(text).unwrap_err();
             assert!(error.contains("want"), "{error}");
+        }
+    }
+
+    fn made(text: &str) -> serde_json::Value {
+        let spec = read(text).unwrap_or_else(|e| panic!("case {text:?}: {e}"));
+        let font = spec.font.as_ref().map(|_| Digest([7; 32]));
+        serde_json::to_value(spec.item(None, font, &mut BTreeSet::new())).unwrap()
+    }
+
+    #[test]
+    fn words_are_typed_with_their_looks() {
+        let text =
+            made("text:Open, today\\nfrom 9,size=90,colour=#ff0000,align=centre,duration=5s");
+        assert_eq!((&text["kind"], &text["text"]), (&"text".into(), &"Open, today\nfrom 9".into()));
+        assert_eq!((&text["style"]["size_px"], &text["duration_ms"]), (&90.into(), &5_000.into()));
+        assert_eq!(text["style"]["align"], "centre");
+        let ticker = made("ticker:News,speed=200,background=#000000,font=a.ttf,weight=700");
+        assert_eq!((&ticker["speed_px_s"], &ticker["id"]), (&200.into(), &"ticker".into()));
+        assert_eq!(ticker["style"]["font"], "07".repeat(32));
+        assert_eq!(made("clock:")["format"], "%H:%M");
+        assert_eq!(made("clock:%A,zone=Asia/Tokyo,place=top")["time_zone"], "Asia/Tokyo");
+        let countdown = made("countdown:2030-01-01T00:00:00Z,format=%D days,over=Now");
+        assert_eq!(
+            (&countdown["to"], &countdown["over"]),
+            (&"2030-01-01T00:00:00Z".into(), &"Now".into())
+        );
+        for (text, says) in [
+            ("countdown:soon", "want countdown:2030"),
+            ("text:a,speed=3", "want a ticker"),
+            ("ticker:a,size=big", "want pixels"),
+            ("clock:,align=left", "want start, centre or end"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(says), "{text}: {error}");
         }
     }
 

@@ -178,23 +178,34 @@ async fn items(texts: &[String], client: &Client) -> Result<Vec<manifest::Item>,
     let mut known = client.assets().await.map_err(told)?;
     let (mut items, mut taken) = (Vec::new(), BTreeSet::new());
     for spec in specs {
-        let digest = match &spec.source {
-            item::Source::Colour(_) => None,
-            item::Source::Asset(digest) => Some(*digest),
-            item::Source::File(path) => Some(digest_of(Path::new(path))?),
+        let asset = there(&spec.source, &mut known, client).await?;
+        let font = match &spec.font {
+            Some(font) => there(font, &mut known, client).await?.map(|font| font.sha256),
+            None => None,
         };
-        let mut asset = known.iter().find(|asset| Some(asset.sha256) == digest).cloned();
-        if let (None, item::Source::File(path)) = (&asset, &spec.source) {
-            let new = upload(Path::new(path), client).await?;
-            known.push(new.clone());
-            asset = Some(new);
-        }
-        match (digest, &asset) {
-            (Some(digest), None) => return Err(format!("no asset {digest}: upload it first")),
-            _ => items.push(spec.item(asset.as_ref(), &mut taken)),
-        }
+        items.push(spec.item(asset.as_ref(), font, &mut taken));
     }
     Ok(items)
+}
+
+/// The file of `source` as the cloud has it, uploaded if need be; None if it has no file.
+async fn there(
+    source: &item::Source,
+    known: &mut Vec<File>,
+    client: &Client,
+) -> Result<Option<File>, String> {
+    let (digest, path) = match source {
+        item::Source::Colour(_) | item::Source::Words(_) => return Ok(None),
+        item::Source::Asset(digest) => (*digest, None),
+        item::Source::File(path) => (digest_of(Path::new(path))?, Some(Path::new(path))),
+    };
+    if let Some(asset) = known.iter().find(|asset| asset.sha256 == digest) {
+        return Ok(Some(asset.clone()));
+    }
+    let path = path.ok_or_else(|| format!("no asset {digest}: upload it first"))?;
+    let new = upload(path, client).await?;
+    known.push(new.clone());
+    Ok(Some(new))
 }
 
 async fn layout(command: Layout, client: &Client) -> Result<Answer, String> {

@@ -38,6 +38,15 @@ fn published_content_reaches_the_device_whole() {
             "id": "1", "kind": "image", "asset": asset.sha256, "duration_ms": 2000,
             "fit": "cover", "background": "#102030", "valid_until": "2030-01-01T00:00:00Z",
         });
+        let font = rig.upload(&operator, "a.ttf", b"\0\x01\0\0\0\x0e\0\x80").await;
+        let style = json!({ "font": font.sha256, "size_px": 90, "colour": "#ffcc00",
+            "align": "centre", "place": "top", "wrap": false, "weight": 700, "padding_px": 4 });
+        let words = json!({ "id": "2", "kind": "text", "text": "two\nlines", "style": style });
+        let ticker = json!({ "id": "3", "kind": "ticker", "text": "news", "speed_px_s": 90 });
+        let clock = json!({ "id": "4", "kind": "clock", "time_zone": "Europe/Berlin" });
+        let countdown = json!({ "id": "5", "kind": "countdown", "to": "2030-01-01T00:00:00Z",
+            "over": "now" });
+        let items = [item, words, ticker, clock, countdown];
         let zone = json!({ "id": "z", "x_px": 0, "y_px": -5, "width_px": 9, "height_px": 9,
             "z": 2, "opacity": 0.5, "playlist": "menu" });
         let layout = json!({ "width_px": 1920, "height_px": 1080, "zones": [zone] });
@@ -48,7 +57,7 @@ fn published_content_reaches_the_device_whole() {
                 "windows": [window], "valid_from": "2026-01-01T00:00:00Z" },
         ]);
         for (path, body) in
-            [(PLAYLIST, json!({ "items": [item] })), (LAYOUT, layout), (SCHEDULE, schedule)]
+            [(PLAYLIST, json!({ "items": items })), (LAYOUT, layout), (SCHEDULE, schedule)]
         {
             let reply = put(rig, &operator, path, body).await;
             assert_eq!(reply.status, 204, "{path}: {}", reply.text());
@@ -59,7 +68,8 @@ fn published_content_reaches_the_device_whole() {
         assert!(made.version > empty.version);
         assert_eq!((made.tenant.as_str(), made.device.as_str()), ("acme", player.id()));
         assert_eq!(made.issued_at.as_second(), rig.now_s());
-        assert_eq!(made.assets, [asset]);
+        assert_eq!(made.assets.len(), 2);
+        assert!(made.assets.contains(&asset) && made.assets.contains(&font), "{:?}", made.assets);
         assert_eq!((made.playlists.len(), made.layouts.len(), made.schedule.len()), (1, 1, 2));
         let late = rig.device(&operator, "late", 2).await;
         assert_eq!(rig.manifest(&late).await.playlists, made.playlists, "paired after publishing");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use vitrine_config::Config;
 use vitrine_render::scene::Scene;
-use vitrine_sync::model::{Content, Entry, Item, Live, Manifest, Target, Zone};
+use vitrine_sync::model::{Entry, Item, Live, Manifest, Target, Zone};
 
 use super::showing::{Lane, Lasts, Maker, Showing};
 use crate::scene_of::{self, Spot};
@@ -153,8 +153,8 @@ fn adopt_lane(mut lane: Lane, spot: Spot, maker: &Maker) -> Lane {
 
 /// Whether two items make the same layer, but for how it came in.
 fn looks_alike(one: &Item, other: &Item) -> bool {
-    let video = matches!(one.content, Content::Video(_));
-    let repeats_alike = !video || one.duration.is_some() == other.duration.is_some();
+    let ends = one.content.has_an_end();
+    let repeats_alike = !ends || one.duration.is_some() == other.duration.is_some();
     let with_times_of = |item: &Item| Item {
         duration: item.duration,
         valid: item.valid,

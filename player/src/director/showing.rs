@@ -38,7 +38,7 @@ impl Turns {
 pub enum Lasts {
     /// From its first frame.
     For(Duration),
-    /// Until the video's last frame.
+    /// Until the video's last frame, or until a ticker has run across.
     ToItsEnd,
 }
 
@@ -47,10 +47,8 @@ impl Lasts {
     pub fn of(item: &Item, config: &Config) -> Lasts {
         match (item.duration, &item.content) {
             (Some(duration), _) => Lasts::For(duration),
-            (None, Content::Video(_)) => Lasts::ToItsEnd,
-            (None, Content::Image(_) | Content::Colour(_)) => {
-                Lasts::For(config.playback.image_duration)
-            }
+            (None, content) if content.has_an_end() => Lasts::ToItsEnd,
+            (None, _) => Lasts::For(config.playback.image_duration),
         }
     }
 }

@@ -1,15 +1,21 @@
 //! Where a layer's pixels come from. One trait, so that the stage does not care.
 //!
-//! Every source lives on the stage's thread but works elsewhere: still pictures on a decode thread,
-//! video in a worker process. It calls the [`Waker`] when there is something new to ask for.
+//! Every source lives on the stage's thread but works elsewhere: pictures and words on a decode
+//! thread, video in a worker process. It calls the [`Waker`] when there is something new to ask for.
 
 mod card;
+mod clock;
 mod decode;
+mod decoders;
 mod film;
 mod image;
 mod open;
 mod reel;
 mod svg;
+mod text;
+mod ticker;
+mod time_text;
+mod wall;
 pub mod worker;
 
 use std::sync::Arc;
@@ -21,6 +27,7 @@ use crate::scene::Size;
 pub(crate) use card::no_gpu as no_gpu_card;
 pub(crate) use open::Sources;
 pub(crate) use svg::render as render_svg;
+pub(crate) use wall::Wall;
 
 /// Wakes the stage's loop, from any thread. Cheap, never blocks; many calls may be one wake-up.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
@@ -60,8 +67,23 @@ pub trait Source {
     /// one, once more.
     fn again(&mut self) {}
 
+    /// Which parts of the picture are seen where, since [`Source::take`] was last called. None: all
+    /// of it, as its layer places it.
+    fn parts(&self) -> Option<&[Part]> {
+        None
+    }
+
     /// The layer now covers this many screen pixels: a still is made again at that size.
     fn resize(&mut self, _covers: Size) {}
+}
+
+/// A part of a picture and where it is seen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Part {
+    /// Left, top, right and bottom edge in the layer's rectangle, 0 to 1.
+    pub at: [f32; 4],
+    /// The same edges in the picture, 0 to 1.
+    pub uv: [f32; 4],
 }
 
 /// Where a source stands.

@@ -1,12 +1,16 @@
 //! From a layer to its source.
 
 use std::io;
+use std::sync::Arc;
 
-use super::image::{ColourSource, Decoders, Recipe};
+use super::clock::ClockSource;
+use super::decoders::{Decoders, Recipe};
+use super::image::{ColourSource, ImageSource};
+use super::ticker::TickerSource;
 use super::worker::{VideoSource, VideoSpec, WorkerCommand, WorkerPool};
-use super::{Source, Waker};
+use super::{Source, Waker, Wall};
 use crate::place::Fitting;
-use crate::scene::{self, Layer};
+use crate::scene::{self, Layer, Words};
 use crate::stage::Opener;
 
 /// Everything that sources share.
@@ -14,26 +18,51 @@ pub(crate) struct Sources {
     decoders: Decoders,
     pool: WorkerPool,
     waker: Waker,
+    wall: Arc<Wall>,
 }
 
 impl Sources {
-    /// `waker` is called whenever a source has news.
+    /// `waker` is called whenever a source has news; `wall` says the time of day.
     ///
     /// # Errors
     /// No thread can be had.
-    pub(crate) fn start(worker: WorkerCommand, waker: Waker) -> io::Result<Sources> {
+    pub(crate) fn start(
+        worker: WorkerCommand,
+        waker: Waker,
+        wall: Arc<Wall>,
+    ) -> io::Result<Sources> {
         let pool = WorkerPool::new(worker);
         pool.warm();
-        Ok(Sources { decoders: Decoders::start()?, pool, waker })
+        Ok(Sources { decoders: Decoders::start()?, pool, waker, wall })
+    }
+
+    fn text(&self, text: &scene::Text, fitting: Fitting) -> Box<dyn Source> {
+        let maker = self.decoders.maker(self.waker.clone());
+        let style = text.style.clone();
+        match text.words.clone() {
+            Words::Still(text) => {
+                Box::new(ImageSource::open(maker, Recipe::Page { text, style }, fitting))
+            }
+            Words::Ticker { text, speed_px_s, looped } => {
+                Box::new(TickerSource::open(maker, (text, style), (speed_px_s, looped), fitting))
+            }
+            words @ (Words::Clock { .. } | Words::Countdown { .. }) => {
+                Box::new(ClockSource::open(maker, self.wall.clone(), (words, style), fitting))
+            }
+        }
     }
 }
 
 impl Opener for Sources {
     fn open(&mut self, layer: &Layer, fitting: Fitting) -> Box<dyn Source> {
-        let still = |recipe| Box::new(self.decoders.open(recipe, fitting, self.waker.clone()));
+        let still = |recipe| {
+            let maker = self.decoders.maker(self.waker.clone());
+            Box::new(ImageSource::open(maker, recipe, fitting))
+        };
         match &layer.source {
             scene::Source::Image { path } => still(Recipe::File(path.clone())),
             scene::Source::Card(card) => still(Recipe::Card(card.clone())),
+            scene::Source::Text(text) => self.text(text, fitting),
             scene::Source::Colour(rgb) => Box::new(ColourSource::new(*rgb)),
             scene::Source::Video { path, volume, looped, audio } => {
                 let spec = VideoSpec {

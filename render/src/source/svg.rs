@@ -20,10 +20,15 @@ const SVG_BYTES: usize = 16 << 20;
 /// How far into a file its root element is looked for, behind comments and the like.
 const HEAD_BYTES: usize = 4_096;
 
+/// DejaVu Sans, as far as cards need it.
+pub(super) const REGULAR_FONT: &[u8] = include_bytes!("../../assets/DejaVuSans.subset.ttf");
+/// The same in bold.
+pub(super) const BOLD_FONT: &[u8] = include_bytes!("../../assets/DejaVuSans-Bold.subset.ttf");
+
 static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
     let mut fonts = Database::new();
-    fonts.load_font_data(include_bytes!("../../assets/DejaVuSans.subset.ttf").to_vec());
-    fonts.load_font_data(include_bytes!("../../assets/DejaVuSans-Bold.subset.ttf").to_vec());
+    fonts.load_font_data(REGULAR_FONT.to_vec());
+    fonts.load_font_data(BOLD_FONT.to_vec());
     fonts.set_sans_serif_family("DejaVu Sans");
     fonts.set_serif_family("DejaVu Sans");
     fonts.set_monospace_family("DejaVu Sans");

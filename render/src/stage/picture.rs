@@ -4,8 +4,10 @@
 
 use super::Stage;
 use super::passing::Passage;
+use super::showing::Showing;
 use crate::place::{Area, Laid, Quad, View};
 use crate::scene::{Layer, Rgb, Rotation, Scene, Size, Turn};
+use crate::source::Part;
 use crate::transition::{Look, looks};
 
 /// One frame.
@@ -120,10 +122,8 @@ impl Stage {
         scene: &Scene,
         place: usize,
         passage: &Passage<Option<Layer>>,
-    ) -> impl Iterator<Item = Drawn> {
-        let Some(layer) = scene.layers.get(place) else {
-            return [None, None].into_iter().flatten();
-        };
+    ) -> Vec<Drawn> {
+        let Some(layer) = scene.layers.get(place) else { return Vec::new() };
         let behind = self.colour_behind(view, scene, place);
         let backed =
             |layer: &Layer| Layer { background: layer.background.or(behind), ..layer.clone() };
@@ -131,8 +131,9 @@ impl Stage {
         let opaque = |layer: &Layer| layer.background.is_some() && opacity(layer) >= 1.0;
         let covers = from.as_ref().is_none_or(opaque) && opaque(&to);
         let (old, new) = looks(passage.transition.kind, passage.share(self.composed_at), covers);
-        let from = from.and_then(|from| self.draw(view, &from, &old));
-        [from, self.draw(view, &to, &new)].into_iter().flatten()
+        let mut drawn = from.map_or_else(Vec::new, |from| self.draw(view, &from, &old));
+        drawn.extend(self.draw(view, &to, &new));
+        drawn
     }
 
     /// The colour of everything behind the layer at `place`, if it is one.
@@ -148,13 +149,20 @@ impl Stage {
         free.then_some(scene.background)
     }
 
-    fn draw(&self, view: &View, layer: &Layer, look: &Look) -> Option<Drawn> {
-        let showing = self.showings.get(&layer.turn).filter(|showing| showing.uploaded)?;
-        let size = showing.picture()?;
-        let laid = Laid::new(size, view.layer(layer.place), layer.focus, layer.turned_deg);
-        let quad = laid.quad(look, layer.background.is_some())?;
+    fn draw(&self, view: &View, layer: &Layer, look: &Look) -> Vec<Drawn> {
+        let showing = self.showings.get(&layer.turn).filter(|showing| showing.uploaded);
+        let size = showing.and_then(Showing::picture);
+        let quad = size.and_then(|size| {
+            let laid = Laid::new(size, view.layer(layer.place), layer.focus, layer.turned_deg);
+            laid.quad(look, layer.background.is_some())
+        });
+        let (Some(showing), Some(quad)) = (showing, quad) else { return Vec::new() };
         let (paint, background) = (Paint::Turn(layer.turn), layer.background);
-        Some(Drawn { paint, quad, background, opacity: opacity(layer) * look.opacity })
+        let whole = Drawn { paint, quad, background, opacity: opacity(layer) * look.opacity };
+        match showing.source.parts() {
+            None => vec![whole],
+            Some(parts) => in_parts(whole, parts),
+        }
     }
 
     /// How `scene` lies on the upright screen.
@@ -165,6 +173,15 @@ impl Stage {
     fn upright(&self, scene: &Scene) -> Size {
         scene.rotation.upright(self.screen)
     }
+}
+
+/// A layer whose picture is seen in parts, over a ground of its own.
+fn in_parts(whole: Drawn, parts: &[Part]) -> Vec<Drawn> {
+    let quad = Quad { uv: NOWHERE, ..whole.quad };
+    let ground = whole.background.map(|_| Drawn { paint: Paint::Flat, quad, ..whole });
+    let seen = parts.iter().filter_map(|part| whole.quad.part(part));
+    let drawn = seen.map(|quad| Drawn { quad, background: None, ..whole });
+    ground.into_iter().chain(drawn).collect()
 }
 
 fn opacity(layer: &Layer) -> f32 {

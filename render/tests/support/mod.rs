@@ -39,7 +39,8 @@ impl HandClock {
 impl Clock for HandClock {
     fn now(&self) -> Now {
         let mono = Mono(self.0.load(Ordering::SeqCst));
-        Now { wall: jiff::Timestamp::UNIX_EPOCH, mono, trust: Trust::Guess }
+        let wall = jiff::Timestamp::from_nanosecond(mono.0.into()).expect("in range");
+        Now { wall, mono, trust: Trust::Guess }
     }
 }
 
@@ -65,11 +66,25 @@ impl Rig {
     }
 
     pub fn with_clock(width_px: u32, height_px: u32, clock: Arc<dyn Clock>) -> Rig {
+        let worker = WorkerCommand { program: "/bin/false".into(), args: vec![] };
+        Rig::with((width_px, height_px), worker, clock)
+    }
+
+    /// With a command that shows videos.
+    pub fn with_worker(width_px: u32, height_px: u32, worker: WorkerCommand) -> Rig {
+        Rig::with((width_px, height_px), worker, Arc::new(RealClock(Instant::now())))
+    }
+
+    fn with(
+        (width_px, height_px): (u32, u32),
+        worker: WorkerCommand,
+        clock: Arc<dyn Clock>,
+    ) -> Rig {
         let (agent, stage) = pair().expect("pair");
         let options = StageOptions {
             output: Output::Offscreen(Size { width_px, height_px }),
             agent: Agent::Pair(stage),
-            worker: WorkerCommand { program: "/bin/false".into(), args: vec![] },
+            worker,
         };
         let stage =
             Builder::new().name("stage".into()).spawn(move || run(options, clock)).expect("thread");

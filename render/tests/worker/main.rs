@@ -7,8 +7,11 @@
 
 mod faults;
 mod life;
+mod overlay;
 mod pictures;
 mod rig;
+#[path = "../support/mod.rs"]
+mod support;
 
 /// Not a test: the process that the others start. By itself it has no stage and says so.
 #[test]

@@ -14,8 +14,8 @@ use vitrine_config::limits;
 use vitrine_wire::manifest as wire;
 
 use crate::model::{
-    Asset, Complaint, Content, Entry, Item, Layout, Order, Playlist, Target, Transition, Validity,
-    Zone,
+    Asset, Complaint, Content, Entry, Item, Layout, Order, Playlist, Target, Text, TextStyle,
+    Transition, Validity, Words, Zone,
 };
 
 /// Complaints kept of one input: a person reads a screenful, and ten thousand would be a flood in
@@ -171,6 +171,7 @@ pub(crate) fn item(value: Value) -> Result<Item, String> {
         wire::Content::Image { asset } => Content::Image(asset),
         wire::Content::Video { asset } => Content::Video(asset),
         wire::Content::Colour { colour } => Content::Colour(rgb("colour", &colour)?),
+        words => Content::Text(Box::new(self::words(words)?)),
     };
     let shortest = limits::ITEM_DURATION_MIN_MS;
     if let Some(ms) = raw.duration_ms {
@@ -188,6 +189,57 @@ pub(crate) fn item(value: Value) -> Result<Item, String> {
         volume: raw.volume,
         valid: Validity { from: raw.valid_from, until: raw.valid_until },
     })
+}
+
+fn words(raw: wire::Content) -> Result<Text, String> {
+    let (words, style) = match raw {
+        wire::Content::Text { text, style } => (Words::Still(text), style),
+        wire::Content::Ticker { text, speed_px_s, style } => {
+            let (least, most) = limits::TICKER_SPEED_PX_S;
+            within("speed_px_s", speed_px_s, least, most)?;
+            (Words::Ticker { text, speed_px_s }, style)
+        }
+        wire::Content::Clock { format, time_zone, style } => {
+            sound("format", &format, wire::clock_fault(&format))?;
+            text("time_zone", time_zone.as_deref().unwrap_or_default())?;
+            (Words::Clock { format, time_zone }, style)
+        }
+        wire::Content::Countdown { to, format, over, style } => {
+            sound("format", &format, wire::countdown_fault(&format))?;
+            text("over", over.as_deref().unwrap_or_default())?;
+            (Words::Countdown { to, format, over }, style)
+        }
+        other => return Err(format!("{other:?} has no words")),
+    };
+    if let Words::Still(words) | Words::Ticker { text: words, .. } = &words {
+        text("text", words)?;
+    }
+    Ok(Text { words, style: self::style(style)? })
+}
+
+fn style(raw: wire::TextStyle) -> Result<TextStyle, String> {
+    let (least, most) = limits::TEXT_SIZE_PX;
+    within("style.size_px", raw.size_px, least, most)?;
+    within("style.weight", raw.weight, 100, 900)?;
+    within("style.padding_px", raw.padding_px, 0, limits::TEXT_PADDING_PX)?;
+    text("style.family", raw.family.as_deref().unwrap_or_default())?;
+    Ok(TextStyle {
+        font: raw.font,
+        family: raw.family,
+        size_px: raw.size_px,
+        weight: raw.weight,
+        colour: rgb("style.colour", &raw.colour)?,
+        align: raw.align,
+        place: raw.place,
+        wrap: raw.wrap,
+        padding_px: raw.padding_px,
+    })
+}
+
+/// A format that is short enough and has no fault.
+fn sound(key: &str, format: &str, fault: Option<String>) -> Result<(), String> {
+    text(key, format)?;
+    fault.map_or(Ok(()), |fault| Err(format!("{key} {fault}")))
 }
 
 /// A page; its zones come separately.

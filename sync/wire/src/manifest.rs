@@ -134,6 +134,177 @@ pub enum Content {
         /// `#rrggbb`.
         colour: String,
     },
+    /// Words that stand still, over the whole rectangle.
+    Text {
+        /// Paragraphs, one a line.
+        text: String,
+        /// How they look.
+        #[serde(default)]
+        style: TextStyle,
+    },
+    /// Words that run across in one line. With a duration the line follows itself for as long;
+    /// without one the item ends when it has run across.
+    Ticker {
+        /// Ends of lines become gaps.
+        text: String,
+        /// Design pixels a second, 10 to 2 000.
+        #[serde(default = "running")]
+        speed_px_s: u32,
+        /// How they look.
+        #[serde(default)]
+        style: TextStyle,
+    },
+    /// The time of day.
+    Clock {
+        /// As `strftime` has it; names of days and months are English.
+        #[serde(default = "hours_and_minutes")]
+        format: String,
+        /// IANA name, such as `Europe/Berlin`. Absent: the device's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        time_zone: Option<String>,
+        /// How it looks.
+        #[serde(default)]
+        style: TextStyle,
+    },
+    /// The time that is left.
+    Countdown {
+        /// Until then.
+        to: Timestamp,
+        /// `%D` days, `%H` hours, `%M` minutes, `%S` seconds, `%%`; the largest one named takes all
+        /// above it, the smallest is rounded up.
+        #[serde(default = "days_to_seconds")]
+        format: String,
+        /// Shown from that moment on. Absent: zeros.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        over: Option<String>,
+        /// How it looks.
+        #[serde(default)]
+        style: TextStyle,
+    },
+}
+
+fn running() -> u32 {
+    120
+}
+
+fn hours_and_minutes() -> String {
+    "%H:%M".to_owned()
+}
+
+fn days_to_seconds() -> String {
+    "%D %H:%M:%S".to_owned()
+}
+
+/// How words look. Lengths are design pixels of the layout, screen pixels outside of one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TextStyle {
+    /// A font file (TrueType or OpenType) that is asked first for every letter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub font: Option<Digest>,
+    /// A family installed on the device. Letters that neither has come from any font that does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub family: Option<String>,
+    /// Height of the letters' em, 4 to 2 000.
+    pub size_px: u32,
+    /// 100 to 900: 400 is regular, 700 is bold.
+    pub weight: u16,
+    /// Of the letters, `#rrggbb`.
+    pub colour: String,
+    /// Along the line.
+    pub align: Align,
+    /// Across the lines.
+    pub place: VerticalPlace,
+    /// Whether lines break where they are too long.
+    pub wrap: bool,
+    /// Free on all four sides, up to 2 000.
+    pub padding_px: u32,
+}
+
+impl Default for TextStyle {
+    fn default() -> TextStyle {
+        TextStyle {
+            font: None,
+            family: None,
+            size_px: 48,
+            weight: 400,
+            colour: "#ffffff".to_owned(),
+            align: Align::default(),
+            place: VerticalPlace::default(),
+            wrap: true,
+            padding_px: 0,
+        }
+    }
+}
+
+/// Where a line stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Align {
+    /// Where its script begins: at the left for most.
+    #[default]
+    Start,
+    /// In the middle.
+    Centre,
+    /// Where its script ends.
+    End,
+}
+
+/// Where the lines stand together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerticalPlace {
+    /// At the top.
+    Top,
+    /// In the middle.
+    #[default]
+    Middle,
+    /// At the bottom.
+    Bottom,
+}
+
+impl Content {
+    /// The file whose picture it is, if any.
+    pub fn picture(&self) -> Option<Digest> {
+        match self {
+            Content::Image { asset } | Content::Video { asset } => Some(*asset),
+            _ => None,
+        }
+    }
+
+    /// How its words look, if it has any.
+    pub fn style(&self) -> Option<&TextStyle> {
+        match self {
+            Content::Text { style, .. }
+            | Content::Ticker { style, .. }
+            | Content::Clock { style, .. }
+            | Content::Countdown { style, .. } => Some(style),
+            Content::Image { .. } | Content::Video { .. } | Content::Colour { .. } => None,
+        }
+    }
+
+    /// The file that it needs, if any: its picture or its font.
+    pub fn asset(&self) -> Option<Digest> {
+        self.picture().or_else(|| self.style().and_then(|style| style.font))
+    }
+}
+
+/// What is wrong with the format of a clock, in words; None: nothing.
+pub fn clock_fault(format: &str) -> Option<String> {
+    let sample = Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
+    let fault = jiff::fmt::strtime::format(format, &sample).err()?;
+    Some(format!("is {format:?}: {fault}"))
+}
+
+/// What is wrong with the format of a countdown, in words; None: nothing.
+pub fn countdown_fault(format: &str) -> Option<String> {
+    let mut letters = format.chars();
+    while let Some(letter) = letters.next() {
+        if letter == '%' && !matches!(letters.next(), Some('D' | 'H' | 'M' | 'S' | '%')) {
+            return Some(format!("is {format:?}, want %D, %H, %M, %S or %% after each %"));
+        }
+    }
+    None
 }
 
 /// How a picture is placed in its rectangle.

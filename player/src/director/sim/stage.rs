@@ -40,6 +40,7 @@ pub fn name(layer: &Layer) -> String {
     match &layer.source {
         Source::Image { path } | Source::Video { path, .. } => path.display().to_string(),
         Source::Colour(_) => "colour".into(),
+        Source::Text(_) => "text".into(),
         Source::Card(Card::Pairing { .. }) => "card:pairing".into(),
         Source::Card(Card::NoContent { headline, .. }) => format!("card:{headline}"),
         Source::Card(Card::Identify { .. }) => "card:identify".into(),

@@ -100,7 +100,7 @@ impl Film {
             now: Mono(1_000_000_000_000),
             said: Vec::new(),
             screen,
-            sources: Sources::start(worker, waker).expect("threads"),
+            sources: Sources::start(worker, waker, Arc::default()).expect("threads"),
             bell,
             last: RgbImage::new(width_px, height_px),
         }

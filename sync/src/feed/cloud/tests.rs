@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::model::Content;
+use crate::model::{Content, Words};
 
 fn digest(n: u8) -> String {
     Digest::of(&[n]).to_string()
@@ -23,6 +23,12 @@ fn sample() -> Value {
                   "background": "#102030", "valid_from": "2026-01-01T00:00:00Z" },
                 { "id": "b", "kind": "video", "asset": digest(2), "volume": 0.5, "fit": "cover" },
                 { "id": "c", "kind": "colour", "colour": "#ff0000" },
+                { "id": "d", "kind": "ticker", "text": "news", "speed_px_s": 90,
+                  "style": { "colour": "#00ff00" } },
+                { "id": "e", "kind": "clock", "format": "%H", "time_zone": "Europe/Berlin" },
+                { "id": "f", "kind": "countdown", "to": "2027-01-01T00:00:00Z", "format": "%D",
+                  "over": "now" },
+                { "id": "g", "kind": "text", "text": "two\nlines" },
             ]},
             { "id": "q", "name": "Q", "items": [] },
         ],
@@ -55,6 +61,11 @@ fn all_of_a_good_manifest_is_taken() {
     assert_eq!(complaints, []);
     assert_eq!((manifest.assets.len(), manifest.playlists.len()), (2, 2));
     assert_eq!(manifest.playlists["p"].items[2].content, Content::Colour([255, 0, 0]));
+    let Content::Text(ticker) = &manifest.playlists["p"].items[3].content else {
+        panic!("a ticker is words")
+    };
+    assert_eq!(ticker.words, Words::Ticker { text: "news".into(), speed_px_s: 90 });
+    assert_eq!((ticker.style.colour, ticker.style.size_px), ([0, 255, 0], 48));
     assert_eq!(manifest.playlists["p"].items[0].background, Some([0x10, 0x20, 0x30]));
     let zones: Vec<_> = manifest.layouts["l"].zones.iter().map(|z| z.id.as_str()).collect();
     assert_eq!(zones, ["back", "front"], "back to front");
@@ -74,6 +85,22 @@ fn a_wrong_part_costs_that_part() {
             "/playlists/0/items/0/asset",
             json!(digest(9)),
             &["playlists[0].items[0]"],
+        ),
+        (
+            "no such font",
+            "/playlists/0/items/3/style",
+            json!({ "font": digest(9) }),
+            &["playlists[0].items[3]"],
+        ),
+        ("speed", "/playlists/0/items/3/speed_px_s", json!(9), &["playlists[0].items[3]"]),
+        ("letters", "/playlists/0/items/3/style/colour", json!("red"), &["playlists[0].items[3]"]),
+        ("clock", "/playlists/0/items/4/format", json!("%~"), &["playlists[0].items[4]"]),
+        ("countdown", "/playlists/0/items/5/format", json!("%d"), &["playlists[0].items[5]"]),
+        (
+            "words",
+            "/playlists/0/items/6/text",
+            json!("x".repeat(5_000)),
+            &["playlists[0].items[6]"],
         ),
         ("volume", "/playlists/0/items/1/volume", json!(1.5), &["playlists[0].items[1]"]),
         ("too short", "/playlists/0/items/0/duration_ms", json!(1), &["playlists[0].items[0]"]),
@@ -199,9 +226,13 @@ fn complaints_are_no_flood() {
 #[test]
 fn files_that_no_item_names_are_not_fetched() {
     let mut value = sample();
-    value["playlists"][0]["items"].as_array_mut().unwrap().remove(1);
+    let items = value["playlists"][0]["items"].as_array_mut().unwrap();
+    items.remove(1);
     let (manifest, complaints) = read_value(&value).unwrap();
     assert_eq!((manifest.assets.len(), complaints.len()), (1, 0));
+    value["playlists"][0]["items"][2]["style"]["font"] = json!(digest(2));
+    let (manifest, _) = read_value(&value).unwrap();
+    assert!(manifest.assets.contains_key(&Digest::of(&[2])), "a font is a file, too");
 }
 
 /// What everybody who holds a [`Manifest`] relies on.
