@@ -205,6 +205,8 @@ impl Ticking {
     /// Later than the moment before by a refresh at least.
     fn at(&mut self, after_ms: u64) -> RgbImage {
         self.clock.set(ms(1_000 + after_ms));
+        // The stage may have looked at the clock just before: what comes next knows the moment.
+        self.rig.picture();
         self.rig.picture()
     }
 }
@@ -267,16 +269,12 @@ fn a_long_ticker_has_no_seams() {
     let seam_ms = (4_094 + 80) * 10;
     let rest = ticking.at(seam_ms - 20_000);
     let picture = ticking.at(seam_ms);
-    let period = |picture: &RgbImage| {
-        let row: Vec<_> = (0..160).map(|x| picture.get_pixel(x, 45).0[1]).collect();
-        row.iter().filter(|code| **code > 120).count()
+    // As much ink as anywhere else, but for a letter cut off at an edge.
+    let ink = |picture: &RgbImage| -> u32 {
+        (0..160).map(|x| u32::from(picture.get_pixel(x, 45).0[1] - BAND[1])).sum()
     };
-    assert!(
-        period(&picture).abs_diff(period(&rest)) <= 4,
-        "{} and {}",
-        period(&picture),
-        period(&rest)
-    );
+    let (there, elsewhere) = (ink(&picture), ink(&rest));
+    assert!(there.abs_diff(elsewhere) * 8 < elsewhere, "{there} and {elsewhere}");
     compare("words-seam", &picture);
     ticking.rig.end();
 }
