@@ -63,6 +63,9 @@ pub trait Source {
         0
     }
 
+    /// Another layer has taken its place: it is still seen on its way out, but not heard.
+    fn leave(&mut self) {}
+
     /// The last picture was lost on its way to the screen: [`Source::take`] gives it, or a newer
     /// one, once more.
     fn again(&mut self) {}

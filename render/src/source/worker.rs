@@ -220,6 +220,11 @@ impl Source for VideoSource {
         self.timeline.dropped()
     }
 
+    fn leave(&mut self) {
+        let sent = self.link.send(&Command::Hush);
+        self.send(sent);
+    }
+
     fn again(&mut self) {
         self.timeline.again();
     }

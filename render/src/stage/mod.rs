@@ -325,6 +325,13 @@ impl Stage {
             self.passing.change(&self.current, &scene, now);
         }
         self.current = scene;
+        let on: BTreeSet<_> = turns(&self.current).collect();
+        for turn in self.passing.layers().map(|layer| layer.turn).filter(|turn| !on.contains(turn))
+        {
+            if let Some(showing) = self.showings.get_mut(&turn) {
+                showing.source.leave();
+            }
+        }
     }
 
     /// The scene that should replace the current one now. The next one wins: when it is due, the

@@ -25,6 +25,8 @@ struct Script {
     failed: bool,
     ends_at: Option<Mono>,
     next_at: Option<Mono>,
+    /// Told to leave.
+    left: bool,
 }
 
 type Scripts = Rc<RefCell<BTreeMap<Turn, Script>>>;
@@ -68,6 +70,10 @@ impl Source for FakeSource {
 
     fn ends_at(&self) -> Option<Mono> {
         self.script().ends_at
+    }
+
+    fn leave(&mut self) {
+        self.scripts.borrow_mut().entry(self.turn).or_default().left = true;
     }
 
     fn again(&mut self) {

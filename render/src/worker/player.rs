@@ -95,6 +95,13 @@ impl Player {
         }
     }
 
+    /// No more sound; the pictures go on.
+    pub fn hush(&self) {
+        if let Some(sound) = &self.sound {
+            sound.hush();
+        }
+    }
+
     /// The stage has given back a slot.
     pub fn release(&self, generation: u32, slot: u32) {
         self.outlet.give_back(generation, slot);

@@ -52,6 +52,8 @@ pub enum Command {
         /// Which slot.
         slot: u32,
     },
+    /// Something else has taken its place: no more sound, and the device is free.
+    Hush,
 }
 
 /// Worker to stage.
@@ -204,6 +206,7 @@ fn garbled(bytes: &[u8]) -> Garbled {
 const OPEN: u8 = 1;
 const START: u8 = 2;
 const RELEASE: u8 = 3;
+const HUSH: u8 = 4;
 const HELLO: u8 = 11;
 const POOL: u8 = 12;
 const FRAME: u8 = 13;
@@ -237,6 +240,7 @@ impl Command {
                 packet.put_u32(*slot);
                 packet
             }
+            Command::Hush => Packet::new(HUSH),
         }
     }
 
@@ -260,6 +264,7 @@ impl Command {
             }
             START => Command::Start { at: Mono(from.u64()?) },
             RELEASE => Command::Release { generation: from.u32()?, slot: slot(&mut from)? },
+            HUSH => Command::Hush,
             _ => return None,
         };
         from.end(command)
@@ -371,6 +376,7 @@ mod tests {
             any::<u64>().prop_map(|at| Command::Start { at: Mono(at) }),
             (any::<u32>(), 0..SLOTS)
                 .prop_map(|(generation, slot)| Command::Release { generation, slot }),
+            Just(Command::Hush),
         ]
     }
 

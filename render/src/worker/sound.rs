@@ -52,6 +52,7 @@ struct Feed {
     /// Added to running times: what earlier rounds of a loop took that began by a flush.
     offset: ClockTime,
     over: bool,
+    hushed: bool,
 }
 
 /// A device being played to.
@@ -93,6 +94,16 @@ impl Sound {
         }
     }
 
+    /// Lets go of the device at once: somebody else may want it.
+    pub fn hush(&self) {
+        let mut feed = self.lock();
+        feed.hushed = true;
+        feed.waiting.clear();
+        if let Some(source) = feed.source.take() {
+            let_go(&source);
+        }
+    }
+
     /// Running times begin at zero again, after a round of this length.
     pub fn begin_again(&self, round: ClockTime) {
         let mut feed = self.lock();
@@ -109,6 +120,9 @@ impl Sound {
     ) {
         let mut last_error = None;
         for _ in 0..TRIES {
+            if self.lock().hushed {
+                return;
+            }
             let device = open().and_then(|sink| Device::start(&sink, volume, base));
             match device.and_then(|device| self.play_to(&device)) {
                 Ok(()) => return,
@@ -146,6 +160,10 @@ impl Sound {
 
 impl Feed {
     fn attach(&mut self, source: AppSrc) {
+        if self.hushed {
+            let_go(&source);
+            return;
+        }
         self.source = Some(source);
         while let Some((buffer, caps)) = self.waiting.pop_front() {
             self.put(buffer, caps);
@@ -156,6 +174,9 @@ impl Feed {
     }
 
     fn put(&mut self, buffer: Buffer, caps: Caps) {
+        if self.hushed {
+            return;
+        }
         let Some(source) = &self.source else {
             self.waiting.push_back((buffer, caps));
             if self.waiting.len() > WAITING {
@@ -176,6 +197,13 @@ impl Feed {
             let _ = source.end_of_stream();
         }
     }
+}
+
+/// Tells the device's own thread that it is not wanted any more.
+fn let_go(source: &AppSrc) {
+    let hushed = gstreamer::Structure::new_empty("hushed");
+    // Refused while the device closes, which is what is wanted.
+    let _ = source.post_message(gstreamer::message::Application::new(hushed));
 }
 
 /// The sample's buffer, stamped with time since the start: it rises through all rounds of a loop.
@@ -215,7 +243,7 @@ impl Device {
         let bus = self.pipeline.bus();
         for message in bus.iter().flat_map(|bus| bus.iter_timed(ClockTime::NONE)) {
             match message.view() {
-                MessageView::Eos(_) => break,
+                MessageView::Eos(_) | MessageView::Application(_) => break,
                 MessageView::Error(error) => {
                     return Err(glib::bool_error!("sound: {}", error.error()));
                 }
@@ -349,6 +377,30 @@ mod tests {
             let loud = samples.iter().filter(|sample| sample.unsigned_abs() > peak + 200).count();
             assert_eq!(loud, 0, "volume {volume}");
         }
+    }
+
+    #[test]
+    fn a_hushed_sound_lets_go_of_its_device_and_asks_for_none() {
+        gstreamer::init().expect("gstreamer");
+        let sound = Arc::new(Sound::default());
+        let samples = Arc::new(Mutex::new(Vec::new()));
+        let device = device(&samples);
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
+        let playing = Arc::clone(&sound);
+        let thread = thread::Builder::new().name("sound".into()).spawn(move || {
+            let open = || {
+                tell.send(()).expect("the test listens");
+                Ok(device.clone().upcast())
+            };
+            // Ends although nothing says that the sound is over.
+            playing.play(open, 1.0, ClockTime::ZERO);
+            playing.play(|| unreachable!("a device was asked for"), 1.0, ClockTime::ZERO);
+        });
+        told.recv().expect("a device was opened");
+        sound.hush();
+        thread.expect("thread").join().expect("no panic");
+        sound.lock().put(Buffer::new(), Caps::new_empty());
+        assert!(sound.lock().waiting.is_empty());
     }
 
     #[test]

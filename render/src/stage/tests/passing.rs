@@ -36,6 +36,8 @@ impl Rig {
 fn frames_come_as_long_as_something_passes_and_both_sources_live() {
     let mut rig = Rig::faded_to(&[2]);
     assert_eq!(rig.at(100).turn(), Some(vec![1]), "at first the old one alone");
+    let left = |turn| rig.scripts.borrow().get(&turn).is_some_and(|script| script.left);
+    assert_eq!((left(1), left(2)), (true, false), "who is heard");
     let puts = rig.painter.puts;
     rig.tell(1, |script| script.next_at = Some(Mono(110_000_000)));
     assert_eq!(rig.at(120).turn(), Some(vec![1, 2]));
