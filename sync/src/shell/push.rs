@@ -38,7 +38,7 @@ pub(super) enum News {
 pub(super) struct Push {
     pub(super) errand: Errand,
     pub(super) inbox: mpsc::Receiver<News>,
-    post: mpsc::Sender<News>,
+    pub(super) post: mpsc::Sender<News>,
     open_since: Option<Mono>,
     held_until: Mono,
 }
@@ -106,6 +106,10 @@ impl<C: Cloud> Shell<C> {
     }
 
     pub(super) fn push_ended(&mut self, error: &CloudError, now: Now) {
+        // What it said before its end comes first: a channel that is gone must not count as open.
+        while let Ok(news) = self.push.inbox.try_recv() {
+            self.pushed(news);
+        }
         let good = self.push.open_since.take().is_some_and(|since| now.mono.since(since) >= GOOD);
         // Some networks let no channel through and everything else: the line is another matter.
         self.refused(error, now);

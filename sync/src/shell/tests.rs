@@ -527,3 +527,15 @@ async fn of_what_nobody_needs_the_one_needed_longest_ago_goes_first() {
     let here = |name: &[u8]| bench.shell.ways.cache.contains(&Digest::of(name));
     assert_eq!([b"one", b"two", b"six", b"ten"].map(|name| here(name)), [false, true, true, true]);
 }
+
+/// Which of a task's last word and its end is looked at first is left to chance.
+#[tokio::test]
+async fn a_channel_that_is_gone_does_not_count_as_open() {
+    let mut bench = bench(Duration::ZERO).await;
+    bench.shell.push.post.try_send(push::News::Open).unwrap();
+    let error = CloudError::new("push", crate::error::Failure::Unreachable("reset".into()));
+    let now = bench.shell.now();
+    bench.shell.push_ended(&error, now);
+    assert!(!bench.shell.push.is_open());
+    assert!(bench.shell.push.inbox.try_recv().is_err(), "it has still to be heard that it opened");
+}
