@@ -24,7 +24,7 @@ use vitrine_config::time::{Clock, Mono, Now, Trust};
 /// The word about trust is asked for this seldom: a stage reads the clock for every frame.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// systemd-timesyncd touches it when it has set the clock; it lies on a tmpfs.
-const SYNCED_MARK: &str = "/run/systemd/timesync/synchronized";
+pub const SYNCED_MARK: &str = "/run/systemd/timesync/synchronized";
 
 /// The machine's clocks.
 #[derive(Debug)]

@@ -76,11 +76,7 @@ pub(crate) fn run(
 }
 
 fn no_display(error: impl std::fmt::Display) -> StageError {
-    let text = error.to_string();
-    // The library begins with the place in its own source.
-    let plain = text.split_once(".rs:").and_then(|(_, rest)| rest.split_once(": "));
-    let plain = plain.map(|(_, why)| why.trim_end_matches('.').to_owned());
-    StageError::NoDisplay(plain.unwrap_or(text))
+    StageError::NoDisplay(error.to_string())
 }
 
 struct WindowStage {

@@ -4,13 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use super::finding::Finding;
+use crate::clock::SYNCED_MARK;
 
 /// A player, its stage and two 1080p decoders, with room for the system around them.
 const MEMORY_LEAST_MB: u64 = 900;
 /// Raspberry Pi boards slow down from 80 °C on.
 const HOT_C: i64 = 75;
-/// As in `clock`: what systemd-timesyncd leaves when it has set the clock.
-const SYNCED_MARK: &str = "run/systemd/timesync/synchronized";
 
 /// A file's text without what the kernel ends it with.
 pub fn read(root: &Path, path: &str) -> Option<String> {
@@ -77,7 +76,7 @@ pub fn heat(root: &Path) -> Option<Finding> {
 /// Whether the time is right, and outlives a power cut.
 pub fn clock(root: &Path) -> Finding {
     let keeper = root.join("sys/class/rtc/rtc0").exists();
-    match (root.join(SYNCED_MARK).exists(), keeper) {
+    match (root.join(SYNCED_MARK.trim_start_matches('/')).exists(), keeper) {
         (true, true) => {
             Finding::good("clock", "set by systemd-timesyncd; a battery-backed one is there")
         }
@@ -133,6 +132,9 @@ mod tests {
     #[test]
     fn a_clock_that_nobody_set_is_said() {
         assert_eq!(clock(machine(&[]).path()).state, State::Fair);
-        assert_eq!(clock(machine(&[(SYNCED_MARK, "")]).path()).state, State::Good);
+        assert_eq!(
+            clock(machine(&[(SYNCED_MARK.trim_start_matches('/'), "")]).path()).state,
+            State::Good
+        );
     }
 }
