@@ -3,7 +3,7 @@
 //! Start at [`player`] and [`cloud`] (the two programs under test as a person starts them), then
 //! [`display`] (what is on the screen) and [`chaos`] and [`forge`] (what goes wrong between them).
 //! Scenarios are in `tests/tests/*.rs`, `bin/demo.rs` is the same rig shown to people, and
-//! `bin/bench.rs` measures with it.
+//! `bin/bench` measures with it.
 
 pub mod chaos;
 pub mod cloud;
