@@ -224,6 +224,10 @@ pub struct Stage {
     /// Log JSON lines
     #[arg(long)]
     pub log_json: bool,
+    /// Take the place of the stage that lives on this socket: its picture stays until the first
+    /// one of this stage is there
+    #[arg(long)]
+    pub take_over: bool,
 }
 
 /// `WxH` in the range that the settings allow.
@@ -296,6 +300,7 @@ mod tests {
             "vitrine play a b --windowed 640x360 --image-duration 2s --once --for 5 --audio none",
             "vitrine play a --offscreen 64x36 --snapshot /tmp/x --json",
             "vitrine stage --socket /run/vitrine/stage.sock --offscreen 64x36",
+            "vitrine stage --take-over --socket /run/vitrine/stage.sock",
             "vitrine media-worker",
             "vitrine status --json",
             "vitrine next",

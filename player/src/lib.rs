@@ -35,6 +35,7 @@ mod show;
 mod signals;
 mod stage_cmd;
 mod stage_host;
+mod succession;
 mod sync_door;
 mod sync_now;
 mod sync_start;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 use vitrine_config::model::{Log, LogFormat, Output as ConfigOutput};
 use vitrine_render::link::Agent;
@@ -12,17 +13,20 @@ use vitrine_render::{Output, StageError, StageOptions, WorkerCommand};
 use crate::clock::SystemClock;
 use crate::error::{Error, chain};
 use crate::stage_host::process;
+use crate::succession::Succession;
 use crate::{cli, log};
 
 /// Runs a stage until its agent ends it.
 pub fn stage(args: &cli::Stage) -> Result<(), Error> {
     let format = if args.log_json { LogFormat::Json } else { LogFormat::Text };
     log::start(&Log { filter: args.log_level.clone(), format });
-    let _lock = hold_lock(args)?;
+    let (tell, first_frame) = sync_channel(1);
+    let _place = take_place(args, first_frame)?;
     let options = StageOptions {
         output: output(args.target),
         agent: Agent::Socket(args.socket.clone()),
         worker: WorkerCommand::default(),
+        first_frame: Some(tell),
     };
     vitrine_render::run(options, Arc::new(SystemClock::new())).map_err(cannot_run)
 }
@@ -42,16 +46,27 @@ fn without_source(why: &str) -> String {
     after.map_or(why, |(_, text)| text).trim_end_matches('.').to_owned()
 }
 
-/// Held until the process ends, however it ends. A directory that cannot be written to is worth a
-/// warning, not a dark screen.
-fn hold_lock(args: &cli::Stage) -> Result<Option<File>, Error> {
+/// By what other processes know that a stage lives on this socket; kept until it ends.
+enum Place {
+    Own { _lock: File },
+    Inherited { _succession: Succession },
+    Unmarked,
+}
+
+/// A directory that cannot be written to is worth a warning, not a dark screen.
+fn take_place(args: &cli::Stage, first_frame: Receiver<()>) -> Result<Place, Error> {
     let path = process::lock_path(&args.socket);
-    match process::hold_lock(&path, process::kind(as_config(args.target))) {
-        Ok(lock) => Ok(Some(lock)),
+    let kind = process::kind(as_config(args.target));
+    match process::hold_lock(&path, kind.clone()) {
+        Ok(lock) => Ok(Place::Own { _lock: lock }),
+        Err(Error::Busy(_)) if args.take_over => {
+            let succession = Succession::begin(path, kind, first_frame)?;
+            Ok(Place::Inherited { _succession: succession })
+        }
         Err(error @ Error::Busy(_)) => Err(error),
         Err(error) => {
             tracing::warn!(%error, "an agent that starts anew will not find this stage");
-            Ok(None)
+            Ok(Place::Unmarked)
         }
     }
 }

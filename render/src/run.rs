@@ -1,6 +1,7 @@
 //! The entry of the stage: where its parts come together.
 
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
 use vitrine_config::time::Clock;
 
@@ -18,6 +19,8 @@ pub struct StageOptions {
     pub agent: Agent,
     /// How a media worker is started.
     pub worker: WorkerCommand,
+    /// Gets a word when the display was handed the first frame.
+    pub first_frame: Option<SyncSender<()>>,
 }
 
 /// What a stage draws on.

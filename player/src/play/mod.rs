@@ -67,8 +67,12 @@ pub fn play(args: &cli::Play) -> Result<(), Error> {
     let clock = Arc::new(SystemClock::new());
     let hands = PlayHands::new(args, link, Tally::new(started), stop);
     let director = direct(args, inbox, Arc::clone(&clock), hands)?;
-    let options =
-        StageOptions { output, agent: Agent::Pair(far), worker: WorkerCommand::default() };
+    let options = StageOptions {
+        output,
+        agent: Agent::Pair(far),
+        worker: WorkerCommand::default(),
+        first_frame: None,
+    };
     let ran = vitrine_render::run(options, clock);
     poster.close();
     // A panic has been reported by the panic hook already.

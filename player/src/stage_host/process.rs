@@ -166,6 +166,13 @@ fn process(pid: u32) -> Option<Pid> {
     i32::try_from(pid).ok().and_then(Pid::from_raw)
 }
 
+/// Sends a signal to a stage alone; one that is gone needs none.
+pub fn signal(pid: u32, signal: Signal) {
+    if let Some(pid) = process(pid) {
+        rustix::process::kill_process(pid, signal).ok();
+    }
+}
+
 /// Kills a stage and the workers in its process group; false if there is no such process.
 pub fn kill(pid: u32) -> bool {
     let Some(pid) = process(pid) else { return false };

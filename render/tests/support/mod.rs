@@ -85,6 +85,7 @@ impl Rig {
             output: Output::Offscreen(Size { width_px, height_px }),
             agent: Agent::Pair(stage),
             worker,
+            first_frame: None,
         };
         let stage =
             Builder::new().name("stage".into()).spawn(move || run(options, clock)).expect("thread");
