@@ -8,9 +8,10 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use vitrine_wire::auth::Problem;
-use vitrine_wire::manifest::{Asset, Entry, Layout, Playlist};
+use vitrine_wire::manifest::{Asset, Entry, Layout, Playlist, Setting};
 use vitrine_wire::operator::{
-    Approval, DeviceState, NewOrder, NewTenant, OrderMade, Published, TenantMade,
+    Approval, DeviceState, KeyReplaced, NewOrder, NewSettings, NewTenant, OrderMade, Published,
+    Quota, Room, TenantMade,
 };
 
 use crate::compose::Draft;
@@ -104,6 +105,31 @@ impl Client {
         self.json(self.ask(Method::POST, &["tenants", tenant, "token"])).await
     }
 
+    /// Gives a tenant so much room for assets; None: as the disk has (admin token).
+    pub async fn set_quota(
+        &self,
+        tenant: &str,
+        quota_bytes: Option<u64>,
+    ) -> Result<Room, ClientError> {
+        let ask = self.ask(Method::PUT, &["tenants", tenant, "quota"]);
+        self.json(ask.json(&Quota { quota_bytes })).await
+    }
+
+    /// Room for assets, and what of it is taken.
+    pub async fn room(&self) -> Result<Room, ClientError> {
+        self.json(self.ask(Method::GET, &["quota"])).await
+    }
+
+    /// Removes an asset that nothing shows.
+    pub async fn remove_asset(&self, digest: &str) -> Result<(), ClientError> {
+        self.send(self.ask(Method::DELETE, &["assets", digest])).await.map(drop)
+    }
+
+    /// Has a tenant sign with another key (admin token).
+    pub async fn replace_key(&self, tenant: &str) -> Result<KeyReplaced, ClientError> {
+        self.json(self.ask(Method::POST, &["tenants", tenant, "key"])).await
+    }
+
     /// Says yes to the code that a screen shows.
     pub async fn approve(&self, code: &str, name: &str) -> Result<DeviceState, ClientError> {
         let yes = Approval { name: name.into() };
@@ -193,6 +219,17 @@ impl Client {
     pub async fn screenshot(&self, device: &str) -> Result<Vec<u8>, ClientError> {
         let response = self.send(self.ask(Method::GET, &["devices", device, "screenshot"])).await?;
         Ok(response.bytes().await.map_err(|e| network(&self.base, &e))?.into())
+    }
+
+    /// What is said of settings, for one device alone or for all.
+    pub async fn settings(&self, device: Option<&str>) -> Result<Vec<Setting>, ClientError> {
+        let request = self.ask(Method::GET, &["settings"]);
+        self.json(request.query(&device.map(|device| ("device", device)).as_slice())).await
+    }
+
+    /// Says what settings are to be.
+    pub async fn set(&self, new: &NewSettings) -> Result<(), ClientError> {
+        self.send(self.ask(Method::POST, &["settings"]).json(new)).await.map(drop)
     }
 
     /// Records of a device that arrived after number `after`, all kinds or one.

@@ -11,7 +11,7 @@ use crate::hub::Hub;
 use crate::keys::Keys;
 use crate::publish::Seal;
 use crate::secret::Hash;
-use crate::store::Store;
+use crate::store::{Scope, Store};
 use crate::world::World;
 
 /// The cloud as handlers see it.
@@ -23,6 +23,8 @@ pub struct Cloud {
     pub store: Store,
     /// Bytes of assets and screenshots.
     pub files: Files,
+    /// Held while a file is put in its place or removed, together with its row.
+    pub placing: tokio::sync::Mutex<()>,
     /// Signing keys of tenants.
     pub keys: Keys,
     /// Devices that listen.
@@ -42,9 +44,12 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// The tenant's key and the time, for a manifest to be signed now. Reads a file: for the
-    /// threads that may wait.
-    pub fn seal(&self, tenant: &str) -> Result<Seal, Error> {
-        Ok(Seal { key: self.keys.read(tenant)?, now: self.world.now() })
+    /// The tenant's keys and the time, for something to be signed now. Reads files: for the threads
+    /// that may wait.
+    pub fn seal(&self, scope: &Scope) -> Result<Seal, Error> {
+        let (lowest, newest) = (scope.lowest_pinned()?, scope.key_number()?);
+        let read = |number| Ok((number, self.keys.read(scope.tenant(), number)?));
+        let keys = (lowest.min(newest)..=newest).map(read).collect::<Result<_, Error>>()?;
+        Ok(Seal { keys, now: self.world.now() })
     }
 }

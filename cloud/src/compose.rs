@@ -1,6 +1,6 @@
 //! What one device is told: content of its tenant, cut down to what it can reach.
 //!
-//! In:  what the tenant published, the device, its orders, version and time.
+//! In:  what the tenant published, the device and its settings.
 //! Out: a wire manifest.
 //!
 //! Promises, each held by a test of the same name:
@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use vitrine_wire::Digest;
-use vitrine_wire::manifest::{Asset, Entry, Item, Layout, Manifest, Order, Playlist, Target};
+use vitrine_wire::manifest::{Asset, Entry, Item, Layout, Manifest, Playlist, Setting, Target};
 
 /// Content as operators left it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ pub struct Address<'a> {
 
 /// Makes the manifest of one device, with version 0 and the time of the epoch: both are set when
 /// it turns out to say something new.
-pub fn manifest(edition: &Edition, to: Address, orders: Vec<Order>) -> Manifest {
+pub fn manifest(edition: &Edition, to: Address, settings: Vec<Setting>) -> Manifest {
     let content = &edition.content;
     let layouts: Vec<_> = pick(&content.layouts, |l| &l.id, &layouts_of(&content.schedule));
     let wanted = playlists_of(&content.schedule, &layouts);
@@ -70,7 +70,7 @@ pub fn manifest(edition: &Edition, to: Address, orders: Vec<Order>) -> Manifest 
         playlists,
         layouts,
         schedule: content.schedule.clone(),
-        orders,
+        settings,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who listens for news: one slot per device that holds the newest version. Nothing is queued, so
+//! Who listens for news: one slot per device that holds the newest versions. Nothing is queued, so
 //! a slow listener misses steps, never the last word.
 
 use std::collections::HashMap;
@@ -6,7 +6,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-type Slots = HashMap<(String, String), watch::Sender<u64>>;
+/// Versions that there are; 0 of what nothing was said yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct News {
+    /// Of the manifest.
+    pub manifest: u64,
+    /// Of the orders.
+    pub orders: u64,
+}
+
+type Slots = HashMap<(String, String), watch::Sender<News>>;
 
 /// Slots of all devices that listen.
 #[derive(Debug, Default)]
@@ -15,18 +24,32 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Listens for versions of a device's manifest. The channel closes when the device is removed.
-    pub fn listen(&self, tenant: &str, device: &str) -> watch::Receiver<u64> {
+    /// Listens for what is new for a device. The channel closes when the device is removed.
+    pub fn listen(&self, tenant: &str, device: &str) -> watch::Receiver<News> {
         let mut slots = self.slots();
         slots.retain(|_, slot| !slot.is_closed());
         let slot = slots.entry((tenant.into(), device.into()));
-        slot.or_insert_with(|| watch::Sender::new(0)).subscribe()
+        slot.or_insert_with(|| watch::Sender::new(News::default())).subscribe()
     }
 
     /// Tells a device, if it listens, that there is a manifest of this version.
     pub fn tell(&self, tenant: &str, device: &str, version: u64) {
+        self.change(tenant, device, |news| news.manifest = version);
+    }
+
+    /// Tells a device, if it listens, that there are orders of this version.
+    pub fn tell_orders(&self, tenant: &str, device: &str, version: u64) {
+        self.change(tenant, device, |news| news.orders = version);
+    }
+
+    /// Tells a device, if it listens, of all that there is.
+    pub fn tell_all(&self, tenant: &str, device: &str, there: News) {
+        self.change(tenant, device, |news| *news = there);
+    }
+
+    fn change(&self, tenant: &str, device: &str, change: impl FnOnce(&mut News)) {
         if let Some(slot) = self.slots().get(&(tenant.to_owned(), device.to_owned())) {
-            slot.send_replace(version);
+            slot.send_modify(change);
         }
     }
 
@@ -51,7 +74,8 @@ mod tests {
         let (same_id, other) = (hub.listen("b", "d"), hub.listen("a", "e"));
         hub.tell("a", "d", 1);
         hub.tell("a", "d", 2);
-        assert_eq!(*mine.borrow_and_update(), 2);
+        hub.tell_orders("a", "d", 3);
+        assert_eq!(*mine.borrow_and_update(), News { manifest: 2, orders: 3 });
         assert!(!same_id.has_changed().unwrap() && !other.has_changed().unwrap());
     }
 

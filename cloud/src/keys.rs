@@ -1,8 +1,8 @@
 //! Signing keys of tenants and the admin token: files in the data directory, readable by nobody
 //! else.
 //!
-//! A key is made once, before its tenant is known to the database, and never replaced: devices
-//! pinned it.
+//! Keys of a tenant are numbered from 1. Each is made once, before the database knows of it, and never
+//! replaced: devices pinned it. Which one signs is the database's to say.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -31,22 +31,27 @@ impl Keys {
         Keys { dir }
     }
 
-    /// Makes the key of a tenant, or reads the one that is there from a start that was cut short.
-    pub fn make(&self, tenant: &str, world: &World) -> Result<SigningKey, Error> {
+    /// Makes a key of a tenant, or reads the one that is there from a try that was cut short.
+    pub fn make(&self, tenant: &str, number: u64, world: &World) -> Result<SigningKey, Error> {
         let key = SigningKey::from_bytes(&world.random());
         let der = key_to_der(&key).map_err(|e| Error::Broken(e.to_string()))?;
-        if write_new(&self.path(tenant), &der)? { Ok(key) } else { self.read(tenant) }
+        let new = write_new(&self.path(tenant, number), &der)?;
+        if new { Ok(key) } else { self.read(tenant, number) }
     }
 
-    /// Reads the key of a tenant.
-    pub fn read(&self, tenant: &str) -> Result<SigningKey, Error> {
-        let path = self.path(tenant);
+    /// Reads a key of a tenant.
+    pub fn read(&self, tenant: &str, number: u64) -> Result<SigningKey, Error> {
+        let path = self.path(tenant, number);
         let der = fs::read(&path).map_err(Error::io(format!("read {}", path.display())))?;
         key_from_der(&der).map_err(|e| Error::Broken(format!("{}: {e}", path.display())))
     }
 
-    fn path(&self, tenant: &str) -> PathBuf {
-        self.dir.join(format!("{tenant}.key"))
+    /// No tenant has a dot in its name.
+    fn path(&self, tenant: &str, number: u64) -> PathBuf {
+        self.dir.join(match number {
+            1 => format!("{tenant}.key"),
+            _ => format!("{tenant}.{number}.key"),
+        })
     }
 }
 
@@ -95,14 +100,17 @@ mod tests {
     fn a_key_is_made_once_and_private() {
         let dir = tempfile::tempdir().unwrap();
         let keys = Keys::new(dir.path().into());
-        let made = keys.make("acme", &World::real()).unwrap();
-        let again = keys.make("acme", &World::real()).unwrap();
-        assert_eq!((made.to_bytes(), keys.read("acme").unwrap().to_bytes()), {
+        let made = keys.make("acme", 1, &World::real()).unwrap();
+        let again = keys.make("acme", 1, &World::real()).unwrap();
+        assert_eq!((made.to_bytes(), keys.read("acme", 1).unwrap().to_bytes()), {
             (again.to_bytes(), again.to_bytes())
         });
+        let second = keys.make("acme", 2, &World::real()).unwrap();
+        assert_ne!(second.to_bytes(), made.to_bytes());
+        assert_eq!(keys.read("acme", 2).unwrap().to_bytes(), second.to_bytes());
         let mode = fs::metadata(dir.path().join("acme.key")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        assert!(keys.read("other").is_err());
+        assert!(keys.read("other", 1).is_err());
     }
 
     #[test]

@@ -50,8 +50,11 @@ pub const TRANSITION_MS: u64 = 5_000;
 pub const ROTATION_DEG: f32 = 360.0;
 /// Life of an order: after a month nobody remembers asking.
 pub const ORDER_LIFE_S: u64 = 31 * 24 * 3_600;
-/// Orders that wait for one device: each is sent again in every manifest until it is answered.
+/// Orders that wait for one device: each is sent again with every new one until it is answered.
 pub const ORDERS_PER_DEVICE: usize = 32;
+
+/// Settings for one device or for all: players take twice as many.
+pub const SETTINGS: usize = 50;
 
 /// Life of an access token.
 pub const ACCESS_LIFE_S: i64 = 3_600;

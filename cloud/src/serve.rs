@@ -141,6 +141,7 @@ fn open(
     let cloud = Cloud {
         store: Store::open(&data.join("cloud.db"))?,
         files: Files::open(&data)?,
+        placing: Default::default(),
         keys: Keys::new(keys),
         hub: Hub::default(),
         guesses: Guesses::default(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::{
     Audio, AudioDevice, Cache, Cloud, Config, Device, Log, LogFormat, Output, Paths, Playback,
-    Rotation, Screen,
+    Policy, Rotation, Screen,
 };
 
 impl Default for Config {
@@ -44,6 +44,7 @@ impl Default for Config {
                 prepare: Duration::from_secs(5),
             },
             log: Log { filter: "info".into(), format: LogFormat::Text },
+            policy: Policy::default(),
         }
     }
 }

@@ -23,6 +23,8 @@ pub enum Place {
     Environment(String),
     /// A `section.key=value` on the command line.
     CommandLine,
+    /// Set from afar, by whom and when.
+    Cloud(String),
 }
 
 impl fmt::Display for Place {
@@ -34,6 +36,7 @@ impl fmt::Display for Place {
             }
             Place::Environment(name) => write!(out, "environment {name}"),
             Place::CommandLine => out.write_str("command line"),
+            Place::Cloud(by) => write!(out, "cloud, by {by}"),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Promises: `every_key_changes_something`, `the_example_names_every_key` (tests below).
 //! Not here: defaults (`default`), grammar of texts (`units`).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -69,6 +70,14 @@ impl Key {
         }
     }
 
+    /// Its value as the command line takes it.
+    pub fn bare(&self, config: &Config) -> String {
+        match &self.kind {
+            Kind::Whole { get, .. } => get(config).to_string(),
+            Kind::Text { get, .. } => get(config),
+        }
+    }
+
     /// `VITRINE_SECTION_NAME`
     pub fn variable(&self) -> String {
         format!("VITRINE_{}", self.full.replace('.', "_").to_ascii_uppercase())
@@ -119,6 +128,29 @@ fn path(path: &std::path::Path) -> String {
 
 fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Parts of a list, without the blanks around them.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
+fn floors(text: &str) -> Option<BTreeMap<String, u64>> {
+    let floor = |part: &str| {
+        let (name, number) = part.split_once('=')?;
+        let (name, number) = (name.trim(), number.trim().parse().ok()?);
+        let fits = KEYS.iter().any(|key| match &key.kind {
+            Kind::Whole { range, .. } => key.full == name && range.contains(&number),
+            Kind::Text { .. } => false,
+        });
+        fits.then(|| (name.to_owned(), number))
+    };
+    parts(text).map(floor).collect()
+}
+
+fn names(text: &str) -> Option<BTreeSet<String>> {
+    let known = |name: &str| KEYS.iter().any(|key| key.full == name).then(|| name.to_owned());
+    parts(text).map(known).collect()
 }
 
 /// Every setting, section by section, in the order of `example.toml`.
@@ -305,6 +337,23 @@ pub static KEYS: &[Key] = &[
         |c| units::log_format_text(c.log.format).into(),
         |c, t| put(&mut c.log.format, units::log_format(t)),
     ),
+    text(
+        "policy.floors",
+        Live,
+        "\"\", or numbers such as \"cloud.poll_s=60, cache.reserve_mb=1000\"",
+        |c| {
+            let floors = c.policy.floors.iter().map(|(key, floor)| format!("{key}={floor}"));
+            floors.collect::<Vec<_>>().join(", ")
+        },
+        |c, t| put(&mut c.policy.floors, floors(t)),
+    ),
+    text(
+        "policy.locked",
+        Live,
+        "\"\", or keys such as \"screen.rotation, audio.device\"",
+        |c| c.policy.locked.iter().cloned().collect::<Vec<_>>().join(", "),
+        |c, t| put(&mut c.policy.locked, names(t)),
+    ),
 ];
 
 #[cfg(test)]
@@ -331,6 +380,8 @@ mod tests {
         ("audio.device", "sysdefault:CARD=vc4hdmi0"),
         ("log.level", "vitrine_sync=debug,info"),
         ("log.format", "json"),
+        ("policy.floors", "cloud.poll_s=60"),
+        ("policy.locked", "screen.rotation"),
     ];
 
     fn set(key: &str, value: &str) -> Result<Config, crate::Problems> {

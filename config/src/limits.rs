@@ -18,6 +18,10 @@ pub const ENTRIES: usize = 1_000;
 pub const WINDOWS: usize = 400;
 /// Orders of a manifest: people give them one at a time.
 pub const ORDERS: usize = 100;
+/// Settings in a manifest: twice those that there are.
+pub const SETTINGS: usize = 100;
+/// Key, value or author of one: a path, an address, a name.
+pub const SETTING_BYTES: usize = 1_000;
 /// Any text in a manifest: labels fit on a screen.
 pub const STRING_BYTES: usize = 4_096;
 /// Smallest and largest letters: below nothing can be read, above no screen holds one.
@@ -55,3 +59,8 @@ pub const CONFIG_FILE_BYTES: u64 = 1 << 20;
 pub const CONFIG_FILES: usize = 64;
 /// Problems that are told one by one: more than a screenful says that it is the wrong file.
 pub const CONFIG_PROBLEMS: usize = 64;
+/// What downloads may write for each byte of a file, in percent: interruptions cost a little.
+pub const CONTENT_WRITTEN_PERCENT: u64 = 102;
+/// What the store may write in a day with nothing but heartbeats: a card of 16 GB that stands 1 000
+/// rewrites lasts a thousand years of it, and the flash's own multiplication has room.
+pub const STORE_WRITTEN_BYTES_A_DAY: u64 = 8 << 20;

@@ -3,11 +3,13 @@
 //! In: [`Sources`]. Out: a [`Config`] or everything that is wrong.
 //! Not here: the meaning of values (`check`), waiting for changes (`watch`).
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::afar::{self, Afar};
 use crate::check::{self, Reading};
 use crate::error::{Place, Problem, Problems};
 use crate::limits::{CONFIG_FILE_BYTES, CONFIG_FILES};
@@ -15,13 +17,15 @@ use crate::model::Config;
 use crate::raw::{self, Raw};
 
 /// Where settings come from, the weakest first.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Sources {
     /// The main file; `conf.d/*.toml` beside it come after it, by name. `None`: no files.
     pub file: Option<PathBuf>,
     /// A missing `file` is a problem, as it should be when a person named it. Else it is as good
     /// as an empty one, and only what cannot be read is a problem.
     pub file_required: bool,
+    /// What the cloud has the last word on.
+    pub afar: Afar,
     /// Variables of the environment, names and values; those without `VITRINE_` are passed over.
     pub environment: Vec<(String, String)>,
     /// `section.key=value`, the later ones win.
@@ -70,18 +74,27 @@ pub fn check_file(path: &Path) -> Result<Config, Problems> {
 
 /// Reads what can be read of all layers.
 pub fn read(sources: &Sources) -> Reading {
-    let mut layers = Vec::new();
-    if let Some(main) = &sources.file {
-        layers.push(file(main, sources.file_required));
-        match drop_ins(main) {
-            Ok(paths) => layers.extend(paths.iter().map(|path| file(path, true))),
-            Err(problem) => layers.push(Raw { problems: vec![problem], ..Raw::default() }),
-        }
-    }
+    let mut layers = files(sources);
+    layers.push(sources.afar.layer());
     let variables = sources.environment.iter();
     layers.push(collect(variables.filter_map(|(name, value)| raw::variable(name, value))));
     layers.push(collect(sources.overrides.iter().map(|text| raw::assignment(text))));
     check::check(layers)
+}
+
+/// What the files say, key by key, as the command line takes it: no environment, nothing from afar.
+pub fn files_say(sources: &Sources) -> BTreeMap<String, String> {
+    afar::said(&check::check(files(sources)))
+}
+
+fn files(sources: &Sources) -> Vec<Raw> {
+    let Some(main) = &sources.file else { return Vec::new() };
+    let mut layers = vec![file(main, sources.file_required)];
+    match drop_ins(main) {
+        Ok(paths) => layers.extend(paths.iter().map(|path| file(path, true))),
+        Err(problem) => layers.push(Raw { problems: vec![problem], ..Raw::default() }),
+    }
+    layers
 }
 
 fn collect(results: impl Iterator<Item = Result<raw::Entry, Problem>>) -> Raw {

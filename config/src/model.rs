@@ -1,5 +1,6 @@
 //! The settings, checked.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub struct Config {
     pub playback: Playback,
     /// `[log]`
     pub log: Log,
+    /// `[policy]`
+    pub policy: Policy,
 }
 
 /// `[cloud]`: where wishes come from.
@@ -198,4 +201,14 @@ pub enum LogFormat {
     Text,
     /// For machines: one JSON object a line on standard error.
     Json,
+}
+
+/// `[policy]`: what the cloud may set. Itself it is set here alone. Live.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// `floors`: numbers below which the cloud cannot set a key, such as
+    /// `cloud.poll_s=60, cache.reserve_mb=1000`.
+    pub floors: BTreeMap<String, u64>,
+    /// `locked`: keys that the cloud cannot set at all, such as `screen.rotation, audio.device`.
+    pub locked: BTreeSet<String>,
 }

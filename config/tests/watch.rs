@@ -62,7 +62,7 @@ impl Rig {
 
     fn changed(&self) -> Arc<Config> {
         loop {
-            if let Reload::Changed(config) = self.next() {
+            if let Reload::Changed(config, _) = self.next() {
                 return config;
             }
         }
@@ -79,7 +79,7 @@ impl Rig {
 
 fn changed(reload: Reload) -> Arc<Config> {
     match reload {
-        Reload::Changed(config) => config,
+        Reload::Changed(config, _) => config,
         Reload::Broken(problems) => panic!("{problems}"),
     }
 }

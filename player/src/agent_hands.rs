@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use vitrine_config::Config;
 use vitrine_config::model::Output;
 use vitrine_config::time::{Mono, Now};
+use vitrine_config::{Afar, Config};
 use vitrine_sync::wire::record::{Body, Fault};
 use vitrine_sync::{Event as SyncEvent, Request};
 
@@ -40,6 +40,8 @@ pub struct AgentHands<T> {
     pub records: Records,
     /// The settings in force.
     pub config: Arc<Config>,
+    /// What the cloud has the last word on.
+    pub afar: Afar,
     /// The zone that the director has been told.
     pub zone: TimeZone,
     /// What comes due by itself.
@@ -77,6 +79,8 @@ impl<T: Taker> Hands for AgentHands<T> {
                 self.config = Arc::clone(config);
                 self.due.look = now.mono;
             }
+            Event::FilesSay(local) => self.sync.post(Request::Settings(local.clone()), now.mono),
+            Event::Sync(SyncEvent::Settings(words)) => self.afar.set(words.clone()),
             Event::TimeZone(_) => {
                 self.sync.post(Request::Tune(settings::tuning(&self.config)), now.mono);
             }

@@ -10,6 +10,7 @@ use crate::control::client;
 use crate::control::protocol::{self, Reply};
 use crate::error::Error;
 use crate::event::Command;
+use crate::status::SettingSaid;
 use crate::{cli, control, out, settings, show};
 
 /// Asks the running player and prints its answer.
@@ -74,7 +75,13 @@ pub fn config_check(file: &Path) -> Result<(), Error> {
 
 /// `vitrine config show`
 pub fn config_show(args: &cli::Settings) -> Result<(), Error> {
-    let text = vitrine_config::show_origins(&settings::sources(args));
+    let sources = settings::sources(args);
+    // What the cloud has the last word on is the running player's to say; without one the files hold.
+    if let Ok(Reply::Status { status }) = consult(args, Command::Status) {
+        let words = status.settings.into_iter().map(SettingSaid::word);
+        sources.afar.set(words.collect());
+    }
+    let text = vitrine_config::show_origins(&sources);
     out::print(&text.map_err(|problems| Error::Config(problems.to_string()))?)
 }
 

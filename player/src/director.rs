@@ -140,6 +140,7 @@ impl Director {
             Event::Stage(event) => self.stage_says(event, now),
             Event::Command { ask, command } => self.command(ask, command, now),
             Event::Settings(config) => self.settings(config, now),
+            Event::FilesSay(_) => {}
             Event::Host(facts) => self.host = facts,
             Event::TimeZone(zone) => {
                 self.facts.time_zone = zone.clone();
@@ -200,6 +201,8 @@ impl Director {
             }
             Said::Unpaired => self.cloud.paired = None,
             Said::Connection(connection) => self.cloud.connection = connection,
+            Said::Settings(words) => self.cloud.settings = words,
+            Said::Written(written) => self.cloud.written = Some((written, now.mono)),
             Said::Progress(progress) => self.cloud.progress = Some(progress),
             Said::Trouble { code, detail } => self.cloud.trouble(now.wall, &code, &detail),
             Said::Asked(result) => self.cloud.asked(result),

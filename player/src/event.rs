@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use vitrine_config::Config;
 use vitrine_render::report::{Hello, Report};
 use vitrine_render::scene::Wish;
+use vitrine_sync::LocalSettings;
 use vitrine_sync::wire::record::Fault;
 
 use crate::status::Status;
@@ -29,6 +30,8 @@ pub enum Event {
     },
     /// The settings have changed.
     Settings(Arc<Config>),
+    /// What the device's files alone say of the settings, for sync to weigh against the cloud.
+    FilesSay(LocalSettings),
     /// How the machine is, measured now and then.
     Host(HostFacts),
     /// The zone that the schedule is read in: another one was set, here or in the system.

@@ -27,6 +27,7 @@ use tokio::sync::oneshot;
 use vitrine_config::model::Output;
 use vitrine_config::time::Clock;
 use vitrine_config::{Config, Effect as TakesEffect, Reload, Sources, Watch};
+use vitrine_sync::LocalSettings;
 use vitrine_sync::wire::record::Fault;
 
 use crate::agent_hands::{AgentHands, Due};
@@ -101,6 +102,7 @@ impl Agent {
             zone: TimeZone::UTC,
             due: Due::new(read_mono()),
             config: Arc::clone(&config),
+            afar: sources.afar.clone(),
         };
         let (director, over) = start_director(&config, hands, inbox, clock)?;
         let host = host::Watcher::start(config.paths.state_dir.clone(), poster.clone())?;
@@ -206,12 +208,19 @@ fn watch(
     again: bool,
     poster: Poster,
 ) -> Result<Watch, Error> {
-    let mut known = !again;
+    let (mut known, mut told) = (!again, None);
     let report = move |reload| {
         let known = std::mem::take(&mut known);
+        if let Reload::Changed(config, said) = &reload {
+            let local = LocalSettings { said: Arc::clone(said), policy: config.policy.clone() };
+            if told.as_ref() != Some(&local) {
+                told = Some(local.clone());
+                let _ = poster.wait(Event::FilesSay(local));
+            }
+        }
         let event = match reload {
-            Reload::Changed(config) if known && config == in_force => return,
-            Reload::Changed(config) => {
+            Reload::Changed(config, _) if known && config == in_force => return,
+            Reload::Changed(config, _) => {
                 announce(&in_force, &config);
                 in_force = Arc::clone(&config);
                 Event::Settings(config)

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use vitrine_config::limits;
 use vitrine_config::time::Trust;
 
 use crate::progress;
-use crate::status::Status;
+use crate::status::{DiskWritten, SettingSaid, Status};
 
 /// `vitrine status` as text: one fact a line, the most asked-for first.
 pub fn status(status: &Status) -> String {
@@ -32,6 +33,10 @@ pub fn status(status: &Status) -> String {
         downloads.files.iter().for_each(|file| lines.add("", progress::file(file)));
     }
     lines.option("waits", status.downloads_wait.map(|at| format!("for download hours, {at:.0}")));
+    for SettingSaid { key, value, at, by } in &status.settings {
+        lines.add("setting", format!("{key} = {value}, set in the cloud by {by}, {at:.0}"));
+    }
+    lines.option("written", status.written.as_ref().map(written));
     lines.add("stage", format!("{}, {} frames", status.stage, status.frames_presented));
     let trust = match status.trust {
         Trust::Synced => "set by the network",
@@ -43,6 +48,23 @@ pub fn status(status: &Status) -> String {
         lines.add("trouble", trouble.clone());
     }
     lines.text
+}
+
+/// What was written to the disk, beside what may be.
+fn written(written: &DiskWritten) -> String {
+    let mb = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
+    let over = |over| if over { ", OVER" } else { "" };
+    let store = written.store_bytes.map_or("not counted".to_owned(), mb);
+    format!(
+        "content {} for {} of files (budget {} %{}), store {store} in {} (budget {} a day{})",
+        mb(written.content_bytes),
+        mb(written.content_kept_bytes),
+        limits::CONTENT_WRITTEN_PERCENT,
+        over(written.content_is_over()),
+        span(written.within_s),
+        mb(limits::STORE_WRITTEN_BYTES_A_DAY),
+        over(written.store_is_over()),
+    )
 }
 
 /// A span for people: `2d 3h`, `4m 5s`, `6s`.
@@ -124,6 +146,18 @@ mod tests {
                 }],
             }),
             downloads_wait: Some(Timestamp::constant(3_000, 0)),
+            settings: vec![SettingSaid {
+                key: "cloud.poll_s".into(),
+                value: "30".into(),
+                at: Timestamp::constant(500, 0),
+                by: "anna".into(),
+            }],
+            written: Some(DiskWritten {
+                content_bytes: 12_100_000,
+                content_kept_bytes: 12_000_000,
+                store_bytes: Some(9_000_000),
+                within_s: 7_200,
+            }),
             asked: 1,
             ask_failed: None,
             due: "entry lunch".into(),
@@ -149,6 +183,8 @@ manifest  3
 download  version 4: 1 of 3 files, 12.3 of 40.0 MB
           clip.mp4 5.0 of 20.0 MB
 waits     for download hours, 1970-01-01T00:50:00Z
+setting   cloud.poll_s = 30, set in the cloud by anna, 1970-01-01T00:08:20Z
+written   content 12.1 MB for 12.0 MB of files (budget 102 %), store 9.0 MB in 2h 0m (budget 8.4 MB a day, OVER)
 stage     pid 5, 9 frames
 clock     1970-01-01T00:16:40Z, a guess
 release   0.1.0, up 1m 1s

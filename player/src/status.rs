@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use vitrine_config::{Word, limits};
 use vitrine_sync::wire::record::Downloads;
 
 /// State of the player at one moment.
@@ -29,6 +30,12 @@ pub struct Status {
     pub downloads: Option<Downloads>,
     /// When the next hour for downloads begins, if they wait for it.
     pub downloads_wait: Option<Timestamp>,
+    /// Settings of which the cloud has the last word.
+    #[serde(default)]
+    pub settings: Vec<SettingSaid>,
+    /// What was written to the disk since the start, a few minutes ago.
+    #[serde(default)]
+    pub written: Option<DiskWritten>,
     /// How often the cloud was asked for news, whatever came of it.
     pub asked: u64,
     /// Why the last time came to nothing.
@@ -45,6 +52,58 @@ pub struct Status {
     pub frames_presented: u64,
     /// The last troubles, newest first, at most ten.
     pub troubles: Vec<String>,
+}
+
+/// One setting as the cloud has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingSaid {
+    /// `section.key`
+    pub key: String,
+    /// As the command line takes it.
+    pub value: String,
+    /// When it was said.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: String,
+}
+
+/// What was written to the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskWritten {
+    /// By downloads.
+    pub content_bytes: u64,
+    /// Of the files that came of it.
+    pub content_kept_bytes: u64,
+    /// By the store; absent where the kernel does not count.
+    pub store_bytes: Option<u64>,
+    /// In this time.
+    pub within_s: u64,
+}
+
+impl DiskWritten {
+    /// Whether downloads wrote more than they may for what they brought.
+    pub fn content_is_over(&self) -> bool {
+        // Files under way have not been kept yet: nothing to judge by.
+        let may = self.content_kept_bytes.saturating_mul(limits::CONTENT_WRITTEN_PERCENT) / 100;
+        self.content_kept_bytes > 0 && self.content_bytes > may
+    }
+
+    /// Whether the store wrote more than it may in this time, counted by whole days begun.
+    pub fn store_is_over(&self) -> bool {
+        let days = self.within_s / DAY_S + 1;
+        self.store_bytes.is_some_and(|bytes| bytes > days * limits::STORE_WRITTEN_BYTES_A_DAY)
+    }
+}
+
+/// Seconds of a day.
+const DAY_S: u64 = 24 * 3_600;
+
+impl SettingSaid {
+    /// As a layer takes it.
+    pub fn word(self) -> (String, Word) {
+        let SettingSaid { key, value, at, by } = self;
+        (key, Word { value, at, by })
+    }
 }
 
 /// One showing on the screen.

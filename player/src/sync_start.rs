@@ -126,10 +126,12 @@ impl Starter {
             .map_err(|error| chain(&error))
     }
 
-    /// Says what sync would have said first, so that the director does not wait for it.
+    /// Says what sync would have said first, so that the director does not wait for it: what was live
+    /// plays on, if it can be read.
     fn tell(&self, why: String) {
         let detail = format!("{why}; tried again every {} s", AGAIN.as_secs());
-        let started = Said::Started { live: None, paired: None, latest_time: None };
+        let (live, paired) = vitrine_sync::kept(&self.config.paths.state_dir).unzip();
+        let started = Said::Started { live, paired, latest_time: None };
         let fault = Fault { code: "sync_not_started".to_owned(), detail };
         for event in [Event::Sync(started), Event::Trouble(fault)] {
             // Closed: the player stops.

@@ -1,12 +1,13 @@
-//! Whether a manifest is believed, decided over the bytes as they came.
+//! Whether a manifest or orders are believed, decided over the bytes as they came.
 //!
 //! In:  an envelope's raw bytes, whose device this is, the highest version seen so far.
-//! Out: the manifest with complaints, or "nothing new", or why it is refused.
+//! Out: what is in it with complaints, or "nothing new", or why it is refused.
 //!
 //! The cloud relays, it does not authorise. The signature by the key that was pinned at pairing is
 //! checked before a byte of the payload is parsed; then tenant, device and version.
 //!
-//! Promises: `believes_only_what_the_pinned_key_signed_for_this_device_and_later` (the table),
+//! Promises: `believes_only_what_the_pinned_key_signed_for_this_device_and_later` and
+//! `orders_are_believed_by_the_same_rules_and_never_as_a_manifest` (the tables),
 //! `bytes_that_nobody_signed_are_never_parsed`, `no_mutated_envelope_is_accepted`,
 //! `a_key_is_replaced_only_by_one_that_signs_beside_it`.
 //!
@@ -15,11 +16,11 @@
 use ed25519_dalek::VerifyingKey;
 use serde::Deserialize;
 use vitrine_wire::Digest;
-use vitrine_wire::envelope::{self, EnvelopeError};
+use vitrine_wire::envelope::{self, EnvelopeError, Purpose};
 
 use crate::feed::cloud;
 use crate::identity::{Account, parse_tenant_key};
-use crate::model::{Complaint, Manifest};
+use crate::model::{Complaint, Manifest, Order};
 
 /// The newest manifest that was believed so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,40 +44,61 @@ pub(crate) struct Accepted {
     pub(crate) next_key: Option<VerifyingKey>,
 }
 
-/// Why a manifest is not believed.
+/// Orders that are believed.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct AcceptedOrders {
+    /// Their version.
+    pub(crate) version: u64,
+    /// What is to be done, each once.
+    pub(crate) orders: Vec<Order>,
+    /// What of it was passed over.
+    pub(crate) complaints: Vec<Complaint>,
+}
+
+/// Why an envelope is not believed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refusal {
-    /// Not signed by the pinned key.
-    #[error("manifest refused: {0}")]
+#[error("{} refused: {why}", match purpose { Purpose::Manifest => "manifest", Purpose::Orders => "orders" })]
+pub(crate) struct Refusal {
+    /// What it was to be.
+    pub(crate) purpose: Purpose,
+    /// What is wrong with it.
+    pub(crate) why: Why,
+}
+
+/// What is wrong with an envelope.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Why {
+    /// Not signed by the pinned key for this purpose.
+    #[error("{0}")]
     Signature(EnvelopeError),
     /// Names another key to pin that does not sign it too, or that is none.
-    #[error("manifest refused: it is to replace the pinned key, but {0}")]
+    #[error("it is to replace the pinned key, but {0}")]
     Key(String),
-    /// No envelope, or no manifest in it.
-    #[error("manifest refused: {0}")]
+    /// No envelope, or nothing of use in it.
+    #[error("{0}")]
     Unreadable(String),
     /// Made for another tenant.
-    #[error("manifest refused: made for tenant {found:?}, this is a device of {wanted:?}")]
+    #[error("made for tenant {found:?}, this is a device of {wanted:?}")]
     Tenant {
         /// This device's.
         wanted: String,
-        /// The manifest's.
+        /// The envelope's.
         found: String,
     },
     /// Made for another device.
-    #[error("manifest refused: made for device {found:?}, this is {wanted:?}")]
+    #[error("made for device {found:?}, this is {wanted:?}")]
     Device {
         /// This one.
         wanted: String,
-        /// The manifest's.
+        /// The envelope's.
         found: String,
     },
-    /// A step back, or two different manifests of one version.
-    #[error("manifest refused: version {found} after version {seen}; versions only rise")]
+    /// A step back, or two different ones of one version.
+    #[error("version {found} after version {seen}; versions only rise")]
     Older {
         /// Newest believed.
         seen: u64,
-        /// The manifest's.
+        /// The envelope's.
         found: u64,
     },
 }
@@ -84,15 +106,23 @@ pub(crate) enum Refusal {
 impl Refusal {
     /// Code of the fault record.
     pub(crate) fn code(&self) -> &'static str {
-        match self {
-            Refusal::Signature(_) => "manifest_signature",
-            Refusal::Key(_) => "manifest_key",
-            Refusal::Unreadable(_) => "manifest_unreadable",
-            Refusal::Tenant { .. } => "manifest_tenant",
-            Refusal::Device { .. } => "manifest_device",
-            Refusal::Older { .. } => "manifest_older",
+        let of = |manifest, orders| match self.purpose {
+            Purpose::Manifest => manifest,
+            Purpose::Orders => orders,
+        };
+        match self.why {
+            Why::Signature(_) => of("manifest_signature", "orders_signature"),
+            Why::Key(_) => of("manifest_key", "orders_key"),
+            Why::Unreadable(_) => of("manifest_unreadable", "orders_unreadable"),
+            Why::Tenant { .. } => of("manifest_tenant", "orders_tenant"),
+            Why::Device { .. } => of("manifest_device", "orders_device"),
+            Why::Older { .. } => of("manifest_older", "orders_older"),
         }
     }
+}
+
+fn manifest_refused(why: Why) -> Refusal {
+    Refusal { purpose: Purpose::Manifest, why }
 }
 
 /// Decides about an envelope that the cloud sent. `None`: it is the one that is known already.
@@ -106,7 +136,7 @@ pub(crate) fn accept(
     match seen {
         Some(seen) if seen == found => Ok(None),
         Some(seen) if found.version < seen.version || repeats(found, seen) => {
-            Err(Refusal::Older { seen: seen.version, found: found.version })
+            Err(manifest_refused(Why::Older { seen: seen.version, found: found.version }))
         }
         _ => Ok(Some(accepted)),
     }
@@ -117,12 +147,32 @@ fn repeats(found: Seen, seen: Seen) -> bool {
     found.version == seen.version && seen.payload.is_some()
 }
 
+/// Decides about orders that the cloud sent. Those of version `least` may come again: which of them
+/// are done already is the store's to say.
+pub(crate) fn accept_orders(
+    raw: &[u8],
+    account: &Account,
+    least: u64,
+) -> Result<AcceptedOrders, Refusal> {
+    let read = || {
+        let payload = open(Purpose::Orders, raw, account)?;
+        let (head, orders, complaints) = cloud::orders(&payload).map_err(unreadable)?;
+        addressed((&head.tenant, &head.device), account)?;
+        let version = head.version;
+        if version < least {
+            return Err(Why::Older { seen: least, found: version });
+        }
+        Ok(AcceptedOrders { version, orders, complaints })
+    };
+    read().map_err(|why| Refusal { purpose: Purpose::Orders, why })
+}
+
 /// Proves an envelope that the store has kept: whatever its version, and also by the key before the
 /// pinned one.
 pub(crate) fn prove_kept(raw: &[u8], account: &Account) -> Result<Accepted, Refusal> {
     let proved = prove(raw, account);
     match (&proved, account.former_key) {
-        (Err(Refusal::Signature(_)), Some(tenant_key)) => {
+        (Err(Refusal { why: Why::Signature(_), .. }), Some(tenant_key)) => {
             prove(raw, &Account { tenant_key, ..account.clone() })
         }
         _ => proved,
@@ -130,28 +180,40 @@ pub(crate) fn prove_kept(raw: &[u8], account: &Account) -> Result<Accepted, Refu
 }
 
 fn prove(raw: &[u8], account: &Account) -> Result<Accepted, Refusal> {
-    let payload = envelope::open(raw, &account.tenant_key).map_err(|error| match error {
-        EnvelopeError::Key { .. } | EnvelopeError::Signature { .. } => Refusal::Signature(error),
-        EnvelopeError::Shape(_) | EnvelopeError::Format { .. } | EnvelopeError::TooMany { .. } => {
-            Refusal::Unreadable(error.to_string())
-        }
-    })?;
-    let read = cloud::read(&payload).map_err(|error| Refusal::Unreadable(error.to_string()))?;
-    let (manifest, complaints) = read;
-    if manifest.tenant != account.tenant {
-        return Err(Refusal::Tenant { wanted: account.tenant.clone(), found: manifest.tenant });
-    }
-    if manifest.device != account.device {
-        return Err(Refusal::Device { wanted: account.device.clone(), found: manifest.device });
-    }
-    if i64::try_from(manifest.version).is_err() {
-        // It could not be kept, and nothing could come after it.
-        let text = format!("version is {}, want at most {}", manifest.version, i64::MAX);
-        return Err(Refusal::Unreadable(text));
-    }
+    prove_manifest(raw, account).map_err(manifest_refused)
+}
+
+fn prove_manifest(raw: &[u8], account: &Account) -> Result<Accepted, Why> {
+    let payload = open(Purpose::Manifest, raw, account)?;
+    let (manifest, complaints) = cloud::read(&payload).map_err(unreadable)?;
+    addressed((&manifest.tenant, &manifest.device), account)?;
     let next_key = next_key(raw, &payload, &account.tenant_key)?;
     let seen = Seen { version: manifest.version, payload: Some(Digest::of(&payload)) };
     Ok(Accepted { manifest, complaints, seen, next_key })
+}
+
+/// The payload, if the pinned key signed it for this purpose.
+fn open(purpose: Purpose, raw: &[u8], account: &Account) -> Result<Vec<u8>, Why> {
+    envelope::open(purpose, raw, &account.tenant_key).map_err(|error| match error {
+        EnvelopeError::Key { .. } | EnvelopeError::Signature { .. } => Why::Signature(error),
+        EnvelopeError::Shape(_) | EnvelopeError::Format { .. } | EnvelopeError::TooMany { .. } => {
+            Why::Unreadable(error.to_string())
+        }
+    })
+}
+
+fn unreadable(error: cloud::Unreadable) -> Why {
+    Why::Unreadable(error.to_string())
+}
+
+fn addressed((tenant, device): (&str, &str), account: &Account) -> Result<(), Why> {
+    if tenant != account.tenant {
+        return Err(Why::Tenant { wanted: account.tenant.clone(), found: tenant.to_owned() });
+    }
+    if device != account.device {
+        return Err(Why::Device { wanted: account.device.clone(), found: device.to_owned() });
+    }
+    Ok(())
 }
 
 /// The one thing in a payload that is about the envelope itself.
@@ -166,15 +228,15 @@ fn next_key(
     raw: &[u8],
     payload: &[u8],
     pinned: &VerifyingKey,
-) -> Result<Option<VerifyingKey>, Refusal> {
+) -> Result<Option<VerifyingKey>, Why> {
     let Ok(Keys { tenant_key: Some(text) }) = serde_json::from_slice(payload) else {
         return Ok(None);
     };
-    let next = parse_tenant_key(&text).map_err(|error| Refusal::Key(error.to_string()))?;
+    let next = parse_tenant_key(&text).map_err(|error| Why::Key(error.to_string()))?;
     if next == *pinned {
         return Ok(None);
     }
-    envelope::open(raw, &next).map_err(|error| Refusal::Key(error.to_string()))?;
+    envelope::open(Purpose::Manifest, raw, &next).map_err(|error| Why::Key(error.to_string()))?;
     Ok(Some(next))
 }
 

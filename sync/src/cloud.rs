@@ -26,7 +26,16 @@ pub(crate) struct Answer<T> {
 /// What a call brings.
 pub(crate) type Told<T> = Result<Answer<T>, CloudError>;
 
-/// The answer to a conditional ask for the manifest.
+/// The answer to the question for news.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Polled {
+    /// The manifest.
+    pub(crate) news: News,
+    /// `ETag` of the orders that wait, if there are any.
+    pub(crate) orders: Option<String>,
+}
+
+/// The answer to a conditional ask for an envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum News {
     /// What the `ETag` named is still in force.
@@ -96,8 +105,14 @@ pub(crate) trait Cloud: Send + Sync + 'static {
     fn token(&self, ask: TokenRequest) -> impl Future<Output = Told<TokenAnswer>> + Send;
 
     /// Asks for the manifest, unless it is the one that `etag` names.
-    fn manifest(&self, pass: Pass, etag: Option<String>)
-    -> impl Future<Output = Told<News>> + Send;
+    fn manifest(
+        &self,
+        pass: Pass,
+        etag: Option<String>,
+    ) -> impl Future<Output = Told<Polled>> + Send;
+
+    /// Asks for the orders, unless they are those that `etag` names.
+    fn orders(&self, pass: Pass, etag: Option<String>) -> impl Future<Output = Told<News>> + Send;
 
     /// Asks for an asset or the rest of one. Length and kind of the answer fit when this returns.
     fn asset(

@@ -162,8 +162,27 @@ struct AccountFile {
 impl Account {
     /// Reads the account. None: this device is not paired.
     pub(crate) fn load(state_dir: &Path) -> Result<Option<Account>, IdentityError> {
-        let path = account_path(state_dir);
-        let Some(bytes) = read(&path)? else { return Ok(None) };
+        Account::read(account_path(state_dir))
+    }
+
+    /// Reads the account that this device is being handed over to. None: it is not.
+    pub(crate) fn load_next(state_dir: &Path) -> Result<Option<Account>, IdentityError> {
+        Account::read(next_path(state_dir))
+    }
+
+    /// Notes that the device is to be this account's, before anything of the one before goes.
+    pub(crate) fn save_next(&self, state_dir: &Path) -> Result<(), IdentityError> {
+        self.write(next_path(state_dir))
+    }
+
+    /// Notes that nothing of the one before is left.
+    pub(crate) fn forget_next(state_dir: &Path) -> Result<(), IdentityError> {
+        let path = next_path(state_dir);
+        durable::remove(&path).map_err(failed("remove", &path))
+    }
+
+    fn read(path: PathBuf) -> Result<Option<Account>, IdentityError> {
+        let Some(bytes) = self::read(&path)? else { return Ok(None) };
         let wrong = |found: String| IdentityError::Account { path: path.clone(), found };
         let file: AccountFile =
             serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
@@ -176,7 +195,10 @@ impl Account {
 
     /// Keeps the account durably, replacing the earlier one.
     pub(crate) fn save(&self, state_dir: &Path) -> Result<(), IdentityError> {
-        let path = account_path(state_dir);
+        self.write(account_path(state_dir))
+    }
+
+    fn write(&self, path: PathBuf) -> Result<(), IdentityError> {
         let file = AccountFile {
             cloud_url: self.cloud_url.clone(),
             tenant: self.tenant.clone(),
@@ -207,6 +229,10 @@ pub(crate) fn parse_tenant_key(text: &str) -> Result<VerifyingKey, IdentityError
 
 fn account_path(state_dir: &Path) -> PathBuf {
     state_dir.join("account.json")
+}
+
+fn next_path(state_dir: &Path) -> PathBuf {
+    state_dir.join("account.next.json")
 }
 
 /// Reads a small file; None if there is none.

@@ -9,6 +9,7 @@
 //! Sees no window, no pixel, no schedule. The sync thread alone writes the cache, the store thread
 //! alone holds the database, the device key never leaves this crate.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,7 @@ mod handle;
 mod hours;
 mod http;
 mod identity;
+mod kept;
 #[cfg(test)]
 mod kill_tests;
 mod plan;
@@ -35,12 +37,14 @@ mod store;
 
 pub use error::StartError;
 pub use handle::{Full, STOP, Sync};
+pub use kept::kept;
 pub use vitrine_wire as wire;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use model::Live;
-use vitrine_config::model::Hours;
+use vitrine_config::Word;
+use vitrine_config::model::{Hours, Policy};
 use vitrine_wire::record::Record;
 
 /// What is fixed while the agent runs.
@@ -87,6 +91,15 @@ pub struct Tuning {
     pub time_zone: TimeZone,
 }
 
+/// The device's own word on its settings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LocalSettings {
+    /// Key to value, as the command line takes it; keys at their default are not in it.
+    pub said: Arc<BTreeMap<String, String>>,
+    /// What the cloud may set.
+    pub policy: Policy,
+}
+
 /// What sync says. The list is closed: reading it is reading all that can come from this crate.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
@@ -110,6 +123,10 @@ pub enum Event {
     Unpaired,
     /// How the connection is.
     Connection(Connection),
+    /// What the cloud has the last word on of the player's settings, by key.
+    Settings(BTreeMap<String, Word>),
+    /// What was written to the disk; said every few minutes.
+    Written(Written),
     /// How downloads are.
     Progress(Progress),
     /// The cloud was asked for news and has answered, or why not. Said after everything that came of
@@ -175,6 +192,17 @@ pub enum Connection {
     },
 }
 
+/// What was written to the disk since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// By downloads.
+    pub content_bytes: u64,
+    /// Of the files that came of it.
+    pub content_kept_bytes: u64,
+    /// By the store: database, log, envelopes. None: the kernel does not count.
+    pub store_bytes: Option<u64>,
+}
+
 /// How downloads are. What is left for later, because bytes cost money, does not count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -225,6 +253,9 @@ pub enum Request {
     SyncNow,
     /// New tuning.
     Tune(Tuning),
+    /// What the device's own files say of its settings; said once after start and when it changes.
+    /// Before that the cloud has no say.
+    Settings(LocalSettings),
     /// Go back to the generation that was live before; answered with [`Event::RolledBack`].
     Rollback(Asker),
     /// A screenshot that an order asked for; its result record follows by itself.

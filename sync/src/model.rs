@@ -8,10 +8,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use vitrine_config::Word;
 pub use vitrine_wire::Digest;
 pub use vitrine_wire::manifest::{
-    Action, Align, Asset, Day, EntryKind, Fit, Order, TransitionKind, VerticalPlace, Window,
+    Align, Asset, Day, EntryKind, Fit, TransitionKind, VerticalPlace, Window,
 };
+pub use vitrine_wire::order::{Action, Order};
 
 /// Everything the cloud wants this device to know.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +24,9 @@ pub struct Manifest {
     pub tenant: String,
     /// Device it was made for.
     pub device: String,
+    /// Names what it shows and when: two manifests of the same content put the same on the screen,
+    /// whatever their versions.
+    pub content: Digest,
     /// Report when it is later than this, and play on.
     pub not_after: Option<Timestamp>,
     /// Every file that an item names.
@@ -32,8 +37,8 @@ pub struct Manifest {
     pub layouts: BTreeMap<String, Layout>,
     /// In the order of the manifest.
     pub schedule: Vec<Entry>,
-    /// In the order of the manifest.
-    pub orders: Vec<Order>,
+    /// The cloud's words on the player's settings, by key; the device's policy has not seen them yet.
+    pub settings: BTreeMap<String, Word>,
 }
 
 /// An ordered list of items; may be empty.

@@ -59,11 +59,15 @@ impl Cloud {
         &self.process
     }
 
+    /// Runs `vitrine-cloud ARGS` as whoever runs the cloud and returns what it printed.
+    pub fn admin(&self, args: &[&str]) -> Result<String, String> {
+        let data = self.data.to_string_lossy();
+        run(&[&["--url", self.url.as_str(), "--data", &data], args].concat(), None)
+    }
+
     /// Makes a tenant.
     pub fn tenant(&self, id: &str) -> Result<Tenant, String> {
-        let data = self.data.to_string_lossy();
-        let args = ["--url", &self.url, "--data", &data, "--json", "tenant", "create", id];
-        let made: serde_json::Value = parse(&run(&args, None)?)?;
+        let made: serde_json::Value = parse(&self.admin(&["--json", "tenant", "create", id])?)?;
         let token = made["operator_token"].as_str().ok_or("no operator_token in the answer")?;
         Ok(Tenant { url: self.url.clone(), token: token.into(), id: id.into() })
     }

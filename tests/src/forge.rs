@@ -14,7 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::SigningKey;
 use serde_json::Value;
-use vitrine_wire::envelope::{Envelope, seal};
+use vitrine_wire::envelope::{Envelope, Purpose, seal};
 
 /// Longest body passed on: the media of the tests are smaller.
 const BODY_BYTES: usize = 64 << 20;
@@ -87,7 +87,7 @@ pub fn remake(envelope: &[u8], key: &SigningKey, change: impl FnOnce(&mut Value)
     let payload = STANDARD.decode(envelope.payload).unwrap_or_else(|e| panic!("{e}"));
     let mut payload: Value = serde_json::from_slice(&payload).unwrap_or_else(|e| panic!("{e}"));
     change(&mut payload);
-    let forged = seal(payload.to_string().as_bytes(), &[key]);
+    let forged = seal(Purpose::Manifest, payload.to_string().as_bytes(), &[key]);
     serde_json::to_vec(&forged).unwrap_or_else(|e| panic!("{e}"))
 }
 

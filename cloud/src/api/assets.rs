@@ -13,6 +13,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 use vitrine_wire::manifest::Asset;
+use vitrine_wire::operator::Room;
 
 use super::extract::{AssetName, Query, text};
 use crate::auth::{Device, Operator};
@@ -20,7 +21,8 @@ use crate::check::is_label;
 use crate::cloud::App;
 use crate::conditions::{Part, part};
 use crate::error::Error;
-use crate::{files, limits, secret, sniff};
+use crate::store::Scope;
+use crate::{compose, files, limits, secret, sniff};
 
 /// Bytes read from the disk at a time.
 const READ_BYTES: usize = 64 << 10;
@@ -53,6 +55,10 @@ pub async fn upload(
         return Err(Error::bad(format!("name: want 1 to {most} bytes of printable text")));
     }
     promised_length(&headers, limits::ASSET_BYTES)?;
+    let promised = text(&headers, header::CONTENT_LENGTH).and_then(|n| n.parse().ok()).unwrap_or(0);
+    // What could never fit is refused before any of it is taken; the rest when it is known whether it
+    // is there already.
+    app.store.scoped(&tenant, move |scope| has_room(scope.room()?, (0, promised))).await?;
     let part = secret::id(app.world.random());
     let received = app.files.receive(body.into_data_stream(), &part, limits::ASSET_BYTES).await?;
     let Some(media_type) = sniff::media_type(&received.head) else {
@@ -61,10 +67,64 @@ pub async fn upload(
     };
     let (sha256, size_bytes) = (received.digest, received.size_bytes);
     let asset = Asset { sha256, size_bytes, media_type: media_type.into(), name };
+    // One at a time from here on, so that two cannot take the same room.
+    let _alone = app.placing.lock().await;
+    let fits = move |scope: &Scope| match scope.asset(&sha256)? {
+        Some(_) => Ok(()),
+        None => {
+            let room = scope.room()?;
+            has_room(room, (room.used_bytes, size_bytes))
+        }
+    };
+    app.store.scoped(&tenant, fits).await?;
     received.place(&app.files.asset(&tenant, &sha256)).await?;
     let kept = asset.clone();
     let new = app.store.scoped(&tenant, move |scope| scope.put_asset(&kept)).await?;
     Ok((if new { StatusCode::CREATED } else { StatusCode::OK }, axum::Json(asset)))
+}
+
+/// `DELETE /api/v3/operator/assets/{sha256}`: one that nothing shows and nothing published shows.
+pub async fn remove(
+    State(app): State<App>,
+    Operator { tenant }: Operator,
+    AssetName(digest): AssetName,
+) -> Result<StatusCode, Error> {
+    let _alone = app.placing.lock().await;
+    let work = move |scope: &Scope| {
+        let (draft, edition) = (scope.draft()?, scope.edition()?);
+        let shown = [&draft.playlists, &edition.content.playlists];
+        if shown.iter().any(|playlists| compose::assets_of(playlists).contains(&digest)) {
+            let text = "a playlist names it, or did when it was published last: take it out there, \
+                        publish, then remove it";
+            return Err(Error::refused(StatusCode::CONFLICT, "in_use", text));
+        }
+        match scope.remove_asset(&digest)? {
+            true => Ok(()),
+            false => Err(Error::missing(format!("no asset {digest}"))),
+        }
+    };
+    app.store.scoped(&tenant, work).await?;
+    let path = app.files.asset(&tenant, &digest);
+    match tokio::fs::remove_file(&path).await {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io(format!("remove {}", path.display()))(e))
+        }
+        _ => Ok(StatusCode::NO_CONTENT),
+    }
+}
+
+/// Refuses what the tenant has no room for, with the figures.
+fn has_room(room: Room, (beside_bytes, size_bytes): (u64, u64)) -> Result<(), Error> {
+    let Room { quota_bytes, used_bytes } = room;
+    let Some(quota_bytes) = quota_bytes else { return Ok(()) };
+    if beside_bytes.saturating_add(size_bytes) <= quota_bytes {
+        return Ok(());
+    }
+    let text = format!(
+        "no room for {size_bytes} bytes: {used_bytes} of the tenant's {quota_bytes} are taken; \
+         remove what no playlist needs (`vitrine-cloud asset remove`), or have the quota raised"
+    );
+    Err(Error::refused(StatusCode::PAYLOAD_TOO_LARGE, "quota", text))
 }
 
 /// `GET /api/v3/assets/{sha256}`

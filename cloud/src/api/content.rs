@@ -120,7 +120,7 @@ pub async fn publish(
     Operator { tenant }: Operator,
 ) -> Result<axum::Json<Published>, Error> {
     let cloud = app.clone();
-    let work = move |scope: &Scope| publish::publish(scope, &cloud.seal(scope.tenant())?);
+    let work = move |scope: &Scope| publish::publish(scope, &cloud.seal(scope)?);
     let versions = app.store.scoped(&tenant, work).await?;
     for (device, version) in &versions {
         app.hub.tell(&tenant, device, *version);

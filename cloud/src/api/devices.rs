@@ -3,8 +3,8 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::SignedDuration;
-use vitrine_wire::manifest::Order;
 use vitrine_wire::operator::{DeviceState, NewOrder, OrderMade};
+use vitrine_wire::order::Order;
 
 use super::extract::{Id, Json};
 use crate::auth::Operator;
@@ -41,7 +41,7 @@ pub async fn remove(
     }
 }
 
-/// `POST /api/v3/operator/devices/{device}/orders`: in a new manifest of the device at once.
+/// `POST /api/v3/operator/devices/{device}/orders`: signed and hinted at at once.
 pub async fn order(
     State(app): State<App>,
     Operator { tenant }: Operator,
@@ -65,10 +65,10 @@ pub async fn order(
             return Err(Error::refused(StatusCode::CONFLICT, "too_many_orders", text));
         }
         scope.put_order(&to, &order)?;
-        publish::refresh(scope, &to, &cloud.seal(scope.tenant())?)
+        publish::orders(scope, &to, &cloud.seal(scope)?)
     };
     let version = app.store.scoped(&tenant, work).await?;
-    app.hub.tell(&tenant, &device, version);
+    app.hub.tell_orders(&tenant, &device, version);
     Ok((StatusCode::CREATED, axum::Json(OrderMade { order: id })))
 }
 

@@ -1,6 +1,6 @@
 //! `GET /api/v3/events`: hints over a WebSocket, so that news arrive within a moment.
 //!
-//! A device is told the version that it has waiting at once, then each newer one. The channel
+//! A device is told at once which versions it has waiting, then each newer one. The channel
 //! lives as long as the token it was opened with, and ends at once when the device is removed.
 
 use std::time::Duration;
@@ -16,7 +16,9 @@ use vitrine_wire::event::Hint;
 use crate::auth::Device;
 use crate::cloud::App;
 use crate::error::Error;
+use crate::hub::News;
 use crate::limits;
+use crate::store::Scope;
 
 /// `GET /api/v3/events`
 pub async fn listen(
@@ -52,9 +54,13 @@ impl Channel {
         let Device { tenant, device, until } = device;
         // Listening before asking: a version that is published in between is told twice, not lost.
         let mut news = app.hub.listen(&tenant, &device);
-        let state = app.store.scoped(&tenant, move |scope| scope.manifest_state(&device)).await;
-        let (version, _) = state.ok()??;
-        self.hint(version).await?;
+        let now = app.world.now();
+        let there = move |scope: &Scope| {
+            let orders = scope.order_envelope(&device, now)?.map_or(0, |(version, _)| version);
+            Ok(scope.manifest_state(&device)?.map(|(manifest, _)| News { manifest, orders }))
+        };
+        let mut told = News::default();
+        self.tell(&mut told, app.store.scoped(&tenant, there).await.ok()??).await?;
         let mut stop = app.stop.clone();
         let life = until.duration_since(app.world.now());
         let life = sleep(Duration::try_from(life).unwrap_or_default());
@@ -65,12 +71,12 @@ impl Channel {
             tokio::select! { biased;
                 _ = stop.changed() => return Some("the cloud stops"),
                 () = &mut life => return Some("the token has lapsed"),
-                told = news.changed() => {
-                    if told.is_err() {
+                changed = news.changed() => {
+                    if changed.is_err() {
                         return Some("the device was removed");
                     }
-                    let version = *news.borrow_and_update();
-                    self.hint(version).await?;
+                    let there = *news.borrow_and_update();
+                    self.tell(&mut told, there).await?;
                 }
                 _ = ping.tick() => self.ping().await?,
                 message = self.socket.recv() => {
@@ -81,8 +87,21 @@ impl Channel {
         }
     }
 
-    async fn hint(&mut self, version: u64) -> Option<()> {
-        let text = serde_json::to_string(&Hint::Manifest { version }).ok()?;
+    /// Hints at what is newer than what was told.
+    async fn tell(&mut self, told: &mut News, there: News) -> Option<()> {
+        if there.manifest > told.manifest {
+            self.hint(Hint::Manifest { version: there.manifest }).await?;
+            told.manifest = there.manifest;
+        }
+        if there.orders > told.orders {
+            self.hint(Hint::Order { version: there.orders }).await?;
+            told.orders = there.orders;
+        }
+        Some(())
+    }
+
+    async fn hint(&mut self, hint: Hint) -> Option<()> {
+        let text = serde_json::to_string(&hint).ok()?;
         self.send(Message::Text(text.into())).await
     }
 

@@ -12,6 +12,7 @@ mod page;
 mod pairing;
 mod records;
 mod screenshots;
+mod settings;
 mod tenants;
 
 use axum::Router;
@@ -64,6 +65,7 @@ pub fn table() -> Vec<Route> {
         route(&post_, "/api/v3/pairing", Open, SMALL, post(pairing::begin)),
         route(&post_, "/api/v3/token", Open, SMALL, post(pairing::token)),
         route(&get_, "/api/v3/manifest", Device, SMALL, get(manifest::read)),
+        route(&get_, "/api/v3/orders", Device, SMALL, get(manifest::orders)),
         route(&get_, "/api/v3/assets/{sha256}", Device, SMALL, get(assets::read)),
         route(&get_, "/api/v3/events", Device, SMALL, get(events::listen)),
         route(&post_, "/api/v3/records", Device, limits::RECORDS_BODY_BYTES, post(records::take)),
@@ -71,6 +73,13 @@ pub fn table() -> Vec<Route> {
         route(&post_, "/api/v3/operator/tenants", Admin, SMALL, post(tenants::create)),
         route(&post_, "/api/v3/operator/tenants/{tenant}/token", Admin, SMALL, {
             post(tenants::renew_token)
+        }),
+        route(&put_, "/api/v3/operator/tenants/{tenant}/quota", Admin, SMALL, {
+            put(tenants::set_quota)
+        }),
+        route(&get_, "/api/v3/operator/quota", Operator, SMALL, get(tenants::room)),
+        route(&post_, "/api/v3/operator/tenants/{tenant}/key", Admin, SMALL, {
+            post(tenants::replace_key)
         }),
         route(&post_, "/api/v3/operator/pairings/{user_code}", Operator, SMALL, {
             post(pairing::approve)
@@ -80,6 +89,9 @@ pub fn table() -> Vec<Route> {
         }),
         route(&get_, "/api/v3/operator/assets", Operator, SMALL, get(assets::list)),
         route(&post_, "/api/v3/operator/assets", Operator, SMALL, post(assets::upload)),
+        route(&delete_, "/api/v3/operator/assets/{sha256}", Operator, SMALL, {
+            delete(assets::remove)
+        }),
         route(&get_, "/api/v3/operator/content", Operator, SMALL, get(content::read)),
         route(&put_, "/api/v3/operator/playlists/{id}", Operator, CONTENT, {
             put(content::put_playlist)
@@ -95,6 +107,8 @@ pub fn table() -> Vec<Route> {
         }),
         route(&put_, "/api/v3/operator/schedule", Operator, CONTENT, put(content::put_schedule)),
         route(&post_, "/api/v3/operator/publish", Operator, SMALL, post(content::publish)),
+        route(&get_, "/api/v3/operator/settings", Operator, SMALL, get(settings::list)),
+        route(&post_, "/api/v3/operator/settings", Operator, SMALL, post(settings::set)),
         route(&get_, "/api/v3/operator/devices", Operator, SMALL, get(devices::list)),
         route(&delete_, "/api/v3/operator/devices/{device}", Operator, SMALL, {
             delete(devices::remove)

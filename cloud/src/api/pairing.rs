@@ -89,7 +89,7 @@ pub async fn yes(
     may_guess(app, &tenant)?;
     let (cloud, code) = (app.clone(), code.unwrap_or_default());
     let work = move |scope: &crate::store::Scope| {
-        let seal = cloud.seal(scope.tenant())?;
+        let seal = cloud.seal(scope)?;
         let approved = pairing::approve(scope, (&code, &name), &cloud.world, &seal)?;
         Ok((scope.device(&approved.device)?, approved))
     };

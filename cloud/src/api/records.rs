@@ -5,9 +5,10 @@ use vitrine_wire::record::{Acknowledged, Body as Said, Record};
 
 use super::extract::{Body, Id, Query};
 use crate::auth::{Device, Operator};
-use crate::cloud::App;
+use crate::cloud::{App, Cloud};
 use crate::error::Error;
 use crate::limits;
+use crate::publish;
 use crate::records::{self, Filter, Page};
 use crate::store::{NewRecord, Scope};
 
@@ -20,10 +21,11 @@ pub async fn take(
     let new = records::read(&body)?;
     let ids = new.iter().map(|record| record.id.clone()).collect();
     let now = app.world.now();
+    let cloud = app.clone();
     let work = move |scope: &Scope| {
         for record in &new {
             if scope.put_record(&device, record, now)? {
-                heed(scope, &device, record, now)?;
+                heed((&cloud, scope), &device, record, now)?;
             }
         }
         scope.trim_records(&device)
@@ -34,16 +36,23 @@ pub async fn take(
 
 /// What a new record changes besides being kept. One that this cloud cannot read changes nothing.
 fn heed(
-    scope: &Scope,
+    (cloud, scope): (&Cloud, &Scope),
     device: &str,
     record: &NewRecord,
     now: jiff::Timestamp,
 ) -> Result<(), Error> {
     let Ok(read) = serde_json::from_str::<Record>(record.body.get()) else { return Ok(()) };
     match &read.body {
-        Said::Heartbeat(said) => scope.heartbeat(device, read.at, said),
+        Said::Heartbeat(said) => {
+            if let Some(pinned) = &said.tenant_key
+                && scope.follows(device, pinned)?
+            {
+                publish::sign_for(scope, device, &cloud.seal(scope)?)?;
+            }
+            scope.heartbeat(device, read.at, said)
+        }
         Said::OrderResult(result) => scope.answer_order(device, &result.order, now),
-        Said::ProofOfPlay(_) | Said::Fault(_) => Ok(()),
+        Said::ProofOfPlay(_) | Said::Fault(_) | Said::SettingChanged(_) => Ok(()),
     }
 }
 

@@ -71,6 +71,9 @@ enum Command {
     /// Screens.
     #[command(subcommand)]
     Device(Device),
+    /// How screens are set, as far as their own policy lets the cloud say so.
+    #[command(subcommand)]
+    Setting(Setting),
     /// Ask a screen to do something once.
     Order {
         /// Device id or name.
@@ -89,11 +92,11 @@ enum Command {
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
     },
-    /// What a screen told: heartbeats, proof of play, order results, faults.
+    /// What a screen told: heartbeats, proof of play, order results, faults, changed settings.
     Records {
         /// Device id or name.
         device: String,
-        /// Only this kind: heartbeat, proof_of_play, order_result, fault.
+        /// Only this kind: heartbeat, proof_of_play, order_result, fault, setting_changed.
         #[arg(long)]
         kind: Option<String>,
         /// Only those that arrived after this number.
@@ -121,6 +124,18 @@ enum Tenant {
     },
     /// Replace a lost operator token; the old one is worthless then.
     Token {
+        /// The tenant.
+        name: String,
+    },
+    /// Give a tenant so much room for assets.
+    Quota {
+        /// The tenant.
+        name: String,
+        /// Megabytes (of 10^6 bytes); `none`: as the disk has.
+        mb: String,
+    },
+    /// Sign with another key from now on; screens follow by themselves, also those that are off line.
+    RotateKey {
         /// The tenant.
         name: String,
     },
@@ -153,6 +168,14 @@ enum Asset {
     },
     /// List what is uploaded.
     List,
+    /// Remove what no playlist names.
+    Remove {
+        /// Digests.
+        #[arg(required = true)]
+        digests: Vec<String>,
+    },
+    /// Say how much room there is, and how much of it is taken.
+    Quota,
 }
 
 #[derive(Subcommand)]
@@ -231,13 +254,49 @@ enum Device {
     },
 }
 
+#[derive(Subcommand)]
+enum Setting {
+    /// Say what settings are to be; sent at once.
+    Set {
+        /// KEY=VALUE as in the player's settings file, such as cloud.poll_s=30.
+        #[arg(required = true, value_name = "KEY=VALUE")]
+        settings: Vec<String>,
+        #[command(flatten)]
+        whose: Whose,
+    },
+    /// Have no say in settings any more.
+    Unset {
+        /// Such as cloud.poll_s.
+        #[arg(required = true, value_name = "KEY")]
+        keys: Vec<String>,
+        #[command(flatten)]
+        whose: Whose,
+    },
+    /// List what is said.
+    List {
+        /// For this screen alone, by id or name; without: for all.
+        #[arg(long, value_name = "DEVICE")]
+        device: Option<String>,
+    },
+}
+
+#[derive(Args)]
+struct Whose {
+    /// For this screen alone, by id or name; without: for all that have no word of their own.
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<String>,
+    /// Who wants it so; stands in the record of the change.
+    #[arg(long, env = "USER", default_value = "operator", value_name = "NAME")]
+    by: String,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Action {
     /// Send a picture of what it shows.
     Screenshot,
     /// Show its name for a while.
     Identify,
-    /// Go back to what was in force before, until something newer is published.
+    /// Go back to what was in force before, until something else is published.
     Rollback,
 }
 

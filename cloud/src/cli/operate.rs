@@ -11,10 +11,12 @@ use vitrine_cloud::client::{Client, ClientError};
 use vitrine_cloud::read_admin_token;
 use vitrine_wire::Digest;
 use vitrine_wire::manifest::{self, Asset as File};
-use vitrine_wire::operator::NewOrder;
+use vitrine_wire::operator::{NewOrder, NewSettings};
+use vitrine_wire::order;
 
 use super::{
-    Action, Asset, Command, Common, Device, Layout, Pairing, Playlist, Schedule, entry, item, show,
+    Action, Asset, Command, Common, Device, Layout, Pairing, Playlist, Schedule, Setting, Whose,
+    entry, item, show,
 };
 
 /// What a command answers: a text for people, a value for machines.
@@ -73,6 +75,7 @@ async fn answer(command: Command, client: &Client) -> Result<Answer, String> {
         Command::Layout(command) => layout(command, client).await,
         Command::Schedule(command) => schedule(command, client).await,
         Command::Device(command) => device(command, client).await,
+        Command::Setting(command) => setting(command, client).await,
         Command::Content => {
             let content = client.content().await.map_err(told)?;
             let text = serde_json::to_value(&content).map_err(|e| e.to_string())?;
@@ -89,9 +92,9 @@ async fn answer(command: Command, client: &Client) -> Result<Answer, String> {
         }
         Command::Order { device, action, expires_in_s } => {
             let action = match action {
-                Action::Screenshot => manifest::Action::Screenshot,
-                Action::Identify => manifest::Action::Identify,
-                Action::Rollback => manifest::Action::Rollback,
+                Action::Screenshot => order::Action::Screenshot,
+                Action::Identify => order::Action::Identify,
+                Action::Rollback => order::Action::Rollback,
             };
             let device = device_id(&device, client).await?;
             let new = NewOrder { action, expires_in_s };
@@ -110,11 +113,34 @@ async fn tenant(command: super::Tenant, client: &Client) -> Result<Answer, Strin
     let made = match command {
         super::Tenant::Create { name } => client.create_tenant(&name).await,
         super::Tenant::Token { name } => client.renew_token(&name).await,
+        super::Tenant::Quota { name, mb } => {
+            let room = client.set_quota(&name, megabytes(&mb)?).await.map_err(told)?;
+            return Answer::new(show::room(&room), &room);
+        }
+        super::Tenant::RotateKey { name } => {
+            let replaced = client.replace_key(&name).await.map_err(told)?;
+            let text = match replaced.behind.as_slice() {
+                [] => format!("key {} signs from now on; no screen is paired yet", replaced.key),
+                all => {
+                    format!("key {} signs from now on; {} screens follow", replaced.key, all.len())
+                }
+            };
+            return Answer::new(text, &replaced);
+        }
     };
     let made = made.map_err(told)?;
     let (tenant, token) = (&made.tenant, &made.operator_token);
     let text = format!("tenant {tenant}\noperator token {token}\n(shown this once: keep it)");
     Answer::new(text, &made)
+}
+
+/// A number of megabytes in bytes; None: `none`.
+fn megabytes(text: &str) -> Result<Option<u64>, String> {
+    if text == "none" {
+        return Ok(None);
+    }
+    let bytes = text.parse().ok().and_then(|mb: u64| mb.checked_mul(1_000_000));
+    bytes.map(Some).ok_or_else(|| format!("quota is {text:?}, want a number of megabytes or none"))
 }
 
 async fn pairing(command: Pairing, client: &Client) -> Result<Answer, String> {
@@ -135,6 +161,16 @@ async fn pairing(command: Pairing, client: &Client) -> Result<Answer, String> {
 async fn asset(command: Asset, client: &Client) -> Result<Answer, String> {
     let assets = match command {
         Asset::List => client.assets().await.map_err(told)?,
+        Asset::Quota => {
+            let room = client.room().await.map_err(told)?;
+            return Answer::new(show::room(&room), &room);
+        }
+        Asset::Remove { digests } => {
+            for digest in &digests {
+                client.remove_asset(digest).await.map_err(told)?;
+            }
+            return Answer::done("removed");
+        }
         Asset::Add { files } => {
             let mut made = Vec::new();
             for file in files {
@@ -244,6 +280,36 @@ async fn device(command: Device, client: &Client) -> Result<Answer, String> {
             client.remove_device(&device).await.map_err(told)?;
             Answer::done("removed")
         }
+    }
+}
+
+async fn setting(command: Setting, client: &Client) -> Result<Answer, String> {
+    let (settings, Whose { device, by }) = match command {
+        Setting::List { device } => {
+            let device = device_or_all(device, client).await?;
+            let settings = client.settings(device.as_deref()).await.map_err(told)?;
+            return Answer::new(show::settings(&settings), &settings);
+        }
+        Setting::Set { settings, whose } => {
+            let read = |text: &String| {
+                let (key, value) = text.split_once('=').ok_or(format!("{text}: want KEY=VALUE"))?;
+                Ok((key.to_owned(), Some(value.to_owned())))
+            };
+            (settings.iter().map(read).collect::<Result<_, String>>()?, whose)
+        }
+        Setting::Unset { keys, whose } => {
+            (keys.into_iter().map(|key| (key, None)).collect(), whose)
+        }
+    };
+    let device = device_or_all(device, client).await?;
+    client.set(&NewSettings { device, settings, by }).await.map_err(told)?;
+    Answer::done("done; sent to the screens")
+}
+
+async fn device_or_all(given: Option<String>, client: &Client) -> Result<Option<String>, String> {
+    match given {
+        Some(given) => device_id(&given, client).await.map(Some),
+        None => Ok(None),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 use vitrine_cloud::records::Kept;
-use vitrine_wire::manifest::Asset;
-use vitrine_wire::operator::DeviceState;
+use vitrine_wire::manifest::{Asset, Setting};
+use vitrine_wire::operator::{DeviceState, Room};
 use vitrine_wire::record::{Body, Record};
 
 /// Columns with two spaces between them, each as wide as its widest cell.
@@ -53,6 +53,24 @@ pub fn devices(devices: &[DeviceState]) -> String {
     table(&rows)
 }
 
+/// Room for assets, and what of it is taken.
+pub fn room(room: &Room) -> String {
+    let mb = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
+    match room.quota_bytes {
+        Some(quota) => format!("{} of {} taken", mb(room.used_bytes), mb(quota)),
+        None => format!("{} taken, no quota", mb(room.used_bytes)),
+    }
+}
+
+/// What is said of settings.
+pub fn settings(settings: &[Setting]) -> String {
+    let mut rows = vec![row(["KEY", "VALUE", "BY", "AT"])];
+    rows.extend(settings.iter().map(|Setting { key, value, updated_at, by }| {
+        row([key, value, by, &format!("{updated_at:.0}")])
+    }));
+    table(&rows)
+}
+
 /// What a screen told.
 pub fn records(records: &[Kept]) -> String {
     let mut rows = vec![row(["NO", "AT", "KIND", "WHAT"])];
@@ -88,6 +106,12 @@ fn said(body: &Body) -> (&'static str, String) {
             ("order_result", format!("{} {done}: {}", result.order, result.detail))
         }
         Body::Fault(fault) => ("fault", format!("{}: {}", fault.code, fault.detail)),
+        Body::SettingChanged(change) => {
+            let value = |value: &Option<String>| value.clone().unwrap_or("the default".into());
+            let (old, new) = (value(&change.old), value(&change.new));
+            let what = format!("{}: {new} instead of {old}, by {}", change.key, change.by);
+            ("setting_changed", what)
+        }
     }
 }
 

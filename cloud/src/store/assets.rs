@@ -46,4 +46,10 @@ impl Scope<'_> {
         self.conn.execute(sql, params![self.tenant, digest, size_bytes, media_type, name])?;
         Ok(new)
     }
+
+    /// Forgets an asset. False if there is none.
+    pub fn remove_asset(&self, digest: &Digest) -> Result<bool, Error> {
+        let sql = "DELETE FROM asset WHERE tenant = ?1 AND sha256 = ?2";
+        Ok(self.conn.execute(sql, params![self.tenant, digest.to_string()])? == 1)
+    }
 }

@@ -78,8 +78,10 @@ impl Scope<'_> {
 
     /// Keeps a device and returns its id: the old one if this machine is the tenant's already.
     pub fn put_device(&self, new: &NewDevice, now: Timestamp) -> Result<String, Error> {
-        let sql = "INSERT INTO device (id, tenant, name, model, release, public_key, made_at)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        let sql = "INSERT INTO device
+                (id, tenant, name, model, release, public_key, made_at, key_number)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,
+                (SELECT max(number) FROM signing_key WHERE tenant = ?2))
             ON CONFLICT (tenant, public_key) DO UPDATE
                 SET name = excluded.name, model = excluded.model, release = excluded.release,
                     seen_at = NULL
@@ -92,6 +94,8 @@ impl Scope<'_> {
 
     /// Forgets a device, its tokens, manifest and orders; its records stay. False if unknown.
     pub fn remove_device(&self, id: &str) -> Result<bool, Error> {
+        let sql = "DELETE FROM setting WHERE tenant = ?1 AND device = ?2";
+        self.conn.execute(sql, [self.tenant, id])?;
         let sql = "DELETE FROM device WHERE tenant = ?1 AND id = ?2";
         Ok(self.conn.execute(sql, [self.tenant, id])? == 1)
     }

@@ -5,7 +5,13 @@ use rusqlite::Connection;
 use crate::error::Error;
 
 /// Step `n` brings a database of version `n` to `n + 1`; a step that is out is never edited.
-const STEPS: [&str; 1] = [include_str!("schema.sql")];
+const STEPS: [&str; 5] = [
+    include_str!("schema.sql"),
+    include_str!("step_2.sql"),
+    include_str!("step_3.sql"),
+    include_str!("step_4.sql"),
+    include_str!("step_5.sql"),
+];
 
 /// Brings the database to the newest version; refuses one that is newer than this program.
 pub fn upgrade(conn: &mut Connection) -> Result<(), Error> {
@@ -32,7 +38,9 @@ mod tests {
     fn upgrading_twice_changes_nothing() {
         let mut conn = Connection::open_in_memory().unwrap();
         upgrade(&mut conn).unwrap();
-        conn.execute_batch("INSERT INTO tenant VALUES ('a', x'00', x'00', 0, 0, '{}')").unwrap();
+        let one = "INSERT INTO tenant (id, operator_hash, public_key, made_at)
+            VALUES ('a', x'00', x'00', 0)";
+        conn.execute_batch(one).unwrap();
         upgrade(&mut conn).unwrap();
         let tenants: u32 = conn.query_one("SELECT count(*) FROM tenant", [], |r| r.get(0)).unwrap();
         assert_eq!(tenants, 1);

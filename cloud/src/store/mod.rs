@@ -12,8 +12,11 @@ mod content;
 mod devices;
 mod manifests;
 mod migrate;
+mod orders;
 mod pairings;
 mod records;
+mod settings;
+mod signing_keys;
 mod tenants;
 mod tokens;
 
@@ -28,7 +31,7 @@ use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 pub use devices::{NewDevice, device_key};
 pub use pairings::{Asked, NewPairing, ask, deny, start};
 pub use records::{NewRecord, Screenshot};
-pub use tenants::{create_tenant, operator, set_operator, tenant_exists};
+pub use tenants::{create_tenant, operator, set_operator, set_quota, tenant_exists};
 pub use tokens::{AccessRow, access, mark_used, refresh, remember_assertion};
 
 use crate::error::Error;

@@ -98,12 +98,12 @@ CREATE TABLE manifest (
     FOREIGN KEY (tenant, device) REFERENCES device (tenant, id) ON DELETE CASCADE
 ) STRICT;
 
--- Things to be done once; in every new manifest until answered or lapsed, then dropped.
+-- Things to be done once; in every new envelope of orders until answered or lapsed, then dropped.
 CREATE TABLE device_order (
     tenant     TEXT NOT NULL,
     device     TEXT NOT NULL,
     id         TEXT NOT NULL,
-    action     TEXT NOT NULL,                -- JSON of vitrine_wire::manifest::Action
+    action     TEXT NOT NULL,                -- JSON of vitrine_wire::order::Action
     expires_at INTEGER NOT NULL,
     PRIMARY KEY (tenant, device, id),
     FOREIGN KEY (tenant, device) REFERENCES device (tenant, id) ON DELETE CASCADE

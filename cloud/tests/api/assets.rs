@@ -1,6 +1,8 @@
 use reqwest::{Method, StatusCode};
+use serde_json::json;
 use vitrine_wire::Digest;
 use vitrine_wire::manifest::Asset;
+use vitrine_wire::operator::Room;
 
 use crate::rig::{png, run};
 
@@ -130,5 +132,50 @@ fn what_was_uploaded_survives_a_restart_and_what_was_cut_short_is_cleared() {
         assert!(!part.exists());
         let path = format!("/api/v3/assets/{}", asset.sha256);
         assert_eq!(rig.get(&path).token(player.access()).send().await.body, png("a"));
+    });
+}
+
+#[test]
+fn a_tenant_takes_no_more_room_than_it_has_and_gets_it_back() {
+    run(async |rig| {
+        let operator = rig.tenant("acme").await;
+        let rival = rig.tenant("rival").await;
+        let quota = async |bytes: Option<u64>| {
+            let call =
+                rig.put("/api/v3/operator/tenants/acme/quota", json!({ "quota_bytes": bytes }));
+            call.token(&rig.admin).send().await.read::<Room>(StatusCode::OK)
+        };
+        let one = rig.upload(&operator, "one.png", &png("one")).await;
+        assert_eq!(quota(None).await.used_bytes, one.size_bytes);
+        quota(Some(one.size_bytes + 5)).await;
+        let upload = |name: &str, token: &str| {
+            let path = format!("/api/v3/operator/assets?name={name}.png");
+            rig.call(Method::POST, &path).token(token).bytes(&png(name))
+        };
+        let refused = upload("two", &operator).send().await;
+        assert_eq!((refused.status.as_u16(), refused.error()), (413, "quota".into()));
+        assert!(refused.text().contains(&one.size_bytes.to_string()), "{}", refused.text());
+        assert_eq!(upload("one", &operator).status().await, 200, "it is there already");
+        assert_eq!(upload("two", &rival).status().await, 201, "another tenant's room");
+        let room = rig.get("/api/v3/operator/quota").token(&operator).send().await;
+        let room: Room = room.read(StatusCode::OK);
+        assert_eq!((room.quota_bytes, room.used_bytes), (Some(one.size_bytes + 5), one.size_bytes));
+        // What is named stays; what nothing names makes room.
+        let item = json!({ "id": "1", "kind": "image", "asset": one.sha256 });
+        let path = "/api/v3/operator/playlists/p";
+        let named = rig.put(path, json!({ "items": [item] })).token(&operator);
+        assert_eq!(named.status().await, 204);
+        let remove = || {
+            let path = format!("/api/v3/operator/assets/{}", one.sha256);
+            rig.call(Method::DELETE, &path).token(&operator)
+        };
+        assert_eq!(remove().status().await, 409);
+        assert_eq!(rig.call(Method::DELETE, path).token(&operator).status().await, 204);
+        assert_eq!(remove().status().await, 204);
+        assert_eq!(remove().status().await, 404);
+        assert_eq!(upload("two", &operator).status().await, 201);
+        assert_eq!(upload("six", &operator).status().await, 413, "full again");
+        quota(None).await;
+        assert_eq!(upload("six", &operator).status().await, 201);
     });
 }

@@ -18,14 +18,20 @@ async fn connect(rig: &Rig, token: &str) -> Result<Socket, tungstenite::Error> {
     connect_async(request).await.map(|(socket, _)| socket)
 }
 
-/// The next hint; None when the channel has ended.
+/// The version in the next hint; None when the channel has ended.
 async fn hint(socket: &mut Socket) -> Option<u64> {
+    match any_hint(socket).await? {
+        Hint::Manifest { version } => Some(version),
+        Hint::Order { version } => panic!("orders of version {version}"),
+    }
+}
+
+async fn any_hint(socket: &mut Socket) -> Option<Hint> {
     loop {
         match socket.next().await? {
             Ok(Message::Text(text)) => {
                 crate::spec::named("Hint", &serde_json::from_str(&text).unwrap());
-                let Hint::Manifest { version } = serde_json::from_str(&text).unwrap();
-                return Some(version);
+                return Some(serde_json::from_str(&text).unwrap());
             }
             Ok(Message::Ping(_) | Message::Pong(_)) => {}
             _ => return None,
@@ -57,7 +63,11 @@ fn a_device_is_told_what_is_there_and_what_is_new() {
         let path = format!("/api/v3/operator/devices/{}/orders", player.id());
         let order = json!({ "action": "identify", "expires_in_s": 60 });
         assert_eq!(rig.post(&path, order).token(&operator).status().await, 201);
-        assert_eq!(hint(&mut socket).await, Some(second + 1));
+        let orders = Some(Hint::Order { version: second + 1 });
+        assert_eq!(any_hint(&mut socket).await, orders);
+        let mut again = connect(rig, player.access()).await.unwrap();
+        assert_eq!(hint(&mut again).await, Some(second), "no new manifest");
+        assert_eq!(any_hint(&mut again).await, orders, "still waiting");
     });
 }
 

@@ -40,16 +40,20 @@ fn whole_bodies() -> Vec<(Method, String, Access, usize)> {
         "/api/v3/operator/playlists/{id}" | "/api/v3/operator/layouts/{id}" => {
             Some(limits::CONTENT_BODY_BYTES)
         }
-        "/api/v3/pairing" | "/api/v3/token" | "/api/v3/operator/tenants" => {
-            Some(limits::SMALL_BODY_BYTES)
-        }
+        "/api/v3/pairing"
+        | "/api/v3/token"
+        | "/api/v3/operator/tenants"
+        | "/api/v3/operator/tenants/{tenant}/quota"
+        | "/api/v3/operator/settings" => Some(limits::SMALL_BODY_BYTES),
         "/api/v3/operator/pairings/{user_code}" | "/api/v3/operator/devices/{device}/orders" => {
             Some(limits::SMALL_BODY_BYTES)
         }
         _ if *method == Method::DELETE || *method == Method::GET => None,
         // Streamed, or without a body: see the other tests of this file.
         "/pair" | "/api/v3/operator/assets" | "/api/v3/screenshots/{id}" => None,
-        "/api/v3/operator/publish" | "/api/v3/operator/tenants/{tenant}/token" => None,
+        "/api/v3/operator/publish"
+        | "/api/v3/operator/tenants/{tenant}/token"
+        | "/api/v3/operator/tenants/{tenant}/key" => None,
         other => panic!("{method} {other}: say what it takes"),
     };
     let mut all = Vec::new();
@@ -57,6 +61,7 @@ fn whole_bodies() -> Vec<(Method, String, Access, usize)> {
         let none = route.method == Method::DELETE || route.method == Method::GET;
         if let (false, Some(most)) = (none, takes(&route.method, route.path)) {
             let path = route.path.replace("{user_code}", "BBBBBBBB").replace("{id}", "x");
+            let path = path.replace("{tenant}", "x");
             all.push((route.method, path.replace("{device}", "x"), route.access, most));
         }
     }

@@ -16,9 +16,10 @@ use tempfile::TempDir;
 use vitrine_cloud::world::World;
 use vitrine_cloud::{Options, Server, serve};
 use vitrine_wire::auth::{Assertion, PairingAnswer, TokenAnswer};
-use vitrine_wire::envelope;
+use vitrine_wire::envelope::{self, Purpose};
 use vitrine_wire::manifest::{Asset, Manifest};
 use vitrine_wire::operator::{DeviceState, TenantMade};
+use vitrine_wire::order::{Order, Orders};
 
 use crate::spec::{Exchange, judge};
 
@@ -160,11 +161,20 @@ impl Rig {
     pub async fn manifest(&self, player: &Player) -> Manifest {
         let reply = self.get("/api/v3/manifest").token(player.access()).send().await;
         assert_eq!(reply.status, StatusCode::OK, "{}", reply.text());
-        let key = STANDARD.decode(&player.tokens.tenant_key).unwrap();
-        let key = VerifyingKey::from_bytes(&key.try_into().unwrap()).unwrap();
-        let payload = envelope::open(&reply.body, &key).unwrap();
-        crate::spec::named("Manifest", &serde_json::from_slice(&payload).unwrap());
-        serde_json::from_slice(&payload).unwrap()
+        player.open(Purpose::Manifest, "Manifest", &reply.body)
+    }
+
+    /// A device's orders, proved likewise; empty if none wait.
+    pub async fn orders(&self, player: &Player) -> Vec<Order> {
+        let reply = self.get("/api/v3/orders").token(player.access()).send().await;
+        if reply.status == StatusCode::NOT_FOUND {
+            return Vec::new();
+        }
+        let orders: Orders = player.open(Purpose::Orders, "Orders", &reply.body);
+        assert_eq!((orders.tenant.as_str(), orders.device.as_str()), {
+            (player.tokens.tenant.as_str(), player.id())
+        });
+        orders.orders
     }
 }
 
@@ -181,6 +191,15 @@ impl Player {
 
     pub fn id(&self) -> &str {
         &self.tokens.device
+    }
+
+    /// What is in an envelope, proved with the key that it got at pairing and held to the file.
+    pub fn open<T: DeserializeOwned>(&self, purpose: Purpose, schema: &str, raw: &[u8]) -> T {
+        let key = STANDARD.decode(&self.tokens.tenant_key).unwrap();
+        let key = VerifyingKey::from_bytes(&key.try_into().unwrap()).unwrap();
+        let payload = envelope::open(purpose, raw, &key).unwrap();
+        crate::spec::named(schema, &serde_json::from_slice(&payload).unwrap());
+        serde_json::from_slice(&payload).unwrap()
     }
 
     /// Claims of an assertion that a cloud at `aud` believes at `now_s`.

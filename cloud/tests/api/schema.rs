@@ -81,7 +81,10 @@ fn plain(word: &str, rule: &Value, value: &Value) -> Result<(), &'static str> {
     let (bound, number) = (rule.as_f64().unwrap_or(f64::NAN), value.as_f64());
     let holds = match word {
         note if NOTES.contains(&note) => true,
-        "type" => is_type(rule.as_str().unwrap_or_default(), value),
+        "type" => match rule.as_array() {
+            Some(any) => any.iter().any(|name| is_type(name.as_str().unwrap_or_default(), value)),
+            None => is_type(rule.as_str().unwrap_or_default(), value),
+        },
         "const" => rule == value,
         "enum" => list(rule).contains(value),
         "required" => list(rule).iter().all(|key| value.get(key.as_str().unwrap()).is_some()),

@@ -17,6 +17,8 @@ struct Estate {
     operator: String,
     player: Player,
     asset: Asset,
+    /// Named by nothing.
+    spare: Asset,
     used_code: String,
 }
 
@@ -29,6 +31,8 @@ async fn estate(rig: &Rig, name: &str, mark: &str, seed: u8) -> Estate {
     let key = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]);
     let player = Player { key, tokens };
     let asset = rig.upload(&operator, &format!("{mark}.png"), &png(mark)).await;
+    let spare =
+        rig.upload(&operator, &format!("{mark}-spare.png"), &png(&format!("{mark} spare"))).await;
     let item = json!({ "id": "i", "kind": "image", "asset": asset.sha256 });
     let playlist = json!({ "name": mark, "items": [item] });
     let layout = json!({ "name": mark, "width_px": 9, "height_px": 9, "zones": [] });
@@ -42,20 +46,24 @@ async fn estate(rig: &Rig, name: &str, mark: &str, seed: u8) -> Estate {
         assert_eq!(call.status().await, 204, "{path}");
     }
     rig.publish(&operator).await;
+    let orders = format!("/api/v3/operator/devices/{}/orders", player.id());
+    let order = json!({ "action": "identify", "expires_in_s": 600 });
+    assert_eq!(rig.post(&orders, order).token(&operator).status().await, 201);
     let fault = json!({ "records": [{ "id": "0".repeat(32), "at": "2026-07-01T12:00:00Z",
         "trust": "synced", "kind": "fault", "code": "x", "detail": mark }]});
     let told = rig.post("/api/v3/records", fault).token(player.access());
     assert_eq!(told.status().await, 200);
     let shot = rig.call(Method::PUT, "/api/v3/screenshots/s").token(player.access());
     assert_eq!(shot.bytes(&png(mark)).status().await, 204);
-    Estate { operator, player, asset, used_code: pairing.user_code }
+    Estate { operator, player, asset, spare, used_code: pairing.user_code }
 }
 
 /// A call of `route` about what `of` has. `code` is a user code to be answered.
 fn call(rig: &Rig, route: &Route, of: &Estate, code: &str) -> Call {
+    let asset = if route.method == Method::DELETE { &of.spare } else { &of.asset };
     let path = route
         .path
-        .replace("{sha256}", &of.asset.sha256.to_string())
+        .replace("{sha256}", &asset.sha256.to_string())
         .replace("{device}", of.player.id())
         .replace("{user_code}", code)
         .replace("{tenant}", "acme")
@@ -88,6 +96,13 @@ fn call(rig: &Rig, route: &Route, of: &Estate, code: &str) -> Call {
         }
         ("POST", "/api/v3/operator/devices/{device}/orders") => {
             call.json(json!({ "action": "identify", "expires_in_s": 60 }))
+        }
+        ("POST", "/api/v3/operator/tenants/{tenant}/key") => call,
+        ("PUT", "/api/v3/operator/tenants/{tenant}/quota") => {
+            call.json(json!({ "quota_bytes": null }))
+        }
+        ("POST", "/api/v3/operator/settings") => {
+            call.json(json!({ "settings": { "cloud.poll_s": "30" }, "by": "control" }))
         }
         (method, path) => panic!("{method} {path}: teach this test what to send"),
     }

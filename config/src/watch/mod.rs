@@ -12,6 +12,7 @@
 mod ears;
 mod places;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::afar::Word;
 use crate::error::{Place, Problem, Problems};
 use crate::load::{self, Sources};
 use crate::model::Config;
@@ -38,11 +40,15 @@ const LOOK_EVERY_DEAF: Duration = Duration::from_secs(2);
 /// Directories that change while we begin to listen to them: look again so often, at most.
 const LISTEN_TRIES: usize = 4;
 
+/// What the files say, key to value as the command line takes it.
+pub type Said = Arc<BTreeMap<String, String>>;
+
 /// News of the settings.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reload {
-    /// They hold and differ from the last ones told, or are good again after they were broken.
-    Changed(Arc<Config>),
+    /// They hold and differ from the last ones told, or are good again after they were broken; and what
+    /// the files alone say of them.
+    Changed(Arc<Config>, Said),
     /// They do not hold. The last good ones stay.
     Broken(Problems),
 }
@@ -76,6 +82,7 @@ impl Watch {
         pace: Pace,
     ) -> io::Result<Watch> {
         sources.file = sources.file.map(std::path::absolute).transpose()?;
+        sources.afar.wakes(wake.clone());
         let stop = Arc::new(AtomicBool::new(false));
         let inbox = Inbox { woken, stop: stop.clone() };
         let watcher = Watcher { sources, report, pace, seen: None, had_main: false, told: None };
@@ -143,8 +150,8 @@ struct Watcher<F> {
     sources: Sources,
     report: F,
     pace: Pace,
-    /// What the disk looked like when it was last read.
-    seen: Option<Survey>,
+    /// What the disk looked like, and what held from afar, when it was last read.
+    seen: Option<(Survey, BTreeMap<String, Word>)>,
     /// The main file was there, with something in it.
     had_main: bool,
     told: Option<Told>,
@@ -152,7 +159,7 @@ struct Watcher<F> {
 
 /// The last report, and what stands if it was bad.
 struct Told {
-    good: Option<Arc<Config>>,
+    good: Option<(Arc<Config>, Said)>,
     broken: Option<Problems>,
 }
 
@@ -166,10 +173,10 @@ impl<F: FnMut(Reload)> Watcher<F> {
 
     /// Reads again if anything on disk has moved since the last time.
     fn look(&mut self) {
-        let survey = self.survey();
-        if self.seen.as_ref() != Some(&survey) {
-            let outcome = self.read(&survey);
-            self.seen = Some(survey);
+        let look = (self.survey(), self.sources.afar.words());
+        if self.seen.as_ref() != Some(&look) {
+            let outcome = self.read(&look.0);
+            self.seen = Some(look);
             self.tell(outcome);
         }
     }
@@ -188,7 +195,7 @@ impl<F: FnMut(Reload)> Watcher<F> {
         survey
     }
 
-    fn read(&mut self, survey: &Survey) -> Result<Config, Problems> {
+    fn read(&mut self, survey: &Survey) -> Result<(Config, Said), Problems> {
         let filled = |(_, stamp): &(PathBuf, Option<places::Stamp>)| {
             stamp.as_ref().is_some_and(|stamp| stamp.len > 0)
         };
@@ -197,20 +204,21 @@ impl<F: FnMut(Reload)> Watcher<F> {
             return Err(vanished(&self.sources));
         }
         self.had_main = has_main;
-        load::load(&self.sources)
+        Ok((load::load(&self.sources)?, Arc::new(load::files_say(&self.sources))))
     }
 
-    fn tell(&mut self, outcome: Result<Config, Problems>) {
+    fn tell(&mut self, outcome: Result<(Config, Said), Problems>) {
         let told = self.told.get_or_insert(Told { good: None, broken: None });
         let news = match outcome {
-            Ok(config) => {
+            Ok((config, said)) => {
                 let mended = told.broken.take().is_some();
-                if !mended && told.good.as_deref() == Some(&config) {
+                let same = |good: &(Arc<Config>, Said)| *good.0 == config && good.1 == said;
+                if !mended && told.good.as_ref().is_some_and(same) {
                     return;
                 }
                 let config = Arc::new(config);
-                told.good = Some(config.clone());
-                Reload::Changed(config)
+                told.good = Some((config.clone(), said.clone()));
+                Reload::Changed(config, said)
             }
             Err(problems) if told.broken.as_ref() == Some(&problems) => return,
             Err(problems) => {
@@ -260,7 +268,7 @@ mod tests {
             // Looking without notices may catch a file half-way through being saved.
             let poll = loop {
                 match news.recv_timeout(SOON).unwrap() {
-                    Reload::Changed(config) => break config.cloud.poll,
+                    Reload::Changed(config, _) => break config.cloud.poll,
                     Reload::Broken(_) => {}
                 }
             };

@@ -1,10 +1,14 @@
 //! What sync has said last.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
+use vitrine_config::Word;
+use vitrine_config::time::Mono;
 use vitrine_sync::wire::record::{Download, Downloads};
-use vitrine_sync::{Connection, FileProgress, Paired, Pairing, Progress};
+use vitrine_sync::{Connection, FileProgress, Paired, Pairing, Progress, Written};
+
+use crate::status::{DiskWritten, SettingSaid};
 
 /// Troubles kept for a person who asks: a screenful.
 const TROUBLES_MAX: usize = 10;
@@ -22,6 +26,10 @@ pub struct CloudView {
     pub connection: Connection,
     /// How downloads are.
     pub progress: Option<Progress>,
+    /// What it has the last word on of the settings.
+    pub settings: BTreeMap<String, Word>,
+    /// What was written to the disk, and when that was said.
+    pub written: Option<(Written, Mono)>,
     /// How often the cloud was asked for news, whatever came of it.
     pub asked: u64,
     /// Why the last time came to nothing.
@@ -39,6 +47,8 @@ impl CloudView {
             pairing: None,
             connection: Connection::Connecting,
             progress: None,
+            settings: BTreeMap::new(),
+            written: None,
             asked: 0,
             ask_failed: None,
             troubles: VecDeque::new(),
@@ -55,6 +65,23 @@ impl CloudView {
     pub fn trouble(&mut self, at: Timestamp, code: &str, detail: &str) {
         self.troubles.push_front(format!("{at:.0} {code}: {detail}"));
         self.troubles.truncate(TROUBLES_MAX);
+    }
+
+    /// What it has the last word on of the settings, for a person.
+    pub fn settings_said(&self) -> Vec<SettingSaid> {
+        let said = |(key, word): (&String, &Word)| {
+            let Word { value, at, by } = word.clone();
+            SettingSaid { key: key.clone(), value, at, by }
+        };
+        self.settings.iter().map(said).collect()
+    }
+
+    /// What was written to the disk until it was said last, since `start`.
+    pub fn written(&self, start: Mono) -> Option<DiskWritten> {
+        let (written, at) = self.written?;
+        let Written { content_bytes, content_kept_bytes, store_bytes } = written;
+        let within_s = at.since(start).as_secs();
+        Some(DiskWritten { content_bytes, content_kept_bytes, store_bytes, within_s })
     }
 
     /// The connection in a few words.

@@ -115,12 +115,13 @@ pub fn live(version: u64, playlists: Vec<Playlist>) -> Live {
         version,
         tenant: "acme".into(),
         device: "lobby".into(),
+        content: Digest([0; 32]),
         not_after: None,
         assets,
         schedule: schedule.collect(),
+        settings: BTreeMap::new(),
         playlists: playlists.into_iter().map(|list| (list.id.clone(), list)).collect(),
         layouts: BTreeMap::new(),
-        orders: vec![],
     };
     Live { manifest, files: Files::Named(paths), missing: BTreeSet::new() }
 }

@@ -27,6 +27,8 @@ impl Director {
             manifest_version: self.playback.version(),
             downloads: cloud.downloads(),
             downloads_wait: cloud.downloads_wait(),
+            settings: cloud.settings_said(),
+            written: cloud.written(self.started_at),
             asked: cloud.asked,
             ask_failed: cloud.ask_failed.clone(),
             due: self.due_text(),
@@ -49,8 +51,9 @@ impl Director {
             disk_free_bytes: self.host.disk_free_bytes,
             memory_free_bytes: self.host.memory_free_bytes,
             temperature_c: self.host.temperature_c,
-            // Only the keeper of the outbox knows.
+            // Only sync knows these two.
             outbox: 0,
+            tenant_key: None,
             downloads: self.cloud.downloads(),
         }
     }

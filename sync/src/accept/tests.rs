@@ -28,7 +28,7 @@ fn sealed(signer: u8, version: u64, tenant: &str, device: &str, mark: &str) -> V
         "issued_at": "2026-01-01T00:00:00Z", "mark": mark,
     });
     let payload = serde_json::to_vec(&payload).unwrap();
-    serde_json::to_vec(&envelope::seal(&payload, &[&key(signer)])).unwrap()
+    serde_json::to_vec(&envelope::seal(Purpose::Manifest, &payload, &[&key(signer)])).unwrap()
 }
 
 #[test]
@@ -52,6 +52,38 @@ fn believes_only_what_the_pinned_key_signed_for_this_device_and_later() {
     }
 }
 
+fn sealed_orders(signer: u8, version: u64, tenant: &str, device: &str) -> Vec<u8> {
+    let payload = json!({
+        "version": version, "tenant": tenant, "device": device,
+        "issued_at": "2026-01-01T00:00:00Z",
+        "orders": [{ "id": "o", "action": "identify", "expires_at": "2026-01-01T00:00:00Z" }],
+    });
+    let payload = serde_json::to_vec(&payload).unwrap();
+    serde_json::to_vec(&envelope::seal(Purpose::Orders, &payload, &[&key(signer)])).unwrap()
+}
+
+#[test]
+fn orders_are_believed_by_the_same_rules_and_never_as_a_manifest() {
+    for (case, raw, want) in [
+        ("newer", sealed_orders(1, 8, "acme", "d1"), Ok(8)),
+        ("the same again", sealed_orders(1, 7, "acme", "d1"), Ok(7)),
+        ("another key", sealed_orders(2, 8, "acme", "d1"), Err("orders_signature")),
+        ("another tenant", sealed_orders(1, 8, "evil", "d1"), Err("orders_tenant")),
+        ("another device", sealed_orders(1, 8, "acme", "d2"), Err("orders_device")),
+        ("older", sealed_orders(1, 6, "acme", "d1"), Err("orders_older")),
+        ("a version without end", sealed_orders(1, u64::MAX, "acme", "d1"), {
+            Err("orders_unreadable")
+        }),
+        ("a login page", b"<html>".to_vec(), Err("orders_unreadable")),
+        ("a manifest", sealed(1, 8, "acme", "d1", ""), Err("orders_signature")),
+    ] {
+        let got = accept_orders(&raw, &account(), 7);
+        assert_eq!(got.map(|o| o.version).map_err(|r| r.code()), want, "case {case:?}");
+    }
+    let as_manifest = accept(&sealed_orders(1, 8, "acme", "d1"), &account(), None);
+    assert_eq!(as_manifest.unwrap_err().code(), "manifest_signature");
+}
+
 #[test]
 fn the_first_manifest_may_have_any_version() {
     let raw = sealed(1, 41, "acme", "d1", "");
@@ -70,17 +102,20 @@ fn the_newest_one_may_come_again_after_its_bytes_were_lost() {
 fn a_second_signature_changes_nothing() {
     let one = sealed(1, 7, "acme", "d1", "");
     let seen = prove(&one, &account()).unwrap().seen;
-    let payload = envelope::open(&one, &account().tenant_key).unwrap();
-    let both = serde_json::to_vec(&envelope::seal(&payload, &[&key(1), &key(2)])).unwrap();
+    let payload = envelope::open(Purpose::Manifest, &one, &account().tenant_key).unwrap();
+    let both =
+        serde_json::to_vec(&envelope::seal(Purpose::Manifest, &payload, &[&key(1), &key(2)]))
+            .unwrap();
     assert_eq!(accept(&both, &account(), Some(seen)), Ok(None));
 }
 
 #[test]
 fn bytes_that_nobody_signed_are_never_parsed() {
-    let junk = envelope::seal(b"{ not json", &[&key(2)]);
+    let junk = envelope::seal(Purpose::Manifest, b"{ not json", &[&key(2)]);
     let raw = serde_json::to_vec(&junk).unwrap();
     assert_eq!(prove(&raw, &account()).unwrap_err().code(), "manifest_signature");
-    let signed = serde_json::to_vec(&envelope::seal(b"{ not json", &[&key(1)])).unwrap();
+    let signed =
+        serde_json::to_vec(&envelope::seal(Purpose::Manifest, b"{ not json", &[&key(1)])).unwrap();
     assert_eq!(prove(&signed, &account()).unwrap_err().code(), "manifest_unreadable");
 }
 
@@ -92,7 +127,12 @@ fn rotating(version: u64, next: &str, signers: &[u8]) -> Vec<u8> {
     });
     let keys: Vec<SigningKey> = signers.iter().map(|seed| key(*seed)).collect();
     let keys: Vec<&SigningKey> = keys.iter().collect();
-    serde_json::to_vec(&envelope::seal(&serde_json::to_vec(&payload).unwrap(), &keys)).unwrap()
+    serde_json::to_vec(&envelope::seal(
+        Purpose::Manifest,
+        &serde_json::to_vec(&payload).unwrap(),
+        &keys,
+    ))
+    .unwrap()
 }
 
 fn public(seed: u8) -> String {

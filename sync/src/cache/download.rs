@@ -16,6 +16,7 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 use rustix::fs::FlockOperation;
 use sha2::{Digest as _, Sha256};
@@ -87,6 +88,7 @@ impl Download {
         self.file.write_all(chunk).map_err(|error| self.disk("write", error))?;
         self.hash.update(chunk);
         self.written_bytes = written_bytes;
+        self.cache.counts.written_bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
         Ok(())
     }
 

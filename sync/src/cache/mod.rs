@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -47,6 +48,14 @@ pub(crate) struct Held {
 pub(crate) struct Cache {
     root: Arc<Path>,
     held: Arc<Mutex<BTreeMap<Digest, Held>>>,
+    counts: Arc<Counts>,
+}
+
+/// What downloads have done since the cache was opened.
+#[derive(Debug, Default)]
+struct Counts {
+    written_bytes: AtomicU64,
+    kept_bytes: AtomicU64,
 }
 
 impl Cache {
@@ -62,7 +71,8 @@ impl Cache {
         durable::make_dir(&parts, 0o755).map_err(failed("make the directory", &parts))?;
         let mut amiss = Vec::new();
         let held = scan::files(&root, wanted, &mut amiss)?;
-        let cache = Cache { root: root.into(), held: Arc::new(Mutex::new(held)) };
+        let held = Arc::new(Mutex::new(held));
+        let cache = Cache { root: root.into(), held, counts: Arc::default() };
         if let Err(error) = cache.keep_parts(&wanted.keys().copied().collect()) {
             amiss.push(error.detail());
         }
@@ -81,8 +91,7 @@ impl Cache {
 
     /// Where the file lies, or would.
     pub(crate) fn path(&self, asset: &Digest) -> PathBuf {
-        let name = asset.to_string();
-        self.root.join(&name[..2]).join(name)
+        home(&self.root, asset)
     }
 
     /// For the player: where every file lies.
@@ -141,9 +150,7 @@ impl Cache {
     /// one's business. No download may be under way.
     pub(crate) fn wipe(&self) -> Result<(), CacheError> {
         self.lock().clear();
-        scan::wipe(&self.root)?;
-        let parts = self.root.join("parts");
-        durable::make_dir(&parts, 0o755).map_err(failed("make the directory", &parts))
+        wipe(&self.root)
     }
 
     /// Where the bytes of a download gather.
@@ -152,13 +159,35 @@ impl Cache {
     }
 
     fn admitted(&self, asset: Digest, held: Held) {
+        self.counts.kept_bytes.fetch_add(held.bytes, Ordering::Relaxed);
         self.lock().insert(asset, held);
+    }
+
+    /// Bytes written since the cache was opened, and those of them that are whole files now.
+    pub(crate) fn written(&self) -> (u64, u64) {
+        let Counts { written_bytes, kept_bytes } = &*self.counts;
+        (written_bytes.load(Ordering::Relaxed), kept_bytes.load(Ordering::Relaxed))
     }
 
     /// The list is whole between any two statements, so a panic elsewhere does not spoil it.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Digest, Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Where a file lies in the cache at `root`, or would.
+pub(crate) fn home(root: &Path, asset: &Digest) -> PathBuf {
+    let name = asset.to_string();
+    root.join(&name[..2]).join(name)
+}
+
+/// [`Cache::wipe`] of a cache that nobody has opened.
+pub(crate) fn wipe(root: &Path) -> Result<(), CacheError> {
+    let parts = root.join("parts");
+    let make = || durable::make_dir(&parts, 0o755).map_err(failed("make the directory", &parts));
+    make()?;
+    scan::wipe(root)?;
+    make()
 }
 
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CacheError {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use vitrine_config::limits;
+use vitrine_config::{Word, limits};
 use vitrine_wire::manifest as wire;
 
 use crate::model::{
@@ -309,6 +309,21 @@ pub(crate) fn entry(value: Value) -> Result<Entry, String> {
         windows: raw.windows,
         valid: Validity { from: raw.valid_from, until: raw.valid_until },
     })
+}
+
+/// The cloud's word on a setting. What the key is and takes is not asked here.
+pub(crate) fn setting(value: Value) -> Result<(String, Word), String> {
+    let wire::Setting { key, value, updated_at, by } = shape(value)?;
+    for (name, text) in [("key", &key), ("value", &value), ("by", &by)] {
+        if text.len() > limits::SETTING_BYTES {
+            return Err(format!(
+                "{name} has {} bytes, at most {}",
+                text.len(),
+                limits::SETTING_BYTES
+            ));
+        }
+    }
+    Ok((key, Word { value, at: updated_at, by }))
 }
 
 /// Something to be done once.

@@ -1,4 +1,4 @@
-//! The cloud's manifest, made into the content model.
+//! The cloud's manifest, made into the content model; and its orders.
 //!
 //! In:  a payload that has been proved already, as bytes.
 //! Out: a [`Manifest`] in which every reference resolves and every number is in range, and one
@@ -23,26 +23,41 @@ use crate::model::{
     Asset, Complaint, Digest, Entry, Item, Layout, Manifest, Order, Playlist, Target, Zone,
 };
 
+/// What a manifest says of itself, not of what is to be shown.
+const ABOUT: [&str; 7] =
+    ["version", "tenant", "device", "issued_at", "not_after", "tenant_key", "settings"];
+
 /// A payload of which nothing can be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("manifest: {0}")]
+#[error("{0}")]
 pub struct Unreadable(String);
 
-/// What a manifest must say to be one.
-#[derive(Deserialize)]
-struct Head {
-    version: u64,
-    tenant: String,
-    device: String,
+/// What a payload must say.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Head {
+    /// Rises.
+    pub(crate) version: u64,
+    /// Whose it is.
+    pub(crate) tenant: String,
+    /// Whom it is for.
+    pub(crate) device: String,
+}
+
+impl Head {
+    fn of(root: &Value) -> Result<Head, Unreadable> {
+        let head = Head::deserialize(root).map_err(|e| Unreadable(e.to_string()))?;
+        match i64::try_from(head.version) {
+            Ok(1..) => Ok(head),
+            // It could not be kept, and nothing could come after it.
+            _ => Err(Unreadable(format!("version is {}, want 1 to {}", head.version, i64::MAX))),
+        }
+    }
 }
 
 /// Reads a payload. Bounded in size, depth, counts and texts by [`limits`].
 pub fn read(payload: &[u8]) -> Result<(Manifest, Vec<Complaint>), Unreadable> {
     let mut root = parse(payload)?;
-    let head = Head::deserialize(&root).map_err(|e| Unreadable(e.to_string()))?;
-    if head.version == 0 {
-        return Err(Unreadable("version is 0, want 1 or more".into()));
-    }
+    let (head, content) = (Head::of(&root)?, content(&root));
     let mut notes = Notes::default();
     let not_after = notes.optional("not_after", root.get("not_after"));
     let mut assets = assets(list(&mut root, "assets", limits::ITEMS, &mut notes), &mut notes);
@@ -52,8 +67,8 @@ pub fn read(payload: &[u8]) -> Result<(Manifest, Vec<Complaint>), Unreadable> {
     let layouts = self::layouts(layouts, &playlists, &mut notes);
     let schedule = list(&mut root, "schedule", limits::ENTRIES, &mut notes);
     let schedule = self::schedule(schedule, &playlists, &layouts, &mut notes);
-    let orders = list(&mut root, "orders", limits::ORDERS, &mut notes);
-    let orders = self::orders(orders, &mut notes);
+    let settings = list(&mut root, "settings", limits::SETTINGS, &mut notes);
+    let settings = notes.distinct(settings, "settings", check::setting, |(key, _)| key.clone());
     let named = named(&playlists);
     assets.retain(|digest, _| named.contains(digest));
     let Head { version, tenant, device } = head;
@@ -61,14 +76,31 @@ pub fn read(payload: &[u8]) -> Result<(Manifest, Vec<Complaint>), Unreadable> {
         version,
         tenant,
         device,
+        content,
         not_after,
         assets,
         playlists,
         layouts,
         schedule,
-        orders,
+        settings: settings.into_iter().collect(),
     };
     Ok((manifest, notes.done()))
+}
+
+/// See [`Manifest::content`]. What a later release may add counts as content.
+fn content(root: &Value) -> Digest {
+    let fields = root.as_object().into_iter().flatten();
+    let shown: BTreeMap<_, _> = fields.filter(|(key, _)| !ABOUT.contains(&key.as_str())).collect();
+    Digest::of(&serde_json::to_vec(&shown).unwrap_or_default())
+}
+
+/// Reads orders. One that this release does not know costs itself.
+pub(crate) fn orders(payload: &[u8]) -> Result<(Head, Vec<Order>, Vec<Complaint>), Unreadable> {
+    let mut root = parse(payload)?;
+    let (head, mut notes) = (Head::of(&root)?, Notes::default());
+    let raw = list(&mut root, "orders", limits::ORDERS, &mut notes);
+    let orders = notes.distinct(raw, "orders", check::order, |order| order.id.clone());
+    Ok((head, orders, notes.done()))
 }
 
 fn parse(payload: &[u8]) -> Result<Value, Unreadable> {
@@ -213,10 +245,6 @@ fn schedule(
     };
     let read = |value| check::entry(value).and_then(known);
     notes.distinct(raw, "schedule", read, |entry| entry.id.clone())
-}
-
-fn orders(raw: Vec<Value>, notes: &mut Notes) -> Vec<Order> {
-    notes.distinct(raw, "orders", check::order, |order| order.id.clone())
 }
 
 fn named(playlists: &BTreeMap<String, Playlist>) -> BTreeSet<Digest> {

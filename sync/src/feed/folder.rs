@@ -175,12 +175,13 @@ fn manifest(items: Vec<Item>, assets: BTreeMap<Digest, Asset>) -> Manifest {
         version: 1,
         tenant: String::new(),
         device: String::new(),
+        content: Digest([0; 32]),
         not_after: None,
         assets,
         playlists: BTreeMap::from([(MAIN.into(), playlist)]),
         layouts: BTreeMap::new(),
         schedule: vec![entry],
-        orders: Vec::new(),
+        settings: BTreeMap::new(),
     }
 }
 

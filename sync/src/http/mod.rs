@@ -20,16 +20,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, IF_NONE_MATCH};
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode, Url, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use vitrine_config::limits;
 use vitrine_wire::auth::{PairingAnswer, PairingRequest, Problem, TokenAnswer, TokenRequest};
+use vitrine_wire::order;
 use vitrine_wire::record::{Acknowledged, Batch};
 
-use crate::cloud::{Answer, Cloud, News, Part, Told};
+use crate::cloud::{Answer, Cloud, News, Part, Polled, Told};
 use crate::error::{CloudError, Failure, chain};
 use crate::session::Pass;
 
@@ -123,6 +124,31 @@ impl Http {
     }
 }
 
+impl Http {
+    /// Asks for a signed envelope of at most so many bytes, unless it is the one that is known.
+    async fn envelope(
+        &self,
+        call: &'static str,
+        path: &str,
+        (pass, etag): (&Pass, Option<String>),
+        most_bytes: usize,
+    ) -> Result<(Answer<News>, HeaderMap), CloudError> {
+        let mut request = with(self.calls.get(self.url(path)).timeout(CALL), Some(pass))?;
+        if let Some(etag) = etag {
+            request = request.header(IF_NONE_MATCH, etag);
+        }
+        let response = send(call, request).await?;
+        let headers = response.headers().clone();
+        let server_time = headers::server_time(&headers);
+        if response.status() == StatusCode::NOT_MODIFIED {
+            return Ok((Answer { value: News::Unchanged, server_time }, headers));
+        }
+        let etag = headers::text(&headers, &ETAG);
+        let raw = json(call, response, most_bytes).await?;
+        Ok((Answer { value: News::Envelope { raw, etag }, server_time }, headers))
+    }
+}
+
 impl Cloud for Http {
     type Body = assets::HttpBody;
     type Hints = push::Socket;
@@ -135,21 +161,18 @@ impl Cloud for Http {
         self.post("POST token", "/api/v3/token", None, &ask).await
     }
 
-    async fn manifest(&self, pass: Pass, etag: Option<String>) -> Told<News> {
-        const CALL_NAME: &str = "GET manifest";
-        let request = self.calls.get(self.url("/api/v3/manifest")).timeout(CALL);
-        let mut request = with(request, Some(&pass))?;
-        if let Some(etag) = etag {
-            request = request.header(IF_NONE_MATCH, etag);
-        }
-        let response = send(CALL_NAME, request).await?;
-        let server_time = headers::server_time(response.headers());
-        if response.status() == StatusCode::NOT_MODIFIED {
-            return Ok(Answer { value: News::Unchanged, server_time });
-        }
-        let etag = headers::text(response.headers(), &ETAG);
-        let raw = json(CALL_NAME, response, limits::MANIFEST_DECODED_BYTES).await?;
-        Ok(Answer { value: News::Envelope { raw, etag }, server_time })
+    async fn manifest(&self, pass: Pass, etag: Option<String>) -> Told<Polled> {
+        let (call, most) = ("GET manifest", limits::MANIFEST_DECODED_BYTES);
+        let (answer, headers) =
+            self.envelope(call, "/api/v3/manifest", (&pass, etag), most).await?;
+        let orders = headers::text(&headers, &HeaderName::from_static(order::HEADER));
+        let Answer { value: news, server_time } = answer;
+        Ok(Answer { value: Polled { news, orders }, server_time })
+    }
+
+    async fn orders(&self, pass: Pass, etag: Option<String>) -> Told<News> {
+        let (call, path) = ("GET orders", "/api/v3/orders");
+        Ok(self.envelope(call, path, (&pass, etag), ANSWER_BYTES).await?.0)
     }
 
     async fn asset(&self, pass: Pass, part: Part) -> Result<assets::HttpBody, CloudError> {

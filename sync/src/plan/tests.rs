@@ -46,12 +46,13 @@ fn manifest(assets: impl IntoIterator<Item = (u8, u64)>) -> Manifest {
         version: 1,
         tenant: "t".into(),
         device: "d".into(),
+        content: Digest([0; 32]),
         not_after: None,
         assets: assets.into_iter().map(asset).collect(),
         playlists: BTreeMap::new(),
         layouts: BTreeMap::new(),
         schedule: Vec::new(),
-        orders: Vec::new(),
+        settings: Default::default(),
     }
 }
 

@@ -8,7 +8,8 @@
 //! run as tasks that end in a [`Done`]; the loop itself waits for nothing but the store.
 //!
 //! Reading order: [`Shell::run`], [`Shell::advance`] (everything that can be started),
-//! [`Shell::finished`] (everything that can end), then `content`, `pairing`, `outbox`.
+//! [`Shell::finished`] (everything that can end), then `content`, `live`, `pairing`,
+//! `outbox`.
 //!
 //! Full: requests are bounded by [`crate::Full`]; hints wait for the loop; tasks are bounded by their
 //! kinds, one each, and [`Tuning::downloads`].
@@ -17,14 +18,19 @@ mod content;
 mod doubts;
 mod errand;
 mod fetch;
+mod hand_over;
 mod line;
+mod live;
 mod open;
+mod orders;
 mod outbox;
 mod pairing;
 mod progress;
 mod push;
 mod rollback;
 mod scrub;
+mod settings;
+mod supply;
 mod throttle;
 mod transfer;
 
@@ -46,7 +52,7 @@ use crate::error::CloudError;
 use crate::hours;
 use crate::session::{Reply, Session};
 use crate::store;
-use crate::{Connection, Event, Options, Request, Tuning};
+use crate::{Connection, Event, Options, Request, Tuning, Written};
 
 pub(crate) use open::{Opened, open};
 
@@ -65,6 +71,7 @@ const NOTE_TIME: Duration = Duration::from_secs(300);
 enum Done {
     Reply(Reply, Option<Timestamp>),
     Manifest(Result<content::Fetched, CloudError>),
+    Orders(Result<orders::Fetched, CloudError>),
     Asset(fetch::Ended),
     Records(Result<outbox::Sent, outbox::NotSent>),
     Screenshot(Result<(), CloudError>),
@@ -92,6 +99,8 @@ pub(crate) struct Shell<C: Cloud> {
     connection: Connection,
     line: line::Line,
     content: content::Content,
+    orders: orders::Orders,
+    settings: settings::Settings,
     transfers: transfer::Transfers,
     throttle: Arc<throttle::Throttle>,
     /// The next look at the hours for downloads.
@@ -160,6 +169,7 @@ impl<C: Cloud> Shell<C> {
         if self.line.is_down() {
             return;
         }
+        self.fetch_orders(&cloud, &pass, now);
         self.fetch_assets(&cloud, &pass, now);
         self.send_records(&cloud, &pass, now);
         self.send_screenshot(&cloud, &pass, now);
@@ -182,6 +192,7 @@ impl<C: Cloud> Shell<C> {
         let poll = proved.and_then(|_| self.content.poll.deadline());
         let proved = proved.filter(|_| !self.line.is_down()).map(|_| {
             [
+                self.orders.errand.deadline(),
                 self.transfers.deadline(self.tuning.downloads),
                 self.outbox.records.deadline(),
                 self.outbox.pictures.deadline(),
@@ -213,6 +224,7 @@ impl<C: Cloud> Shell<C> {
         match done {
             Done::Reply(reply, server_time) => self.replied(reply, server_time, now).await,
             Done::Manifest(result) => self.manifest_came(result, now).await,
+            Done::Orders(result) => self.orders_came(result, now).await,
             Done::Asset(ended) => self.asset_ended(ended, now).await,
             Done::Records(result) => self.records_sent(result, now).await,
             Done::Screenshot(result) => self.screenshot_sent(result, now).await,
@@ -229,6 +241,7 @@ impl<C: Cloud> Shell<C> {
                 Request::Record(record) => records.push(record),
                 Request::SyncNow => self.hurry(now),
                 Request::Tune(tuning) => self.tune(tuning, now),
+                Request::Settings(local) => self.set_locally(local, now).await,
                 Request::Rollback(asker) => self.roll_back(asker, now).await,
                 Request::Screenshot { order, png } => self.picture(order, png, now).await,
             }
@@ -284,6 +297,7 @@ impl<C: Cloud> Shell<C> {
         let now = self.now();
         self.session.unanswered(now);
         self.content.poll.put_off(now);
+        self.orders.errand.put_off(now);
         self.outbox.records.put_off(now);
         self.outbox.pictures.put_off(now);
         self.scrub.errand.put_off(now);
@@ -349,20 +363,32 @@ impl<C: Cloud> Shell<C> {
     }
 
     async fn note_time(&mut self, now: Now) {
-        let healed = self.ways.store.healed().await.ok().flatten();
-        if let Some(why) = healed.and_then(|opened| opened.rebuilt) {
-            self.trouble("store_rebuilt", why).await;
+        if let Ok(Some(_)) = self.ways.store.return_to_disk().await {
+            let detail = "the database can be used again; what came meanwhile is in it".to_owned();
+            self.trouble("store_returned", detail).await;
         }
+        self.tell_healed().await;
         if let Err(error) = self.ways.store.note_time(now.wall).await {
             tracing::warn!(%error, "sync: time not noted");
         }
         self.note_time.worked(Some(now.mono.after(NOTE_TIME)));
-        if let Ok(Some(found)) = self.ways.store.healed().await
-            && let Some(why) = found.rebuilt
-        {
+        self.tell_healed().await;
+        self.tell_written().await;
+        self.watch_lapse(now).await;
+    }
+
+    async fn tell_written(&self) {
+        let (content_bytes, content_kept_bytes) = self.ways.cache.written();
+        let store_bytes = self.ways.store.written_bytes().await.ok().flatten();
+        self.say(Event::Written(Written { content_bytes, content_kept_bytes, store_bytes }));
+    }
+
+    /// What the store found when it was opened anew in the midst of work.
+    async fn tell_healed(&mut self) {
+        let healed = self.ways.store.healed().await.ok().flatten();
+        if let Some(why) = healed.and_then(|opened| opened.rebuilt) {
             self.trouble("store_rebuilt", why).await;
         }
-        self.watch_lapse(now).await;
     }
 }
 

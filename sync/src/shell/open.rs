@@ -10,12 +10,12 @@ use std::sync::Arc;
 use ed25519_dalek::SigningKey;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
-use vitrine_config::limits;
 use vitrine_config::time::{Clock, Mono};
+use vitrine_config::{Word, limits};
 use vitrine_wire::Digest;
 
 use super::content::{Content, Pending, complained};
-use super::{Shell, Ways};
+use super::{Shell, Ways, hand_over};
 use crate::accept::{self, Accepted, Seen};
 use crate::cache::Cache;
 use crate::cloud::Cloud;
@@ -36,6 +36,8 @@ pub(crate) struct Opened {
     previous: Option<Manifest>,
     pending: Option<Manifest>,
     seen: Option<Seen>,
+    turned_down: Option<Digest>,
+    orders_least: u64,
     latest_time: Option<Timestamp>,
     troubles: Vec<Trouble>,
 }
@@ -62,6 +64,12 @@ pub(crate) async fn open(options: &Options) -> Result<Opened, StartError> {
     let seed = rand::random();
     let key = noted("device_key", device_key(dir, seed), &mut troubles);
     let account = noted("account", Account::load(dir), &mut troubles).flatten();
+    let before = account.clone();
+    let account = hand_over::resume(dir, account, &store, dir.join("assets")).await;
+    let account = account.unwrap_or_else(|why| {
+        troubles.push(("tenant_not_forgotten", why));
+        before
+    });
     // An account that cannot be read is not "nobody's device": without it, no pairing either.
     let key = key.filter(|_| !troubles.iter().any(|(code, _)| *code == "account"));
     let mut proving = Proving { store: &store, account: account.as_ref(), troubles };
@@ -72,6 +80,8 @@ pub(crate) async fn open(options: &Options) -> Result<Opened, StartError> {
     let highest = noted("store", store.highest_version().await, &mut troubles).unwrap_or(0);
     // After a rollback the newest is the one before.
     let seen = seen(highest, [&pending, &live, &previous]);
+    let turned_down = noted("store", store.turned_down().await, &mut troubles).flatten();
+    let orders_least = noted("store", store.orders_least().await, &mut troubles).unwrap_or(0);
     let latest_time = noted("store", store.latest_time().await, &mut troubles).flatten();
     let wanted = sizes([&live, &pending, &previous]);
     let (cache, amiss) = Cache::open(dir.join("assets"), &wanted)
@@ -79,7 +89,20 @@ pub(crate) async fn open(options: &Options) -> Result<Opened, StartError> {
     troubles.extend(amiss.into_iter().map(|text| ("cache", text)));
     let live = live.map(|live| Arc::new(in_force(live.manifest, &cache)));
     let [pending, previous] = [pending, previous].map(|kept| kept.map(|kept| kept.manifest));
-    Ok(Opened { store, cache, key, account, live, previous, pending, seen, latest_time, troubles })
+    Ok(Opened {
+        store,
+        cache,
+        key,
+        account,
+        live,
+        previous,
+        pending,
+        seen,
+        turned_down,
+        orders_least,
+        latest_time,
+        troubles,
+    })
 }
 
 impl Opened {
@@ -117,6 +140,9 @@ impl<C: Cloud> Shell<C> {
         content.forget(Mono::default());
         (content.live, content.previous) = (opened.live, opened.previous);
         (content.pending, content.seen) = (pending, opened.seen);
+        content.turned_down = opened.turned_down;
+        let orders = super::orders::Orders::from(opened.orders_least);
+        let settings = super::settings::Settings::of(newest_settings(&content));
         let cloud = cloud.filter(|_| opened.key.is_some()).map(Arc::new);
         let store = Arc::new(opened.store);
         Shell {
@@ -128,6 +154,8 @@ impl<C: Cloud> Shell<C> {
             connection: Connection::Off,
             line: Default::default(),
             content,
+            orders,
+            settings,
             transfers: Default::default(),
             throttle: Default::default(),
             hours: Default::default(),
@@ -160,10 +188,6 @@ impl<C: Cloud> Shell<C> {
         for order in cut {
             self.end_order(order, Err("cut off by a stop or a crash".into()), now).await;
         }
-        let newest = self.content.pending.as_ref().map(|pending| pending.manifest.orders.clone());
-        let live = || self.content.live.as_ref().map(|live| live.manifest.orders.clone());
-        let orders = newest.or_else(live).unwrap_or_default();
-        self.take_orders(&orders, now).await;
         self.outbox.records.want(now.mono);
         self.note_time.want(now.mono);
         self.scrub.errand.want(now.mono);
@@ -239,6 +263,15 @@ fn noted<T, E: std::error::Error>(
 fn seen(highest: u64, kept: [&Option<Accepted>; 3]) -> Option<Seen> {
     let newest = kept.into_iter().flatten().map(|kept| kept.seen).find(|s| s.version >= highest);
     newest.or((highest > 0).then_some(Seen { version: highest, payload: None }))
+}
+
+/// The settings of the newest manifest that is kept, whether it is live or not.
+fn newest_settings(content: &Content) -> BTreeMap<String, Word> {
+    let pending = content.pending.as_ref().map(|pending| &*pending.manifest);
+    let live = content.live.as_ref().map(|live| &live.manifest);
+    let kept = [pending, live, content.previous.as_ref()].into_iter().flatten();
+    let newest = kept.max_by_key(|manifest| manifest.version);
+    newest.map(|manifest| manifest.settings.clone()).unwrap_or_default()
 }
 
 fn sizes(kept: [&Option<Accepted>; 3]) -> BTreeMap<Digest, u64> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vitrine_config::time::Now;
+use vitrine_wire::envelope::key_id;
 use vitrine_wire::record::{BATCH_MAX, Batch, Body, Fault, OrderResult, Record};
 
 use super::doubts::{Doubts, REFUSED, Tag};
@@ -60,6 +61,16 @@ pub(super) struct Outbox {
     doubts: Doubts,
 }
 
+impl Outbox {
+    /// So many records are in the store, for which so many older ones had to go.
+    pub(super) fn kept(&mut self, count: usize, dropped: usize, now: Now) {
+        self.lost += dropped;
+        self.fresh += count;
+        let full = self.fresh >= BATCH_MAX;
+        self.records.want(if full { now.mono } else { now.mono.after(COALESCE) });
+    }
+}
+
 impl<C: Cloud> Shell<C> {
     /// Puts records into the store, all or none. Results end their orders.
     pub(super) async fn keep(&mut self, records: Vec<Record>, now: Now) {
@@ -67,7 +78,7 @@ impl<C: Cloud> Shell<C> {
             return;
         }
         let count = records.len();
-        let records = self.counted(records).await;
+        let records = self.completed(records).await;
         let is_result = |record: &Record| matches!(record.body, Body::OrderResult(_));
         let (results, plain): (Vec<_>, Vec<_>) = records.into_iter().partition(is_result);
         if !plain.is_empty() {
@@ -81,20 +92,19 @@ impl<C: Cloud> Shell<C> {
                 self.kept(1, kept);
             }
         }
-        self.outbox.fresh += count;
-        let full = self.outbox.fresh >= BATCH_MAX;
-        self.outbox.records.want(if full { now.mono } else { now.mono.after(COALESCE) });
+        self.outbox.kept(count, 0, now);
     }
 
-    /// Heartbeats with the length of the outbox, which nobody else knows.
-    async fn counted(&self, mut records: Vec<Record>) -> Vec<Record> {
+    /// Heartbeats with the length of the outbox and the key that is pinned, which nobody else knows.
+    async fn completed(&self, mut records: Vec<Record>) -> Vec<Record> {
         let beats = records.iter_mut().filter_map(|record| match &mut record.body {
             Body::Heartbeat(beat) => Some(beat),
-            Body::ProofOfPlay(_) | Body::OrderResult(_) | Body::Fault(_) => None,
+            _ => None,
         });
         for beat in beats {
             let waiting = self.ways.store.outbox_len().await.unwrap_or(0);
             beat.outbox = u64::try_from(waiting).unwrap_or(u64::MAX);
+            beat.tenant_key = self.session.account().map(|account| key_id(&account.tenant_key));
         }
         records
     }

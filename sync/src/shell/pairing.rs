@@ -6,10 +6,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::SigningKey;
 use jiff::Timestamp;
-use tokio::task::spawn_blocking;
 use vitrine_config::time::Now;
+use vitrine_wire::Digest;
 use vitrine_wire::auth::{Assertion, PairingAnswer, PairingRequest, TokenRequest, fingerprint};
 
+use super::hand_over::{hand_over, same_owner};
 use super::{Done, Shell, random_id};
 use crate::cloud::{Cloud, Told};
 use crate::error::{CloudError, Failure, chain};
@@ -93,13 +94,19 @@ impl<C: Cloud> Shell<C> {
     /// leaves one tenant's bytes under another's name.
     async fn paired(&mut self, account: Account, now: Now) {
         let before = Account::load(&self.options.state_dir).ok().flatten();
-        if let Err(detail) = self.make_way(before.as_ref(), &account, now).await {
-            self.session.undo(before, now, rand::random());
-            return self.trouble("tenant_not_forgotten", detail).await;
-        }
-        if let Err(error) = account.save(&self.options.state_dir) {
-            // Plays until the next start, which then pairs anew.
-            self.trouble("account_not_kept", chain(&error)).await;
+        match before.clone().filter(|before| !same_owner(before, &account)) {
+            Some(other) => {
+                if let Err(detail) = self.make_way(&other, &account, now).await {
+                    self.session.undo(before, now, rand::random());
+                    return self.trouble("tenant_not_forgotten", detail).await;
+                }
+            }
+            None => {
+                if let Err(error) = account.save(&self.options.state_dir) {
+                    // Plays until the next start, which then pairs anew.
+                    self.trouble("account_not_kept", chain(&error)).await;
+                }
+            }
         }
         tracing::info!(tenant = account.tenant, device = account.device, "sync: paired");
         self.say(Event::Paired(Paired { tenant: account.tenant, device: account.device }));
@@ -108,31 +115,25 @@ impl<C: Cloud> Shell<C> {
 
     async fn make_way(
         &mut self,
-        before: Option<&Account>,
+        before: &Account,
         account: &Account,
         now: Now,
     ) -> Result<(), String> {
-        let Some(before) = before.filter(|before| !same_owner(before, account)) else {
-            return Ok(());
-        };
         self.drop_calls().await;
         let live = self.content.live.take();
         self.content.forget(now.mono);
+        self.orders = Default::default();
+        // Downloads that were given up may still be at work on the disk.
+        let alone = self.disk.clone().write_owned().await;
+        let (dir, cache) = (&self.options.state_dir, self.ways.cache.clone());
+        hand_over(dir, before, account, &self.ways.store, move || cache.wipe()).await?;
+        drop(alone);
         if before.tenant == account.tenant {
             // The same people's content: it stays on the screen until the new device has its own.
             self.content.live = live;
-            return self.ways.store.forget_device().await.map_err(|error| chain(&error));
+            return Ok(());
         }
-        self.ways.store.forget_tenant().await.map_err(|error| chain(&error))?;
-        // Downloads that were given up may still be at work on the disk.
-        let (cache, alone) = (self.ways.cache.clone(), self.disk.clone().write_owned().await);
-        let wiped = spawn_blocking(move || {
-            let wiped = cache.wipe();
-            drop(alone);
-            wiped
-        });
-        let wiped = wiped.await;
-        wiped.map_err(|error| chain(&error))?.map_err(|error| chain(&error))?;
+        self.forget_settings();
         self.say_live(nothing(account), Default::default(), now);
         self.content.live = None;
         Ok(())
@@ -149,24 +150,19 @@ fn grouped(code: &str) -> String {
     }
 }
 
-/// Whether manifests made for the one are good for the other.
-fn same_owner(before: &Account, after: &Account) -> bool {
-    (&before.tenant, &before.device, &before.tenant_key)
-        == (&after.tenant, &after.device, &after.tenant_key)
-}
-
 /// What a new tenant's device plays before anything has come.
 fn nothing(account: &Account) -> Manifest {
     Manifest {
         version: 0,
         tenant: account.tenant.clone(),
         device: account.device.clone(),
+        content: Digest::of(b""),
         not_after: None,
         assets: Default::default(),
         playlists: Default::default(),
         layouts: Default::default(),
         schedule: Vec::new(),
-        orders: Vec::new(),
+        settings: Default::default(),
     }
 }
 

@@ -43,7 +43,7 @@ impl<C: Cloud> Shell<C> {
     fn progress_now(&self) -> Progress {
         let later = &self.content.later;
         let unmet = self.content.live.as_ref().filter(|live| !live.missing.is_subset(later));
-        let pending = self.content.pending.as_ref().map(|pending| &*pending.manifest);
+        let pending = self.content.preparing().map(|pending| &*pending.manifest);
         match pending.or(unmet.map(|live| &live.manifest)) {
             None => Progress::default(),
             Some(manifest) => self.progress_of(manifest),

@@ -102,6 +102,7 @@ impl<C: Cloud> Shell<C> {
                 }
             }
             News::Hint(Hint::Manifest { version }) => self.hinted(version, now),
+            News::Hint(Hint::Order { version }) => self.orders_hinted(version, now),
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! It has been live, so it is known and proved, and its files are kept while there is room. What it
 //! replaces becomes the one before it: going back twice is going forth. The versions seen stay as they
-//! were, so the cloud brings back nothing but something newer.
+//! were, and what it replaces is *turned down*: no manifest brings it back, whatever its version, until
+//! one has gone live that shows something else.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,7 +50,11 @@ impl<C: Cloud> Shell<C> {
         let Readiness::Go { missing } = plan::ready(before, &held, at_once, &self.when(now)) else {
             return Err(format!("nothing that version {to} shows is on the device any more"));
         };
-        self.ways.store.go_live(to).await.map_err(|error| chain(&error))?;
+        // Who goes back to what was turned down takes that back.
+        let undone = self.content.turned_down == Some(before.content);
+        let turned_down = (!undone).then_some(live.manifest.content);
+        self.ways.store.roll_back(to, turned_down).await.map_err(|error| chain(&error))?;
+        self.content.turned_down = turned_down;
         let live = self.content.live.take().map(|live| Arc::unwrap_or_clone(live).manifest);
         if let Some(before) = std::mem::replace(&mut self.content.previous, live) {
             self.say_live(before, missing, now);

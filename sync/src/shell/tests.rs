@@ -13,12 +13,15 @@ use vitrine_config::model::Hours;
 use vitrine_wire::Digest;
 
 use super::*;
-use crate::Asker;
 use crate::identity::Account;
 
 mod attacks;
 mod fake;
 mod fleet;
+mod orders;
+mod rollback;
+mod settings;
+mod tenants;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -78,10 +81,16 @@ async fn bench(first_contact_spread: Duration) -> Bench {
 impl Bench {
     /// The next process in the same directory.
     async fn restart(self) -> Bench {
+        self.restart_after(|_| ()).await
+    }
+
+    /// The same after something happened to the directory.
+    async fn restart_after(self, happens: impl FnOnce(&std::path::Path)) -> Bench {
         let Bench { cloud, mut shell, watch, events, _dir } = self;
         let (options, tuning) = (shell.options.clone(), shell.tuning.clone());
         shell.tasks.shutdown().await;
         drop(shell);
+        happens(_dir.path());
         let opened = open(&options).await.unwrap();
         let (said, at) = (Arc::clone(&events), Arc::clone(&watch));
         let sink: Box<dyn Fn(Event) + Send> =
@@ -102,16 +111,6 @@ impl Bench {
             _ => None,
         });
         live.unwrap_or(0)
-    }
-
-    async fn roll_back(&mut self) -> Result<u64, String> {
-        self.shell.requested(vec![Request::Rollback(Asker::Person(7))]).await;
-        let events = self.events.lock().unwrap();
-        let answer = events.iter().rev().find_map(|(_, event)| match event {
-            Event::RolledBack { ask: 7, result } => Some(result.clone()),
-            _ => None,
-        });
-        answer.unwrap()
     }
 }
 
@@ -158,6 +157,10 @@ impl Bench {
         });
         live.collect()
     }
+}
+
+fn lose_database(dir: &std::path::Path) {
+    std::fs::remove_file(dir.join("store.db")).unwrap();
 }
 
 fn manifest(version: u64, files: &[&[u8]]) -> Value {
@@ -415,61 +418,6 @@ async fn the_word_that_the_cloud_was_asked_comes_after_all_that_came_of_it() {
     let progress = place(|e| matches!(e, Event::Progress(p) if p.version == 1));
     let asked = place(|e| matches!(e, Event::Asked(Ok(()))));
     assert!(progress.is_some() && progress < asked, "{events:#?}");
-}
-
-#[tokio::test]
-async fn a_rollback_is_instant_and_lasts_until_there_is_something_newer() {
-    let mut bench = bench(Duration::ZERO).await;
-    bench.serve(b"one");
-    bench.serve(b"two");
-    assert!(bench.roll_back().await.unwrap_err().contains("nothing is live"));
-    bench.cloud.publish(&manifest(1, &[b"one"]));
-    bench.pass(Duration::from_secs(90)).await;
-    assert!(bench.roll_back().await.unwrap_err().contains("before"));
-    bench.cloud.publish(&manifest(2, &[b"two"]));
-    bench.pass(Duration::from_secs(90)).await;
-    bench.cloud.0.dead.store(true, Ordering::Relaxed);
-    assert_eq!((bench.plays(), bench.roll_back().await, bench.plays()), (2, Ok(1), 1));
-    bench.cloud.0.dead.store(false, Ordering::Relaxed);
-    bench.pass(HOUR).await;
-    assert_eq!(bench.plays(), 1, "the cloud still has version 2");
-    let mut bench = bench.restart().await;
-    bench.pass(HOUR).await;
-    assert_eq!(bench.plays(), 1, "after a restart");
-    assert_eq!((bench.roll_back().await, bench.plays()), (Ok(2), 2));
-    assert_eq!((bench.roll_back().await, bench.plays()), (Ok(1), 1));
-    bench.cloud.publish(&manifest(3, &[b"two"]));
-    bench.pass(HOUR).await;
-    assert_eq!(bench.plays(), 3);
-    assert_eq!(bench.faults().iter().filter(|code| *code == "rolled_back").count(), 3);
-}
-
-#[tokio::test]
-async fn a_rollback_to_files_that_are_gone_leaves_the_picture_alone() {
-    let mut bench = bench(Duration::ZERO).await;
-    bench.serve(b"one");
-    bench.serve(b"two");
-    for (version, file) in [(1, b"one"), (2, b"two")] {
-        bench.cloud.publish(&manifest(version, &[file]));
-        bench.pass(Duration::from_secs(90)).await;
-    }
-    bench.shell.ways.cache.remove(&Digest::of(b"one")).unwrap();
-    let why = bench.roll_back().await.unwrap_err();
-    assert!(why.contains("nothing that version 1 shows"), "{why}");
-    assert_eq!(bench.plays(), 2);
-}
-
-#[tokio::test]
-async fn an_order_to_roll_back_is_done_once_and_answered() {
-    let mut bench = bench(Duration::ZERO).await;
-    for version in [1, 2] {
-        bench.cloud.publish(&manifest(version, &[]));
-        bench.pass(Duration::from_secs(90)).await;
-    }
-    bench.shell.ways.store.begin_order("o1".into()).await.unwrap();
-    bench.shell.requested(vec![Request::Rollback(Asker::Order("o1".into()))]).await;
-    assert_eq!(bench.plays(), 1);
-    assert_eq!(bench.shell.ways.store.begun_but_not_ended().await.unwrap(), [""; 0]);
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use vitrine_config::limits::MANIFEST_DECODED_BYTES;
+use vitrine_wire::Digest;
 use vitrine_wire::envelope::Envelope;
 
 use super::StoreError;
@@ -23,11 +24,16 @@ use crate::durable;
 
 /// What the files alone do not say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Note {
     /// The version in force.
     pub(super) live: Option<u64>,
     /// The highest version ever kept: its file may be gone.
     pub(super) highest: u64,
+    /// The version of the newest orders that were taken.
+    pub(super) orders: u64,
+    /// What a rollback turned down.
+    pub(super) turned_down: Option<Digest>,
 }
 
 /// The directory of the files.

@@ -67,8 +67,10 @@ pub(crate) enum StoreError {
         /// What was asked for.
         version: u64,
     },
-    /// The disk cannot be written in this run.
-    #[error("store: the disk could not be written at start; mend or free it and start again")]
+    /// The disk cannot be written, or somebody holds the database.
+    #[error(
+        "store: the disk cannot be written, or another program holds the database; tried again every few minutes"
+    )]
     Volatile,
     /// The store's thread has ended.
     #[error("store: stopped")]

@@ -14,7 +14,7 @@ use vitrine_config::limits::GENERATIONS_KEPT;
 
 use super::envelopes::{Envelopes, Note};
 use super::error::sql_failed;
-use super::{Generation, StoreError};
+use super::{Generation, StoreError, facts};
 
 /// The generation that waits.
 pub(super) fn pending(db: &Connection) -> Result<Option<Generation>, StoreError> {
@@ -78,6 +78,9 @@ pub(super) fn discard(all: &Transaction<'_>, version: u64) -> Result<(), StoreEr
 pub(super) fn adopt(all: &Transaction<'_>, files: &Envelopes) -> Result<(), StoreError> {
     let note = files.note().map_err(files.failed("read the note"))?;
     let versions = files.versions().map_err(files.failed("list"))?;
+    if highest(all)? == 0 {
+        facts::adopt(all, note)?;
+    }
     for (version, was_live) in adoptable(&versions, highest(all)?, note.live) {
         if let Some((envelope, received_at)) = files.read(version) {
             insert(all, &Generation { version, envelope, received_at })?;
@@ -120,7 +123,12 @@ pub(super) fn mirror(db: &Connection, files: &Envelopes) -> Result<(), StoreErro
     for one in kept.iter().filter(|one| !there.contains(&one.version)) {
         files.write(one.version, &one.envelope).map_err(files.failed("write an envelope"))?;
     }
-    let note = Note { live: live_version(db)?, highest: highest(db)? };
+    let note = Note {
+        live: live_version(db)?,
+        highest: highest(db)?,
+        orders: facts::orders_version(db)?,
+        turned_down: facts::turned_down(db)?,
+    };
     if files.note().map_err(files.failed("read the note"))? != note {
         files.set_note(note).map_err(files.failed("write the note"))?;
     }
@@ -176,7 +184,7 @@ fn generation(row: &Row<'_>) -> rusqlite::Result<Generation> {
 }
 
 /// The first column, as [`column`] wrote it.
-fn version_column(row: &Row<'_>) -> rusqlite::Result<u64> {
+pub(super) fn version_column(row: &Row<'_>) -> rusqlite::Result<u64> {
     row.get(0).map(i64::cast_unsigned)
 }
 

@@ -23,7 +23,15 @@ const FIRST: i64 = 1;
 type Step = &'static str;
 
 /// The step at place `n` leads from version `FIRST + n` to the next.
-const STEPS: &[Step] = &["ALTER TABLE record ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;"];
+const STEPS: &[Step] = &[
+    "ALTER TABLE record ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;",
+    "ALTER TABLE fact ADD COLUMN orders_version INTEGER NOT NULL DEFAULT 0;
+     ALTER TABLE fact ADD COLUMN orders_unknown INTEGER NOT NULL DEFAULT 0;
+     ALTER TABLE fact ADD COLUMN turned_down BLOB;",
+    "CREATE TABLE setting (key TEXT NOT NULL, afar INTEGER NOT NULL, value TEXT NOT NULL,
+         at_us INTEGER NOT NULL, by TEXT NOT NULL, PRIMARY KEY (key, afar)) STRICT;
+     ALTER TABLE fact ADD COLUMN settings_known INTEGER NOT NULL DEFAULT 0;",
+];
 
 /// Brings the schema up to date, making it if the database is empty.
 pub(super) fn migrate(db: &mut Connection) -> Result<(), StoreError> {
@@ -111,6 +119,12 @@ mod tests {
         let mut first = empty();
         let (head, tail) = SCHEMA.split_once("    body      TEXT    NOT NULL,").unwrap();
         let (_, tail) = tail.split_once(") STRICT;").unwrap();
+        let (before, after) = tail.split_once("    latest_time_ms  INTEGER,").unwrap();
+        let (_, after) = after.split_once(") STRICT;").unwrap();
+        let (before, table) = before.split_once("CREATE TABLE setting").unwrap();
+        let (_, fact) = table.split_once(") STRICT;").unwrap();
+        let before = format!("{before} {fact}");
+        let tail = format!("{before} latest_time_ms INTEGER) STRICT; {after}");
         let text = format!("{head} body TEXT NOT NULL) STRICT; {tail}");
         advance(&mut first, &text, &[]).unwrap();
         let old = "INSERT INTO record (id, droppable, body) VALUES ('a', 0, '{}')";
@@ -140,6 +154,7 @@ mod tests {
     fn what_is_newer_or_not_ours_is_refused() {
         let mut newer = empty();
         advance(&mut newer, AFTER, LEAD).unwrap();
+        newer.pragma_update(None, "user_version", 99).unwrap();
         assert!(matches!(migrate(&mut newer), Err(StoreError::Broken { .. })));
         let mut foreign = empty();
         foreign.execute_batch("CREATE TABLE theirs (x)").unwrap();

@@ -18,11 +18,15 @@
 
 mod envelopes;
 mod error;
+mod facts;
+mod forget;
 mod generations;
 mod migrate;
 mod open;
 mod outbox;
+mod settings;
 mod thread;
+mod volatile;
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -31,6 +35,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use vitrine_config::limits::OUTBOX_RECORDS;
+use vitrine_wire::Digest;
 use vitrine_wire::record::Record;
 
 use crate::durable;
@@ -47,11 +52,12 @@ pub(crate) struct Opened {
     /// The store was not closed by the last process: power cut, kill, crash.
     pub(crate) unclean: bool,
     /// Why the database was moved aside and a new one filled from the envelope files. Records in it
-    /// are lost and orders in it may be taken for new ones. Worth a fault record.
+    /// are lost, and orders that came while it was in use are not begun any more. Worth a fault record.
     pub(crate) rebuilt: Option<String>,
-    /// Why nothing is kept durably in this run: the disk does not let us write. What was live plays
-    /// on, from the envelope files; orders and the forgetting of a tenant are refused; records are
-    /// kept in memory. Worth telling a person.
+    /// Why nothing is kept durably: the disk does not let us write, or somebody holds the database.
+    /// What was live plays on, from the envelope files; orders and the forgetting of a tenant are
+    /// refused; records are kept in memory, until [`Store::return_to_disk`] succeeds. Worth telling a
+    /// person.
     pub(crate) volatile: Option<String>,
 }
 
@@ -84,9 +90,6 @@ pub(crate) struct Store {
     /// Held until the store is dropped. None: the disk does not even let us take it.
     lock: Option<File>,
 }
-
-/// Records kept in memory while the disk cannot be written: a day of a busy screen, 4 MB.
-const VOLATILE_RECORDS: usize = 10_000;
 
 impl Store {
     /// Opens the store in `state_dir`, making what is not there and replacing what is broken. Blocks
@@ -123,17 +126,6 @@ impl Store {
         }
         self.files.make().map_err(self.files.failed("make the directory"))?;
         self.reopen()
-    }
-
-    /// The way out when the disk says no: what the envelope files tell, and a memory that ends with
-    /// the process.
-    fn open_in_memory(&mut self, why: &StoreError) -> Result<Opened, StoreError> {
-        let mut db = open::in_memory()?;
-        if let Err(error) = transact(&mut db, "adopt", |all| generations::adopt(all, &self.files)) {
-            tracing::warn!(%error, "store: the envelope files cannot be read either");
-        }
-        (self.db, self.volatile, self.outbox_most) = (Some(db), true, VOLATILE_RECORDS);
-        Ok(Opened { volatile: Some(with_causes(why)), ..Opened::default() })
     }
 
     /// Writes what is still in the log to its place and notes that this was a clean stop.
@@ -186,9 +178,31 @@ impl Store {
     /// Puts a kept generation in force, in one step. The one before becomes the previous one; no
     /// more than limits::GENERATIONS_KEPT of these stay.
     pub(crate) fn go_live(&mut self, version: u64) -> Result<(), StoreError> {
-        self.write("go live", |all| generations::go_live(all, version))?;
+        self.replace_live(version, None)
+    }
+
+    /// [`Store::go_live`] with a generation that was live before, and notes in the same step what that
+    /// turns down.
+    pub(crate) fn roll_back(
+        &mut self,
+        version: u64,
+        turned_down: Option<Digest>,
+    ) -> Result<(), StoreError> {
+        self.replace_live(version, turned_down)
+    }
+
+    fn replace_live(&mut self, version: u64, down: Option<Digest>) -> Result<(), StoreError> {
+        self.write("go live", |all| {
+            generations::go_live(all, version)?;
+            facts::turn_down(all, down)
+        })?;
         self.mirror();
         Ok(())
+    }
+
+    /// What the last rollback turned down, until something else went live.
+    pub(crate) fn turned_down(&mut self) -> Result<Option<Digest>, StoreError> {
+        self.read(facts::turned_down)
     }
 
     /// Drops a generation that is not believed (any more). If it was the live one, the previous one
@@ -277,59 +291,26 @@ impl Store {
         if self.latest_time()?.is_some_and(|latest| at <= latest) {
             return Ok(());
         }
-        self.write("note the time", |all| {
-            all.execute("UPDATE fact SET latest_time_ms = ?1", [at.as_millisecond()])
-                .map(drop)
-                .map_err(sql_failed("note the time"))
-        })
+        self.write("note the time", |all| facts::set_latest_time(all, at))
     }
 
     /// The latest time noted, in whole milliseconds.
     pub(crate) fn latest_time(&mut self) -> Result<Option<Timestamp>, StoreError> {
-        let sql = "SELECT latest_time_ms FROM fact";
-        let ms: Option<i64> = self.read(|db| {
-            db.query_row(sql, (), |row| row.get(0)).map_err(sql_failed("read the latest time"))
-        })?;
-        Ok(ms.and_then(|ms| Timestamp::from_millisecond(ms).ok()))
+        self.read(facts::latest_time)
     }
 
-    /// Wipes what is the tenant's: generations and the highest version, records, orders, databases
-    /// moved aside. The latest time stays; it is nobody's.
-    ///
-    /// Crash points: (1) the files go, (2) the rows go in one transaction, (3) the free pages and
-    /// the log that still hold their bytes. A cut before (2) leaves the tenant whole, for the rows
-    /// bring the files back: call it again before the new account is saved. So does a cut before
-    /// (3), which leaves bytes that nothing refers to.
-    pub(crate) fn forget_tenant(&mut self) -> Result<(), StoreError> {
-        if self.volatile {
-            return Err(StoreError::Volatile);
+    /// Notes that orders of this version are taken, before any of them is begun.
+    pub(crate) fn note_orders(&mut self, version: u64) -> Result<(), StoreError> {
+        if self.read(facts::orders_version)? < version {
+            self.write("note the orders", |all| facts::set_orders(all, version))?;
+            self.mirror();
         }
-        self.files.wipe().map_err(self.files.failed("remove the envelopes"))?;
-        self.write("forget the tenant", |all| {
-            all.execute_batch(
-                "DELETE FROM generation; DELETE FROM record; DELETE FROM begun;
-                 UPDATE fact SET highest_version = 0;",
-            )
-            .map_err(sql_failed("forget the tenant"))
-        })?;
-        self.read(|db| {
-            db.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);")
-                .map_err(sql_failed("wipe the database"))
-        })?;
-        open::remove_aside(&self.dir)
+        Ok(())
     }
 
-    /// Drops what was made for this tenant's device of before: generations and versions. Records stay
-    /// until the tenant has them.
-    pub(crate) fn forget_device(&mut self) -> Result<(), StoreError> {
-        if self.volatile {
-            return Err(StoreError::Volatile);
-        }
-        self.files.wipe().map_err(self.files.failed("remove the envelopes"))?;
-        self.write("forget the device", |all| {
-            all.execute_batch("DELETE FROM generation; UPDATE fact SET highest_version = 0;")
-                .map_err(sql_failed("forget the device"))
-        })
+    /// The lowest version of orders that may be taken.
+    pub(crate) fn orders_least(&mut self) -> Result<u64, StoreError> {
+        self.read(facts::orders_least)
     }
 
     /// What opening the database anew, after a failure in the midst of work, found; told once. A
@@ -422,6 +403,13 @@ impl Store {
         }
         answer
     }
+}
+
+/// The envelope that is live by what the files say, for when the database is not ours to ask.
+pub(crate) fn live_envelope(state_dir: &Path) -> Option<Vec<u8>> {
+    let files = Envelopes::at(state_dir);
+    let live = files.note().ok()?.live?;
+    files.read(live).map(|(envelope, _)| envelope)
 }
 
 /// An error with what caused it, in one line.

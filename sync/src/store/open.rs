@@ -13,6 +13,7 @@ use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, ffi};
 
@@ -29,6 +30,12 @@ const BROKEN_KEPT: usize = 2;
 /// The log is cut back to this after a checkpoint; one manifest of the largest size makes it grow.
 const LOG_KEPT_BYTES: u64 = 1 << 20;
 
+/// How long somebody else may hold the database or its directory before we go on without: a backup
+/// copies it, an agent that was told to stop writes its last records. The screen waits for this once.
+const HELD_WITHIN: Duration = Duration::from_secs(2);
+/// Pause between two tries for the directory.
+const HELD_LOOK: Duration = Duration::from_millis(50);
+
 /// Refuses to work with a SQLite that is known to lose data.
 pub(super) fn check_sqlite() -> Result<(), StoreError> {
     let (number, wanted) = SQLITE_WANTED;
@@ -39,16 +46,20 @@ pub(super) fn check_sqlite() -> Result<(), StoreError> {
     }
 }
 
-/// Takes the state directory for this process, for as long as the file is open.
+/// Takes the state directory for this process, for as long as the file is open. Waits for another one
+/// that is about to end.
 pub(super) fn lock(dir: &Path) -> Result<File, StoreError> {
     let path = dir.join("store.lock");
     let file = File::options().create(true).append(true).open(&path);
     let file = file.map_err(io_failed("open the lock", &path))?;
-    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::Locked { path }),
-        Err(error) => Err(io_failed("lock", &path)(error.into())),
+    for _ in 0..HELD_WITHIN.as_millis() / HELD_LOOK.as_millis() {
+        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(HELD_LOOK),
+            Err(error) => return Err(io_failed("lock", &path)(error.into())),
+        }
     }
+    Err(StoreError::Locked { path })
 }
 
 /// Opens the database in `dir`, checked after an unclean stop and replaced if it is no good.
@@ -119,6 +130,7 @@ fn try_connect(path: &Path, check: Option<&str>) -> Result<Connection, StoreErro
     let mut db = Connection::open_with_flags(path, flags).map_err(sql_failed("open"))?;
     // Before the log is made, which takes its mode from here.
     fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(io_failed("close", path))?;
+    db.busy_timeout(HELD_WITHIN).map_err(sql_failed("open"))?;
     configure(&db)?;
     if let Some(check) = check {
         run_check(&db, check)?;

@@ -50,13 +50,36 @@ CREATE TABLE begun (
     ended INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
+-- What was said last of the player's settings, and by whom. Which word holds is decided when they are
+-- read: the later one.
+CREATE TABLE setting (
+    -- section.key
+    key   TEXT    NOT NULL,
+    -- 1: the cloud. 0: the device's own files.
+    afar  INTEGER NOT NULL,
+    value TEXT    NOT NULL,
+    -- When it was said; of the files: when it was first seen there. Microseconds.
+    at_us INTEGER NOT NULL,
+    by    TEXT    NOT NULL,
+    PRIMARY KEY (key, afar)
+) STRICT;
+
 -- Single facts, one row.
 CREATE TABLE fact (
     only            INTEGER PRIMARY KEY CHECK (only = 1),
     -- The highest manifest version ever kept for this tenant; 0: none. Never goes down.
     highest_version INTEGER NOT NULL,
     -- The latest time noted; no guess at the time may be before it. NULL: none.
-    latest_time_ms  INTEGER
+    latest_time_ms  INTEGER,
+    -- The version of the newest orders that were taken for this tenant; 0: none. Never goes down.
+    orders_version  INTEGER NOT NULL DEFAULT 0,
+    -- 1: which orders of that version were begun is lost with an earlier database.
+    orders_unknown  INTEGER NOT NULL DEFAULT 0,
+    -- SHA-256 of what the generation shows that a rollback took from the screen: it does not come back
+    -- by itself. NULL: none.
+    turned_down     BLOB,
+    -- 1: the table of settings has been filled once, so that what differs from it is a change.
+    settings_known  INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 INSERT INTO fact (only, highest_version) VALUES (1, 0);

@@ -2,21 +2,24 @@
 #![allow(clippy::disallowed_methods)] // Tests spoil files on purpose.
 
 mod broken;
+mod held;
 mod promises;
 mod random;
+mod wear;
 
 use std::path::Path;
 
 use ed25519_dalek::SigningKey;
 use jiff::Timestamp;
-use vitrine_wire::envelope;
+use vitrine_wire::envelope::{self, Purpose};
 use vitrine_wire::record::{Body, Fault, ProofOfPlay, Record, Trust};
 
 use super::{Opened, Store};
 
 /// A different envelope for each version.
 fn envelope(version: u64) -> Vec<u8> {
-    let sealed = envelope::seal(&version.to_le_bytes(), &[&SigningKey::from_bytes(&[1; 32])]);
+    let key = SigningKey::from_bytes(&[1; 32]);
+    let sealed = envelope::seal(Purpose::Manifest, &version.to_le_bytes(), &[&key]);
     serde_json::to_vec(&sealed).unwrap()
 }
 

@@ -15,6 +15,8 @@ use std::thread::{Builder, JoinHandle};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
+use vitrine_config::Ledger;
+use vitrine_wire::Digest;
 use vitrine_wire::record::Record;
 
 use super::{Generation, Oldest, Opened, Store, StoreError};
@@ -99,6 +101,44 @@ impl Handle {
         self.ask(move |store| store.go_live(version)).await
     }
 
+    /// See [`Store::roll_back`].
+    pub(crate) async fn roll_back(
+        &self,
+        version: u64,
+        turned_down: Option<Digest>,
+    ) -> Result<(), StoreError> {
+        self.ask(move |store| store.roll_back(version, turned_down)).await
+    }
+
+    /// See [`Store::turned_down`].
+    pub(crate) async fn turned_down(&self) -> Result<Option<Digest>, StoreError> {
+        self.ask(Store::turned_down).await
+    }
+
+    /// See [`Store::settings`].
+    pub(crate) async fn settings(&self) -> Result<Option<Ledger>, StoreError> {
+        self.ask(Store::settings).await
+    }
+
+    /// See [`Store::keep_settings`].
+    pub(crate) async fn keep_settings(
+        &self,
+        ledger: Ledger,
+        changes: Vec<Record>,
+    ) -> Result<usize, StoreError> {
+        self.ask(move |store| store.keep_settings(&ledger, &changes)).await
+    }
+
+    /// See [`Store::note_orders`].
+    pub(crate) async fn note_orders(&self, version: u64) -> Result<(), StoreError> {
+        self.ask(move |store| store.note_orders(version)).await
+    }
+
+    /// See [`Store::orders_least`].
+    pub(crate) async fn orders_least(&self) -> Result<u64, StoreError> {
+        self.ask(Store::orders_least).await
+    }
+
     /// See [`Store::discard`].
     pub(crate) async fn discard(&self, version: u64) -> Result<(), StoreError> {
         self.ask(move |store| store.discard(version)).await
@@ -163,6 +203,17 @@ impl Handle {
         self.ask(Store::latest_time).await
     }
 
+    /// Bytes that the store's thread has written since it was started: database, log, envelopes. None:
+    /// the kernel does not count.
+    pub(crate) async fn written_bytes(&self) -> Result<Option<u64>, StoreError> {
+        self.ask(|_| Ok(thread_written_bytes())).await
+    }
+
+    /// See [`Store::return_to_disk`].
+    pub(crate) async fn return_to_disk(&self) -> Result<Option<Opened>, StoreError> {
+        self.ask(Store::return_to_disk).await
+    }
+
     /// See [`Store::forget_tenant`].
     pub(crate) async fn forget_tenant(&self) -> Result<(), StoreError> {
         self.ask(Store::forget_tenant).await
@@ -191,4 +242,11 @@ impl Handle {
         inbox.send(job).await.map_err(|_| StoreError::Stopped)?;
         answered.await.map_err(|_| StoreError::Stopped)?
     }
+}
+
+/// Bytes that this thread has handed to the kernel in writes.
+pub(super) fn thread_written_bytes() -> Option<u64> {
+    let counts = std::fs::read_to_string("/proc/thread-self/io").ok()?;
+    let line = counts.lines().find_map(|line| line.strip_prefix("wchar:"))?;
+    line.trim().parse().ok()
 }

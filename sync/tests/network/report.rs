@@ -35,20 +35,18 @@ fn records_of_a_day_offline_are_not_lost() {
 fn an_order_is_given_once_and_its_picture_arrives() {
     let dir = tempfile::tempdir().unwrap();
     let (cloud, player) = playing(dir.path());
-    let mut wanted = one_picture(2);
-    wanted["orders"] = json!([
-        { "id": "o1", "action": "screenshot", "expires_at": "2100-01-01T00:00:00Z" },
-        { "id": "late", "action": "identify", "expires_at": "2020-01-01T00:00:00Z" },
-    ]);
-    cloud.publish(&wanted);
+    let shot = json!({ "id": "o1", "action": "screenshot", "expires_at": "2100-01-01T00:00:00Z" });
+    let late = json!({ "id": "late", "action": "identify", "expires_at": "2020-01-01T00:00:00Z" });
+    cloud.order(2, json!([shot, late]));
     let order = player.wait("order", |event| match event {
         Event::Order(order) => Some(order.id.clone()),
         _ => None,
     });
     assert_eq!(order, "o1");
-    wanted["version"] = json!(3);
-    cloud.publish(&wanted);
-    player.live(3);
+    cloud.order(3, json!([shot, late]));
+    cloud.until("asked again", |world| world.count("GET /api/v3/orders") > 1);
+    cloud.publish(&one_picture(4));
+    player.live(4);
     let again = player.rest().into_iter().any(|event| matches!(event, Event::Order(_)));
     assert!(!again, "given twice");
     player.sync.post(Request::Screenshot { order, png: Arc::new(PNG.to_vec()) }).unwrap();
@@ -68,12 +66,9 @@ fn an_order_is_given_once_and_its_picture_arrives() {
 fn an_order_cut_off_by_a_stop_is_reported_and_not_done_again() {
     let dir = tempfile::tempdir().unwrap();
     let (cloud, player) = playing(dir.path());
-    let mut wanted = one_picture(2);
-    wanted["orders"] =
-        json!([{ "id": "o1", "action": "identify", "expires_at": "2100-01-01T00:00:00Z" }]);
-    cloud.publish(&wanted);
+    let who = json!({ "id": "o1", "action": "identify", "expires_at": "2100-01-01T00:00:00Z" });
+    cloud.order(2, json!([who]));
     player.wait("order", |event| matches!(event, Event::Order(_)).then_some(()));
-    player.live(2);
     player.stop();
     let player = Player::start(options(dir.path(), Some(&cloud.url)), tuning());
     let cut = |record: &Record| matches!(&record.body, Body::OrderResult(result) if result.order == "o1" && !result.done);

@@ -1,6 +1,6 @@
-//! The signed envelope that every manifest travels and is kept in.
+//! The signed envelope that manifests and orders travel in.
 //!
-//! In:  raw bytes and the tenant's pinned public key.
+//! In:  raw bytes, what they are to be, and the tenant's pinned public key.
 //! Out: the raw payload bytes, proved, or why not.
 //!
 //! The signature covers the payload bytes exactly as sent: nothing is parsed before it is proved.
@@ -21,16 +21,32 @@ pub const FORMAT: &str = "vitrine-envelope-1";
 /// Signatures looked at in one envelope; more is refused, so that proving stays cheap.
 pub const SIGNATURES_MAX: usize = 4;
 
-/// Prefixed to the payload before signing, so that a signature made for another purpose by the
-/// same key can never pass as one over a manifest.
-const CONTEXT: &[u8] = b"vitrine manifest v3\0";
+/// What a signature is for. It goes into what is signed, so that one that was made for the one can
+/// never pass as one for the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A [`Manifest`](crate::manifest::Manifest).
+    Manifest,
+    /// [`Orders`](crate::order::Orders).
+    Orders,
+}
+
+impl Purpose {
+    /// Comes before the payload in what is signed.
+    fn context(self) -> &'static [u8] {
+        match self {
+            Purpose::Manifest => b"vitrine manifest v3\0",
+            Purpose::Orders => b"vitrine orders v3\0",
+        }
+    }
+}
 
 /// The envelope as sent: JSON with the payload in base64.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
     /// Always [`FORMAT`].
     pub format: String,
-    /// The manifest's JSON, standard base64 with padding.
+    /// The JSON of what it is for, standard base64 with padding.
     pub payload: String,
     /// One per signing key.
     pub signatures: Vec<EnvelopeSignature>,
@@ -87,8 +103,8 @@ pub fn key_id(key: &VerifyingKey) -> String {
 }
 
 /// Puts `payload` into an envelope signed with every key in `keys`.
-pub fn seal(payload: &[u8], keys: &[&SigningKey]) -> Envelope {
-    let message = message(payload);
+pub fn seal(purpose: Purpose, payload: &[u8], keys: &[&SigningKey]) -> Envelope {
+    let message = message(purpose, payload);
     let signatures = keys
         .iter()
         .map(|key| EnvelopeSignature {
@@ -102,7 +118,7 @@ pub fn seal(payload: &[u8], keys: &[&SigningKey]) -> Envelope {
 /// Proves `raw` against `pinned` and returns the payload bytes.
 ///
 /// Strict verification (RFC 8032 with small-order points refused), so one payload has one meaning.
-pub fn open(raw: &[u8], pinned: &VerifyingKey) -> Result<Vec<u8>, EnvelopeError> {
+pub fn open(purpose: Purpose, raw: &[u8], pinned: &VerifyingKey) -> Result<Vec<u8>, EnvelopeError> {
     let shape = |error: String| EnvelopeError::Shape(error);
     let envelope: Envelope = serde_json::from_slice(raw).map_err(|e| shape(e.to_string()))?;
     if envelope.format != FORMAT {
@@ -120,16 +136,17 @@ pub fn open(raw: &[u8], pinned: &VerifyingKey) -> Result<Vec<u8>, EnvelopeError>
     let misfit = || EnvelopeError::Signature { key: wanted.clone() };
     let bytes = STANDARD.decode(&signed.signature).map_err(|_| misfit())?;
     let signature = Signature::from_slice(&bytes).map_err(|_| misfit())?;
-    pinned.verify_strict(&message(&payload), &signature).map_err(|_| misfit())?;
+    pinned.verify_strict(&message(purpose, &payload), &signature).map_err(|_| misfit())?;
     Ok(payload)
 }
 
-fn message(payload: &[u8]) -> Vec<u8> {
-    [CONTEXT, payload].concat()
+fn message(purpose: Purpose, payload: &[u8]) -> Vec<u8> {
+    [purpose.context(), payload].concat()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Purpose::{Manifest, Orders};
     use super::*;
     use proptest::prelude::*;
 
@@ -138,23 +155,23 @@ mod tests {
     }
 
     fn sealed(payload: &[u8], keys: &[&SigningKey]) -> Vec<u8> {
-        serde_json::to_vec(&seal(payload, keys)).unwrap()
+        serde_json::to_vec(&seal(Manifest, payload, keys)).unwrap()
     }
 
     #[test]
     fn opens_what_the_pinned_key_sealed() {
         let (old, new) = (key(1), key(2));
         let raw = sealed(b"{}", &[&old, &new]);
-        assert_eq!(open(&raw, &old.verifying_key()), Ok(b"{}".to_vec()));
-        assert_eq!(open(&raw, &new.verifying_key()), Ok(b"{}".to_vec()));
+        assert_eq!(open(Manifest, &raw, &old.verifying_key()), Ok(b"{}".to_vec()));
+        assert_eq!(open(Manifest, &raw, &new.verifying_key()), Ok(b"{}".to_vec()));
     }
 
     #[test]
     fn refuses_the_rest() {
         let (pinned, other) = (key(1), key(2));
-        let good = seal(b"{}", &[&pinned]);
+        let good = seal(Manifest, b"{}", &[&pinned]);
         let forged_name = {
-            let mut envelope = seal(b"{}", &[&other]);
+            let mut envelope = seal(Manifest, b"{}", &[&other]);
             envelope.signatures[0].key = key_id(&pinned.verifying_key());
             envelope
         };
@@ -163,17 +180,18 @@ mod tests {
         let unsigned = Envelope { signatures: vec![], ..good.clone() };
         let crowded = Envelope { signatures: vec![good.signatures[0].clone(); 5], ..good };
         for (case, envelope) in [
-            ("another key", seal(b"{}", &[&other])),
+            ("another key", seal(Manifest, b"{}", &[&other])),
             ("another key under the pinned name", forged_name),
+            ("made for another purpose", seal(Orders, b"{}", &[&pinned])),
             ("payload swapped", swapped),
             ("newer format", newer),
             ("no signature", unsigned),
             ("too many signatures", crowded),
         ] {
             let raw = serde_json::to_vec(&envelope).unwrap();
-            assert!(open(&raw, &pinned.verifying_key()).is_err(), "case {case:?}");
+            assert!(open(Manifest, &raw, &pinned.verifying_key()).is_err(), "case {case:?}");
         }
-        assert!(open(b"<html>", &pinned.verifying_key()).is_err(), "a login page");
+        assert!(open(Manifest, b"<html>", &pinned.verifying_key()).is_err(), "a login page");
     }
 
     proptest! {
@@ -184,7 +202,7 @@ mod tests {
             let mut raw = sealed(payload, &[&pinned]);
             let at = at % raw.len();
             raw[at] ^= flip;
-            if let Ok(believed) = open(&raw, &pinned.verifying_key()) {
+            if let Ok(believed) = open(Manifest, &raw, &pinned.verifying_key()) {
                 prop_assert_eq!(believed, payload.to_vec());
             }
         }

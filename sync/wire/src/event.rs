@@ -11,4 +11,9 @@ pub enum Hint {
         /// Its version.
         version: u64,
     },
+    /// There are orders of this version.
+    Order {
+        /// Their version.
+        version: u64,
+    },
 }

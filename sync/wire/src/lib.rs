@@ -13,6 +13,7 @@ pub mod envelope;
 pub mod event;
 pub mod manifest;
 pub mod operator;
+pub mod order;
 pub mod record;
 
 pub use digest::Digest;

@@ -39,9 +39,9 @@ pub struct Manifest {
     /// When what plays.
     #[serde(default)]
     pub schedule: Vec<Entry>,
-    /// Things to be done once.
-    #[serde(default)]
-    pub orders: Vec<Order>,
+    /// How the player is to be set, as far as its own policy lets the cloud say so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<Setting>,
 }
 
 /// One file.
@@ -506,26 +506,15 @@ pub enum Day {
     Sun,
 }
 
-/// Something to be done once.
+/// The cloud's word on one setting of the player. The later word of cloud and device holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Order {
-    /// Unique for the device, for ever.
-    pub id: String,
-    /// What to do.
-    #[serde(flatten)]
-    pub action: Action,
-    /// Not to be started from then on.
-    pub expires_at: Timestamp,
-}
-
-/// What an order asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "action", rename_all = "snake_case")]
-pub enum Action {
-    /// Send a picture of what the display was handed.
-    Screenshot,
-    /// Show name and address on the screen for a while.
-    Identify,
-    /// Go back to the manifest that was in force before, until there is a newer one.
-    Rollback,
+pub struct Setting {
+    /// `section.key`, as in the player's settings file; once in a manifest.
+    pub key: String,
+    /// As on the player's command line: a number or a text, without quotes.
+    pub value: String,
+    /// When it was said, by the cloud's clock.
+    pub updated_at: Timestamp,
+    /// Who said it.
+    pub by: String,
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::manifest::Action;
+use crate::order::Action;
 use crate::record::Heartbeat;
 
 /// `POST /api/v3/operator/tenants`, asked with the admin token.
@@ -22,6 +22,33 @@ pub struct TenantMade {
     pub operator_token: String,
 }
 
+/// `POST /api/v3/operator/tenants/{tenant}/key`, answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyReplaced {
+    /// Whose.
+    pub tenant: String,
+    /// Id of the key that signs from now on, see [`crate::envelope::key_id`].
+    pub key: String,
+    /// Names of the devices that are still to follow, as far as the cloud knows.
+    pub behind: Vec<String>,
+}
+
+/// `PUT /api/v3/operator/tenants/{tenant}/quota`, asked with the admin token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quota {
+    /// For all assets together; null: as the disk has.
+    pub quota_bytes: Option<u64>,
+}
+
+/// Room for assets: the answer to that, and to `GET /api/v3/operator/quota`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    /// For all assets together; null: as the disk has.
+    pub quota_bytes: Option<u64>,
+    /// Of that, taken.
+    pub used_bytes: u64,
+}
+
 /// `POST /api/v3/operator/pairings/{user_code}`: the operator's yes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
@@ -34,6 +61,18 @@ pub struct Approval {
 pub struct Published {
     /// Version of each device's manifest.
     pub versions: std::collections::BTreeMap<String, u64>,
+}
+
+/// `POST /api/v3/operator/settings`, asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewSettings {
+    /// For this device alone; absent: for all of the tenant that have none of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// `section.key` to its value as on the player's command line; null: the cloud has no say in it.
+    pub settings: std::collections::BTreeMap<String, Option<String>>,
+    /// Who wants it so.
+    pub by: String,
 }
 
 /// `POST /api/v3/operator/devices/{device}/orders`, asked.

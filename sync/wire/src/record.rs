@@ -44,6 +44,8 @@ pub enum Body {
     OrderResult(OrderResult),
     /// Something went wrong.
     Fault(Fault),
+    /// Another value holds for a setting.
+    SettingChanged(SettingChanged),
 }
 
 /// State of a device.
@@ -68,6 +70,10 @@ pub struct Heartbeat {
     pub temperature_c: Option<f32>,
     /// Records waiting to be sent.
     pub outbox: u64,
+    /// Id of the tenant's key that is pinned, see [`crate::envelope::key_id`]: while it is not the
+    /// newest, the cloud signs with it, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant_key: Option<String>,
     /// The manifest that is being fetched, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub downloads: Option<Downloads>,
@@ -147,6 +153,23 @@ pub struct Fault {
     pub code: String,
     /// What, wanted, found, done.
     pub detail: String,
+}
+
+/// Another value holds for a setting of the player: who, when, what before, what now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingChanged {
+    /// `section.key`, as in the player's settings file.
+    pub key: String,
+    /// Who said it or took it back: an operator, or the device's own file.
+    pub by: String,
+    /// When that was said; the record's own time is when it took effect.
+    pub said_at: Timestamp,
+    /// What held before; absent: the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old: Option<String>,
+    /// What holds now; absent: the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<String>,
 }
 
 /// `POST /api/v3/records`, asked.

@@ -45,9 +45,6 @@ fn sample() -> Value {
               "windows": [{ "days": ["mon"], "from": "08:00", "until": "18:00" }] },
             { "id": "t", "target": { "layout": "l" }, "kind": "fallback" },
         ],
-        "orders": [
-            { "id": "o", "action": "screenshot", "expires_at": "2026-01-01T01:00:00Z" },
-        ],
     })
 }
 
@@ -69,7 +66,7 @@ fn all_of_a_good_manifest_is_taken() {
     assert_eq!(manifest.playlists["p"].items[0].background, Some([0x10, 0x20, 0x30]));
     let zones: Vec<_> = manifest.layouts["l"].zones.iter().map(|z| z.id.as_str()).collect();
     assert_eq!(zones, ["back", "front"], "back to front");
-    assert_eq!((manifest.schedule.len(), manifest.orders.len()), (2, 1));
+    assert_eq!(manifest.schedule.len(), 2);
     assert!(manifest.not_after.is_some());
 }
 
@@ -154,7 +151,6 @@ fn a_wrong_part_costs_that_part() {
         ("target not there", "/schedule/0/target", json!({"playlist": "x"}), &["schedule[0]"]),
         ("target unknown", "/schedule/0/target", json!({"mood": "x"}), &["schedule[0]"]),
         ("a wrong window", "/schedule/0/windows/0/from", json!("25:00"), &["schedule[0]"]),
-        ("unknown order", "/orders/0/action", json!("dance"), &["orders[0]"]),
         ("not_after", "/not_after", json!("soon"), &["not_after"]),
     ] {
         let mut value = sample();
@@ -192,6 +188,39 @@ fn without_a_head_nothing_is_taken() {
 }
 
 #[test]
+fn the_content_is_what_is_shown_and_nothing_else() {
+    let content = |value: &Value| read_value(value).unwrap().0.content;
+    let before = content(&sample());
+    for (case, at, other, same) in [
+        ("version", "/version", json!(4), true),
+        ("time", "/issued_at", json!("2026-05-01T00:00:00Z"), true),
+        ("end", "/not_after", json!("2029-02-01T00:00:00Z"), true),
+        ("words", "/playlists/0/items/3/text", json!("other news"), false),
+        ("order", "/schedule/0/priority", json!(3), false),
+    ] {
+        let mut value = sample();
+        *value.pointer_mut(at).expect(case) = other;
+        assert_eq!(content(&value) == before, same, "case {case:?}");
+    }
+    let mut newer = sample();
+    newer["weather"] = json!("rain");
+    assert_ne!(content(&newer), before, "a part that a later release knows");
+}
+
+#[test]
+fn an_order_that_is_not_known_costs_itself() {
+    let order = |id: &str, action: &str| json!({ "id": id, "action": action, "expires_at": "2026-01-01T01:00:00Z" });
+    let all = json!({ "version": 3, "tenant": "acme", "device": "d1", "orders": [
+        order("a", "dance"), order("b", "screenshot"), order("b", "identify"), order("", "identify"),
+    ]});
+    let (head, orders, complaints) = orders(&serde_json::to_vec(&all).unwrap()).unwrap();
+    assert_eq!((head.version, head.tenant.as_str(), head.device.as_str()), (3, "acme", "d1"));
+    assert_eq!(orders.iter().map(|order| &*order.id).collect::<Vec<_>>(), ["b"]);
+    let places: Vec<_> = complaints.iter().map(|c| c.place.as_str()).collect();
+    assert_eq!(places, ["orders[0]", "orders[2]", "orders[3]"]);
+}
+
+#[test]
 fn brackets_in_texts_are_not_depth() {
     let mut value = sample();
     value["playlists"][0]["name"] = json!(format!("\\\"{}", "[".repeat(100)));
@@ -218,7 +247,7 @@ fn too_many_are_cut_and_said_once() {
 #[test]
 fn complaints_are_no_flood() {
     let mut value = sample();
-    value["orders"] = (0..limits::ORDERS).map(|n| json!({ "id": n })).collect();
+    value["schedule"] = (0..limits::ENTRIES).map(|n| json!({ "id": n })).collect();
     let (_, complaints) = read_value(&value).unwrap();
     assert!(complaints.len() <= 51, "{}", complaints.len());
 }

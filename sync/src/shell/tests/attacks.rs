@@ -3,6 +3,7 @@
 //! all would pass.
 
 use ed25519_dalek::SigningKey;
+use vitrine_wire::envelope::Purpose;
 
 use super::*;
 
@@ -85,7 +86,8 @@ async fn mix_and_match() {
     let mut bench = playing().await;
     // Two genuine manifests, the words of the one under the signature of the other.
     let seal = |manifest: &Value| {
-        vitrine_wire::envelope::seal(&serde_json::to_vec(manifest).unwrap(), &[&tenant()])
+        let payload = serde_json::to_vec(manifest).unwrap();
+        vitrine_wire::envelope::seal(Purpose::Manifest, &payload, &[&tenant()])
     };
     let mut mixed = seal(&manifest(6, &[b"new"]));
     mixed.signatures = seal(&manifest(6, &[])).signatures;

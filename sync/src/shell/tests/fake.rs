@@ -11,11 +11,11 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use vitrine_wire::Digest;
 use vitrine_wire::auth::{PairingAnswer, PairingRequest, TokenAnswer, TokenRequest};
-use vitrine_wire::envelope;
+use vitrine_wire::envelope::{self, Purpose};
 use vitrine_wire::event::Hint;
 use vitrine_wire::record::{Acknowledged, Batch};
 
-use crate::cloud::{Answer, Body as AssetBody, Hints, News, Part, Told};
+use crate::cloud::{Answer, Body as AssetBody, Hints, News, Part, Polled, Told};
 use crate::error::Failure;
 use crate::session::Pass;
 use crate::shell::*;
@@ -56,9 +56,11 @@ pub(super) struct World {
     pub(super) dead: AtomicBool,
     pub(super) push: AtomicBool,
     manifest: Mutex<Option<Bytes>>,
+    orders: Mutex<Option<Bytes>>,
     pub(super) assets: Mutex<BTreeMap<Digest, Bytes>>,
     calls: Mutex<Vec<(u64, &'static str)>>,
     pub(super) faults: Mutex<Vec<String>>,
+    pub(super) changes: Mutex<Vec<record::SettingChanged>>,
     /// Files that lie with a host that drips.
     pub(super) slow: Mutex<Vec<Digest>>,
     /// A batch with a fault of one of these codes in it is refused; "" stands for any.
@@ -75,9 +77,11 @@ impl Fake {
             dead: AtomicBool::new(false),
             push: AtomicBool::new(false),
             manifest: Mutex::default(),
+            orders: Mutex::default(),
             assets: Mutex::default(),
             calls: Mutex::default(),
             faults: Mutex::default(),
+            changes: Mutex::default(),
             slow: Mutex::default(),
             poison: Mutex::default(),
         }))
@@ -101,13 +105,36 @@ impl Fake {
     }
 
     pub(super) fn publish_signed(&self, manifest: &Value, keys: &[&SigningKey]) {
-        let sealed = envelope::seal(&serde_json::to_vec(manifest).unwrap(), keys);
+        let sealed =
+            envelope::seal(Purpose::Manifest, &serde_json::to_vec(manifest).unwrap(), keys);
         self.publish_raw(serde_json::to_vec(&sealed).unwrap());
     }
 
     pub(super) fn publish_raw(&self, raw: Vec<u8>) {
         *self.0.manifest.lock().unwrap() = Some(raw.into());
     }
+}
+
+impl Fake {
+    pub(super) fn order(&self, orders: &Value) {
+        let payload = serde_json::to_vec(orders).unwrap();
+        let sealed = envelope::seal(Purpose::Orders, &payload, &[&tenant()]);
+        self.order_raw(Some(serde_json::to_vec(&sealed).unwrap()));
+    }
+
+    /// None: there are none any more.
+    pub(super) fn order_raw(&self, raw: Option<Vec<u8>>) {
+        *self.0.orders.lock().unwrap() = raw.map(Bytes::from);
+    }
+}
+
+/// What a cloud answers that has `raw` to somebody who has `etag`.
+fn news(raw: Bytes, etag: Option<String>) -> News {
+    let tag = Digest::of(&raw).to_string();
+    if raw.is_empty() || etag.as_deref() == Some(tag.as_str()) {
+        return News::Unchanged;
+    }
+    News::Envelope { raw, etag: Some(tag) }
 }
 
 fn told<T>(value: T) -> Told<T> {
@@ -165,14 +192,16 @@ impl Cloud for Fake {
         })
     }
 
-    async fn manifest(&self, _: Pass, etag: Option<String>) -> Told<News> {
+    async fn manifest(&self, _: Pass, etag: Option<String>) -> Told<Polled> {
         self.called("manifest")?;
         let raw = self.0.manifest.lock().unwrap().clone().unwrap_or_default();
-        let tag = Digest::of(&raw).to_string();
-        if raw.is_empty() || etag.as_deref() == Some(tag.as_str()) {
-            return told(News::Unchanged);
-        }
-        told(News::Envelope { raw, etag: Some(tag) })
+        let orders = self.0.orders.lock().unwrap().as_ref().map(|raw| Digest::of(raw).to_string());
+        told(Polled { news: news(raw, etag), orders })
+    }
+
+    async fn orders(&self, _: Pass, etag: Option<String>) -> Told<News> {
+        self.called("orders")?;
+        told(news(self.0.orders.lock().unwrap().clone().unwrap_or_default(), etag))
     }
 
     async fn asset(&self, _: Pass, part: Part) -> Result<Whole, CloudError> {
@@ -200,6 +229,11 @@ impl Cloud for Fake {
             return Err(CloudError::new("records", failure));
         }
         self.0.faults.lock().unwrap().extend(faults);
+        let changes = batch.records.iter().filter_map(|record| match &record.body {
+            Body::SettingChanged(change) => Some(change.clone()),
+            _ => None,
+        });
+        self.0.changes.lock().unwrap().extend(changes);
         told(Acknowledged { ids: batch.records.into_iter().map(|record| record.id).collect() })
     }
 

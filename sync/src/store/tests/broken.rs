@@ -11,7 +11,7 @@ use super::*;
 use crate::store::StoreError;
 
 /// A closed store with versions 1 (previous), 2 (live), 3 (pending) and plenty of records.
-fn filled() -> TempDir {
+pub(super) fn filled() -> TempDir {
     let dir = tempdir().unwrap();
     let (mut store, _) = open(dir.path());
     for version in [1, 2] {
@@ -35,7 +35,7 @@ fn asides(dir: &Path) -> Vec<PathBuf> {
     all
 }
 
-fn holds_the_generations(store: &mut Store, case: &str) {
+pub(super) fn holds_the_generations(store: &mut Store, case: &str) {
     let live = store.live().unwrap().unwrap();
     assert_eq!((live.version, &live.envelope), (2, &envelope(2)), "case {case:?}");
     assert_eq!(store.previous().unwrap().unwrap().version, 1, "case {case:?}");

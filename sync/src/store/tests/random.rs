@@ -6,6 +6,7 @@ use std::fs;
 use proptest::prelude::*;
 use tempfile::tempdir;
 use vitrine_config::limits::GENERATIONS_KEPT;
+use vitrine_wire::Digest;
 
 use super::*;
 
@@ -16,6 +17,8 @@ const MOST: usize = 6;
 enum Op {
     Keep { version: u64 },
     GoLive { version: u64 },
+    RollBack { version: u64 },
+    Orders { version: u64 },
     Discard { version: u64 },
     Append { proofs: usize, faults: usize },
     Acknowledge { most: usize },
@@ -30,6 +33,8 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         4 => (1..12u64).prop_map(|version| Op::Keep { version }),
         4 => (1..12u64).prop_map(|version| Op::GoLive { version }),
+        2 => (1..12u64).prop_map(|version| Op::RollBack { version }),
+        1 => (1..12u64).prop_map(|version| Op::Orders { version }),
         1 => (1..12u64).prop_map(|version| Op::Discard { version }),
         3 => (0..3usize, 0..3usize).prop_map(|(proofs, faults)| Op::Append { proofs, faults }),
         2 => (0..4usize).prop_map(|most| Op::Acknowledge { most }),
@@ -47,6 +52,9 @@ struct Model {
     /// The last one is live.
     lives: Vec<u64>,
     highest: u64,
+    turned_down: Option<u64>,
+    /// Version, and whether it is lost which of them were begun.
+    orders: (u64, bool),
     /// Id, and whether it is a proof of play.
     outbox: Vec<(String, bool)>,
     /// Order, and whether it has ended.
@@ -111,6 +119,7 @@ impl Model {
         self.pending = files.iter().copied().rfind(|v| !was_live(*v));
         self.prune();
         (self.outbox, self.begun, self.latest) = Default::default();
+        self.orders.1 = self.orders.0 > 0;
     }
 }
 
@@ -129,7 +138,21 @@ fn apply(store: &mut Store, model: &mut Model, op: &Op) {
             assert_eq!(kept.is_ok(), model.keep(version));
         }
         Op::GoLive { version } => {
-            assert_eq!(store.go_live(version).is_ok(), model.go_live(version));
+            let gone = model.go_live(version);
+            model.turned_down = model.turned_down.filter(|_| !gone);
+            assert_eq!(store.go_live(version).is_ok(), gone);
+        }
+        Op::RollBack { version } => {
+            let gone = model.go_live(version);
+            model.turned_down = if gone { Some(version) } else { model.turned_down };
+            let down = Some(Digest::of(&envelope(version)));
+            assert_eq!(store.roll_back(version, down).is_ok(), gone);
+        }
+        Op::Orders { version } => {
+            store.note_orders(version).unwrap();
+            if version > model.orders.0 {
+                model.orders = (version, false);
+            }
         }
         Op::Discard { version } => {
             store.discard(version).unwrap();
@@ -180,6 +203,10 @@ fn compare(store: &mut Store, model: &Model) {
     let previous = model.lives.iter().rev().nth(1).copied();
     assert_eq!(version(store.previous().unwrap()), previous, "previous");
     assert_eq!(store.highest_version().unwrap(), model.highest, "highest");
+    let down = model.turned_down.map(|version| Digest::of(&envelope(version)));
+    assert_eq!(store.turned_down().unwrap(), down, "turned down");
+    let (orders, unknown) = model.orders;
+    assert_eq!(store.orders_least().unwrap(), orders + u64::from(unknown), "orders");
     let outbox: Vec<_> = model.outbox.iter().map(|(id, _)| id.as_str()).collect();
     assert_eq!(ids(&store.oldest_records(99).unwrap()), outbox, "outbox");
     assert_eq!(store.outbox_len().unwrap(), outbox.len());

@@ -22,8 +22,9 @@ use serde_json::{Value, json};
 use tokio::sync::{broadcast, oneshot};
 use vitrine_sync::wire::Digest;
 use vitrine_sync::wire::auth::{Assertion, PairingRequest, TokenRequest, problem};
-use vitrine_sync::wire::envelope;
+use vitrine_sync::wire::envelope::{self, Purpose};
 use vitrine_sync::wire::event::Hint;
+use vitrine_sync::wire::order::HEADER;
 use vitrine_sync::wire::record::{Acknowledged, Batch, Record};
 
 /// Longest wait for anything; reached by a failing test only.
@@ -72,11 +73,12 @@ pub struct World {
     pub tokens: BTreeSet<String>,
     device_key: Option<[u8; 32]>,
     manifest: Option<(Bytes, String)>,
+    orders: Option<(Bytes, String)>,
     assets: BTreeMap<Digest, Bytes>,
     refresh: BTreeSet<String>,
     counter: u64,
     base: String,
-    hints: broadcast::Sender<u64>,
+    hints: broadcast::Sender<Hint>,
     /// Notified at each request: when it came and when it was answered.
     changed: Arc<Condvar>,
 }
@@ -135,11 +137,22 @@ impl TestCloud {
     }
 
     pub fn publish_signed(&self, manifest: &Value, key: &SigningKey) {
-        let sealed = envelope::seal(&serde_json::to_vec(manifest).unwrap(), &[key]);
-        let raw = Bytes::from(serde_json::to_vec(&sealed).unwrap());
+        let envelope = sealed(Purpose::Manifest, manifest, key);
         let mut world = self.world();
-        world.manifest = Some((raw.clone(), format!("\"{}\"", Digest::of(&raw))));
-        world.hints.send(manifest["version"].as_u64().unwrap_or(0)).ok();
+        world.manifest = Some(envelope);
+        let version = manifest["version"].as_u64().unwrap_or(0);
+        world.hints.send(Hint::Manifest { version }).ok();
+    }
+
+    /// Signs and serves orders and hints at them.
+    pub fn order(&self, version: u64, orders: Value) {
+        let orders = json!({
+            "version": version, "tenant": "acme", "device": "d1",
+            "issued_at": "2026-01-01T00:00:00Z", "orders": orders,
+        });
+        let mut world = self.world();
+        world.orders = Some(sealed(Purpose::Orders, &orders, &world.key));
+        world.hints.send(Hint::Order { version }).ok();
     }
 
     pub fn hits(&self, what: &str) -> Vec<Hit> {
@@ -184,6 +197,7 @@ impl World {
             tokens: BTreeSet::new(),
             device_key: None,
             manifest: None,
+            orders: None,
             assets: BTreeMap::new(),
             refresh: BTreeSet::new(),
             counter: 0,
@@ -213,6 +227,14 @@ impl World {
     }
 }
 
+/// A signed envelope as sent, with its `ETag`.
+fn sealed(purpose: Purpose, payload: &Value, key: &SigningKey) -> (Bytes, String) {
+    let sealed = envelope::seal(purpose, &serde_json::to_vec(payload).unwrap(), &[key]);
+    let raw = Bytes::from(serde_json::to_vec(&sealed).unwrap());
+    let etag = format!("\"{}\"", Digest::of(&raw));
+    (raw, etag)
+}
+
 /// A manifest for the device of [`TestCloud`].
 pub fn manifest(version: u64, assets: &[(&str, &[u8])], items: Vec<Value>) -> Value {
     let assets: Vec<Value> = assets
@@ -239,6 +261,7 @@ pub fn item(id: &str, bytes: &[u8]) -> Value {
 fn router(world: Shared) -> Router {
     let proved = Router::new()
         .route("/api/v3/manifest", get(get_manifest))
+        .route("/api/v3/orders", get(get_orders))
         .route("/api/v3/assets/{digest}", get(get_asset))
         .route("/api/v3/events", get(get_events))
         .route("/api/v3/records", post(post_records))
@@ -326,7 +349,24 @@ async fn post_token(State(world): State<Shared>, Json(ask): Json<TokenRequest>) 
 }
 
 async fn get_manifest(State(world): State<Shared>, headers: HeaderMap) -> Response {
-    let Some((raw, etag)) = world.lock().unwrap().manifest.clone() else {
+    let (manifest, orders) = {
+        let world = world.lock().unwrap();
+        (world.manifest.clone(), world.orders.clone())
+    };
+    let mut response = envelope_answer(manifest, &headers);
+    if let Some((_, etag)) = orders {
+        response.headers_mut().insert(HEADER, etag.parse().unwrap());
+    }
+    response
+}
+
+async fn get_orders(State(world): State<Shared>, headers: HeaderMap) -> Response {
+    let orders = world.lock().unwrap().orders.clone();
+    envelope_answer(orders, &headers)
+}
+
+fn envelope_answer(there: Option<(Bytes, String)>, headers: &HeaderMap) -> Response {
+    let Some((raw, etag)) = there else {
         return refuse(StatusCode::NOT_FOUND, "not_found");
     };
     if headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
@@ -413,7 +453,7 @@ async fn get_events(State(world): State<Shared>, upgrade: WebSocketUpgrade) -> R
     upgrade.on_upgrade(move |socket| hint(socket, hints))
 }
 
-async fn hint(mut socket: WebSocket, mut hints: broadcast::Receiver<u64>) {
+async fn hint(mut socket: WebSocket, mut hints: broadcast::Receiver<Hint>) {
     // A kind that nobody knows must do no harm.
     let unknown = Message::Text(r#"{"type":"weather","rain":true}"#.into());
     if socket.send(unknown).await.is_err() {
@@ -422,8 +462,8 @@ async fn hint(mut socket: WebSocket, mut hints: broadcast::Receiver<u64>) {
     loop {
         tokio::select! {
             hint = hints.recv() => {
-                let Ok(version) = hint else { return };
-                let text = serde_json::to_string(&Hint::Manifest { version }).unwrap();
+                let Ok(hint) = hint else { return };
+                let text = serde_json::to_string(&hint).unwrap();
                 if socket.send(Message::Text(text.into())).await.is_err() {
                     return;
                 }
