@@ -78,7 +78,7 @@ impl Words {
     }
 
     /// The cloud's word, if it holds.
-    pub fn from_afar(&self) -> Option<&Word> {
+    pub fn cloud_holds(&self) -> Option<&Word> {
         self.cloud.as_ref().filter(|cloud| self.last() == Some(cloud))
     }
 }

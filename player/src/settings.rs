@@ -34,7 +34,7 @@ pub fn load(sources: &Sources) -> Result<Config, Error> {
     let typed = problems.list.iter().any(|problem| match &problem.place {
         Place::CommandLine => true,
         Place::File(path) => sources.file.as_ref() == Some(path) && !notify::is_wanted(),
-        Place::At { .. } | Place::Environment(_) => false,
+        Place::At { .. } | Place::Environment(_) | Place::Cloud(_) => false,
     });
     if typed { Err(Error::Config(problems.to_string())) } else { Ok(config) }
 }

@@ -58,7 +58,7 @@ fn a_key_is_replaced_by_one_that_signs_beside_it_until_everybody_has_followed() 
         }
         let new = rig.device(&operator, "new", 2).await;
         assert_eq!(id_of(&new), second);
-        assert_eq!(signers(rig, &new, "/api/v3/manifest").await, [second.clone()]);
+        assert_eq!(signers(rig, &new, "/api/v3/manifest").await, std::slice::from_ref(&second));
         assert_eq!(rig.manifest(&new).await.tenant_key, None);
         // It followed, and says so.
         beat(rig, &old, "1", &second).await;

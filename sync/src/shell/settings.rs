@@ -73,7 +73,7 @@ impl<C: Cloud> Shell<C> {
         self.settings.refused = refused;
         let ledger = self.settings.ledger.iter().flatten();
         let holds =
-            |(key, words): (&String, &Words)| Some((key.clone(), words.from_afar()?.clone()));
+            |(key, words): (&String, &Words)| Some((key.clone(), words.cloud_holds()?.clone()));
         let holds: BTreeMap<_, _> = ledger.filter_map(holds).collect();
         if holds != self.settings.told {
             self.settings.told = holds.clone();

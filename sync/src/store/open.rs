@@ -13,6 +13,7 @@ use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, ffi};
@@ -52,10 +53,12 @@ pub(super) fn lock(dir: &Path) -> Result<File, StoreError> {
     let path = dir.join("store.lock");
     let file = File::options().create(true).append(true).open(&path);
     let file = file.map_err(io_failed("open the lock", &path))?;
+    // Nothing is ever said on it: a pause.
+    let (_keep, pause) = sync_channel::<()>(0);
     for _ in 0..HELD_WITHIN.as_millis() / HELD_LOOK.as_millis() {
         match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(file),
-            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(HELD_LOOK),
+            Err(rustix::io::Errno::WOULDBLOCK) => drop(pause.recv_timeout(HELD_LOOK)),
             Err(error) => return Err(io_failed("lock", &path)(error.into())),
         }
     }

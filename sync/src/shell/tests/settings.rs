@@ -25,7 +25,7 @@ impl Bench {
     }
 
     /// What the player was told last that the cloud has the last word on.
-    fn from_afar(&self) -> Vec<(String, String)> {
+    fn cloud_holds(&self) -> Vec<(String, String)> {
         let events = self.events.lock().unwrap();
         let last = events.iter().rev().find_map(|(_, event)| match event {
             Event::Settings(words) => Some(words.clone()),
@@ -58,30 +58,30 @@ async fn the_later_word_holds_and_each_change_is_recorded_once() {
     let mut bench = bench(Duration::ZERO).await;
     bench.cloud.publish(&says(1, KEY, "30", "2026-03-04T12:00:00Z"));
     bench.pass(Duration::from_secs(90)).await;
-    assert_eq!(bench.from_afar(), [], "before the files have said anything");
+    assert_eq!(bench.cloud_holds(), [], "before the files have said anything");
     bench.files_say(files(&[("cloud.poll_s", "60")])).await;
-    assert_eq!(bench.from_afar(), pair(KEY, "30"));
+    assert_eq!(bench.cloud_holds(), pair(KEY, "30"));
     assert_eq!(bench.changes(), [change("anna", "-", "30")], "what the device came with is none");
     // A person at the device, an hour later.
     bench.pass(HOUR).await;
     bench.files_say(files(&[("cloud.poll_s", "60"), (KEY, "80")])).await;
-    assert_eq!(bench.from_afar(), []);
+    assert_eq!(bench.cloud_holds(), []);
     assert_eq!(bench.changes().last(), Some(&change(FILE, "30", "80")));
     let mut bench = bench.restart().await;
     bench.files_say(files(&[("cloud.poll_s", "60"), (KEY, "80")])).await;
-    assert_eq!((bench.from_afar(), bench.changes().len()), (vec![], 2), "nothing new");
+    assert_eq!((bench.cloud_holds(), bench.changes().len()), (vec![], 2), "nothing new");
     // The operator, later still; the content that it comes with need not be live.
     let mut later = says(2, KEY, "0", "2026-03-04T14:00:00Z");
     later["assets"] = manifest(2, &[b"never"])["assets"].clone();
     later["playlists"] = manifest(2, &[b"never"])["playlists"].clone();
     bench.cloud.publish(&later);
     bench.pass(Duration::from_secs(90)).await;
-    assert_eq!((bench.plays(), bench.from_afar()), (1, pair(KEY, "0")));
+    assert_eq!((bench.plays(), bench.cloud_holds()), (1, pair(KEY, "0")));
     assert_eq!(bench.changes().last(), Some(&change("anna", "80", "0")));
     // The cloud takes its word back.
     bench.cloud.publish(&manifest(3, &[]));
     bench.pass(Duration::from_secs(90)).await;
-    assert_eq!((bench.from_afar(), bench.changes().len()), (vec![], 4));
+    assert_eq!((bench.cloud_holds(), bench.changes().len()), (vec![], 4));
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn what_the_policy_forbids_is_told_once_and_not_done() {
         locked: [KEY.to_owned()].into(),
     };
     bench.files_say(LocalSettings { policy, ..files(&[]) }).await;
-    assert_eq!(bench.from_afar(), pair("cloud.poll_s", "60"), "the floor");
+    assert_eq!(bench.cloud_holds(), pair("cloud.poll_s", "60"), "the floor");
     let refused =
         |bench: &Bench| bench.faults().iter().filter(|code| *code == "setting_refused").count();
     assert_eq!(refused(&bench), 3, "{:?}", bench.faults());
@@ -108,7 +108,7 @@ async fn what_the_policy_forbids_is_told_once_and_not_done() {
     assert_eq!(refused(&bench), 3);
     // The control: without a policy all but the address and the unknown one are taken.
     bench.files_say(files(&[])).await;
-    assert_eq!(bench.from_afar().len(), 2);
+    assert_eq!(bench.cloud_holds().len(), 2);
     assert!(bench.changes().contains(&change("anna", "60", "5")), "{:?}", bench.changes());
 }
 
@@ -122,8 +122,8 @@ async fn a_rollback_takes_no_setting_back() {
     second["schedule"] = json!([]);
     bench.cloud.publish(&second);
     bench.pass(Duration::from_secs(90)).await;
-    assert_eq!((bench.roll_back().await, bench.from_afar()), (Ok(1), pair(KEY, "20")));
+    assert_eq!((bench.roll_back().await, bench.cloud_holds()), (Ok(1), pair(KEY, "20")));
     let mut bench = bench.restart().await;
     bench.files_say(files(&[])).await;
-    assert_eq!((bench.plays(), bench.from_afar()), (1, pair(KEY, "20")));
+    assert_eq!((bench.plays(), bench.cloud_holds()), (1, pair(KEY, "20")));
 }
