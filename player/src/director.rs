@@ -41,6 +41,7 @@ mod playback;
 mod programme;
 mod showing;
 mod slot;
+mod stack;
 mod stage;
 mod view;
 
@@ -246,14 +247,16 @@ impl Director {
     /// Sends the wish if it is another one than before.
     fn wish(&mut self, now: &Now) {
         // Also when nobody is there to show it: a person may ask what would be on.
-        let wanted = self.wanted(now);
+        let card = self.backdrop(now.mono);
+        let mut wanted = self.playback.wanted(&card);
+        wanted.layers.extend(self.badge());
         let patient = self.patient_until.is_some_and(|until| now.mono < until);
         if self.health.stage().is_err() || (!self.cloud.started && patient) {
             return;
         }
-        let mut next = self.playback.next();
+        let mut next = self.playback.next(&card);
         if let Some(next) = &mut next {
-            next.scene.layers.extend(self.overlay());
+            next.scene.layers.extend(self.badge());
         }
         let wish = Wish { wanted, next };
         self.playback.asked(now.mono);
@@ -266,19 +269,12 @@ impl Director {
         }
     }
 
-    fn wanted(&mut self, now: &Now) -> Scene {
-        let mut scene = match self.playback.wanted() {
-            Some(scene) => {
-                self.card = None;
-                scene
-            }
-            None => self.card_scene(now.mono),
-        };
-        scene.layers.extend(self.overlay());
-        scene
-    }
-
-    fn card_scene(&mut self, now: Mono) -> Scene {
+    /// What is behind everything while nothing plays: a card.
+    fn backdrop(&mut self, now: Mono) -> Scene {
+        if !self.playback.needs_card() {
+            self.card = None;
+            return Scene::default();
+        }
         let due = self.playback.agenda.due();
         let live = self.playback.live();
         let missing = live.map_or(0, |live| live.missing.len());

@@ -10,8 +10,8 @@ use std::time::Duration;
 use vitrine_config::Config;
 use vitrine_config::model::{AudioDevice, Rotation as Turned};
 use vitrine_render::scene::{
-    Align, AudioOut, Card, Fit, Layer, Rect, Rgb, Rotation, Scene, Size, Source, Text, TextStyle,
-    Transition, TransitionKind, Turn, VerticalPlace, Way, Words,
+    Align, AudioOut, Base, Card, Fit, Layer, Rect, Rgb, Rotation, Scene, Size, Source, Text,
+    TextStyle, Transition, TransitionKind, Turn, VerticalPlace, Way, Words,
 };
 use vitrine_sync::model::{self, Content, Files, Item, Layout, Playlist, Zone};
 
@@ -20,7 +20,9 @@ use vitrine_sync::model::{self, Content, Files, Item, Layout, Playlist, Zone};
 pub struct Spot {
     /// Zone of the layout; None: the whole screen.
     pub zone: Option<String>,
-    /// None: the whole canvas.
+    /// What `place` is a part of.
+    pub base: Base,
+    /// None: the whole base.
     pub place: Option<Rect>,
     /// 0.0 to 1.0.
     pub opacity: f32,
@@ -33,7 +35,8 @@ pub struct Spot {
 impl Spot {
     /// The whole screen.
     pub fn screen() -> Spot {
-        Spot { zone: None, place: None, opacity: 1.0, turned_deg: 0.0, transition: None }
+        let base = Base::Canvas;
+        Spot { zone: None, base, place: None, opacity: 1.0, turned_deg: 0.0, transition: None }
     }
 
     /// A zone of `layout`.
@@ -46,6 +49,7 @@ impl Spot {
         };
         Spot {
             zone: Some(zone.id.clone()),
+            base: Base::Canvas,
             place: Some(place),
             opacity: zone.opacity,
             turned_deg: zone.rotation_deg,
@@ -67,6 +71,11 @@ pub fn page(layout: Option<&Layout>, config: &Config) -> Scene {
     }
 }
 
+/// The page of `layout` as what an overlay is placed on.
+pub fn base(layout: &Layout) -> Base {
+    Base::Page(Size { width_px: layout.width_px, height_px: layout.height_px })
+}
+
 /// The layer that shows `item` at `spot`; None if its file has no place.
 pub fn layer(
     turn: Turn,
@@ -78,6 +87,7 @@ pub fn layer(
     Some(Layer {
         turn,
         source: source(item, files, config)?,
+        base: spot.base,
         place: spot.place,
         fit: fit(item),
         background: item.background.map(Rgb),

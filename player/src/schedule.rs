@@ -7,7 +7,8 @@
 //! Promises, each held by a test of the same name:
 //! - `the_answer_holds_until_until`: nothing changes before [`Due::until`];
 //! - `a_guess_never_leaves_the_screen_empty`: what a guessed clock calls over is the last choice,
-//!   but a choice.
+//!   but a choice;
+//! - `overlays_stand_in_nobodys_way`: what plays below is the same with them and without.
 //!
 //! Not here: where in a playlist we are (`playlist`), when to ask again (`agenda`).
 
@@ -16,6 +17,7 @@ use std::cmp::Reverse;
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
+use vitrine_config::limits;
 use vitrine_config::time::Trust;
 use vitrine_sync::model::{Day, Entry, EntryKind, Target, Window};
 
@@ -25,6 +27,8 @@ pub struct Due {
     /// Places in the schedule of the entries in force, first in the schedule first. Several take
     /// turns: each plays one pass. None: nothing is due.
     pub entries: Vec<usize>,
+    /// Places in the schedule of the overlays in force, back to front.
+    pub overlays: Vec<usize>,
     /// How each entry of the schedule fared, in its order.
     pub verdicts: Vec<Verdict>,
     /// No answer changes before. None: never.
@@ -36,7 +40,7 @@ pub struct Due {
 pub enum Verdict {
     /// In force.
     Plays,
-    /// Could play, but a higher kind or priority does.
+    /// Could play, but a higher kind or priority does; an overlay: too many lie in front of it.
     Outranked,
     /// Is due, but none of its items can be shown.
     NothingToShow,
@@ -61,7 +65,7 @@ type EntryRank = u8;
 /// by the length of the gap, one that comes twice means its first occurrence.
 ///
 /// While the clock is a guess, an entry is never over: one that would be ranks below all others,
-/// fallbacks too, and so plays instead of a card only.
+/// fallbacks too, and so plays instead of a card only. An overlay that would be over is.
 pub fn resolve(
     schedule: &[Entry],
     now: &Zoned,
@@ -76,30 +80,49 @@ pub fn resolve(
             *verdict = Verdict::NothingToShow;
         }
         if *verdict == Verdict::Plays {
-            best = best.max(Some(rank(entry, at)));
+            best = best.max(rank(entry, at));
         }
     }
+    let overlays = overlays(schedule, &mut verdicts);
     let mut entries = Vec::new();
     for (place, (entry, verdict)) in schedule.iter().zip(&mut verdicts).enumerate() {
-        if *verdict == Verdict::Plays {
-            if Some(rank(entry, at)) == best {
-                entries.push(place);
-            } else {
-                *verdict = Verdict::Outranked;
-            }
+        let Some(rank) = rank(entry, at).filter(|_| *verdict == Verdict::Plays) else { continue };
+        if Some(rank) == best {
+            entries.push(place);
+        } else {
+            *verdict = Verdict::Outranked;
         }
     }
-    Due { entries, verdicts, until: next_edge(schedule, now) }
+    Due { entries, overlays, verdicts, until: next_edge(schedule, now) }
 }
 
-fn rank(entry: &Entry, at: Timestamp) -> Rank {
+/// The overlays in force, back to front: by priority, then as in the schedule. Beyond
+/// [`limits::OVERLAYS`] the hindmost are outranked.
+fn overlays(schedule: &[Entry], verdicts: &mut [Verdict]) -> Vec<usize> {
+    let entry = |place: &usize| schedule.get(*place);
+    let plays = |place: &usize| {
+        entry(place).is_some_and(|entry| entry.kind == EntryKind::Overlay)
+            && verdicts.get(*place) == Some(&Verdict::Plays)
+    };
+    let mut places: Vec<usize> = (0..schedule.len()).filter(plays).collect();
+    places.sort_by_key(|place| entry(place).map(|entry| entry.priority));
+    let surplus = places.len().saturating_sub(limits::OVERLAYS);
+    for place in places.drain(..surplus) {
+        verdicts[place] = Verdict::Outranked;
+    }
+    places
+}
+
+/// None: an overlay, which competes with nobody.
+fn rank(entry: &Entry, at: Timestamp) -> Option<Rank> {
     let certain = entry.valid.until.is_none_or(|until| at < until);
     let kind = match entry.kind {
         EntryKind::Interrupt => 0,
         EntryKind::Normal => 1,
         EntryKind::Fallback => 2,
+        EntryKind::Overlay => return None,
     };
-    (certain, Reverse(kind), entry.priority)
+    Some((certain, Reverse(kind), entry.priority))
 }
 
 /// How an entry stands by itself; `Plays` if nothing but others can be in its way.
@@ -108,7 +131,8 @@ fn standing(entry: &Entry, now: &Zoned, trust: Trust) -> Verdict {
     if entry.valid.from.is_some_and(|from| at < from) {
         return Verdict::NotYet;
     }
-    if trust == Trust::Synced && entry.valid.until.is_some_and(|until| until <= at) {
+    let ends = trust == Trust::Synced || entry.kind == EntryKind::Overlay;
+    if ends && entry.valid.until.is_some_and(|until| until <= at) {
         return Verdict::Over;
     }
     let open =

@@ -86,7 +86,10 @@ pub struct Layer {
     pub turn: Turn,
     /// Where its pixels come from.
     pub source: Source,
-    /// Where on the canvas. None: all of it.
+    /// What `place` is a part of.
+    #[serde(default)]
+    pub base: Base,
+    /// Where on the base. None: all of it.
     pub place: Option<Rect>,
     /// How the picture is placed in there.
     pub fit: Fit,
@@ -108,6 +111,19 @@ pub struct Layer {
 
 fn middle() -> [f32; 2] {
     [0.5; 2]
+}
+
+/// What a layer is placed on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Base {
+    /// The scene's canvas.
+    #[default]
+    Canvas,
+    /// The screen itself, one pixel for one pixel, whatever the canvas.
+    Screen,
+    /// A page of its own, scaled uniformly and centred.
+    Page(Size),
 }
 
 /// How one picture takes the place of another; both keep moving meanwhile.
@@ -389,6 +405,7 @@ impl Layer {
         Layer {
             turn,
             source,
+            base: Base::Canvas,
             place: None,
             fit: Fit::Contain,
             background: None,

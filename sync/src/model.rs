@@ -248,7 +248,7 @@ pub struct Entry {
     pub id: String,
     /// Which rank it plays in.
     pub kind: EntryKind,
-    /// Highest wins within a kind.
+    /// Highest wins within a kind; of overlays it is in front.
     pub priority: i32,
     /// What plays.
     pub target: Target,

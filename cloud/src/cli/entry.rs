@@ -32,7 +32,8 @@ pub fn read(text: &str, n: usize) -> Result<Entry, String> {
             "until" => until = Some(time(value).ok_or_else(|| wrong("HH:MM"))?),
             "priority" => entry.priority = value.parse().map_err(|_| wrong("a number"))?,
             "kind" => {
-                entry.kind = word(value).ok_or_else(|| wrong("normal, interrupt or fallback"))?;
+                let kinds = "normal, interrupt, fallback or overlay";
+                entry.kind = word(value).ok_or_else(|| wrong(kinds))?;
             }
             _ => {
                 let keys = "days, from, until, kind or priority";
@@ -98,6 +99,18 @@ mod tests {
             (Target::Layout("hall".into()), EntryKind::Interrupt)
         );
         assert_eq!((night.priority, night.windows), (3, vec![window]));
+    }
+
+    #[test]
+    fn every_kind_can_be_typed() {
+        for (kind, want) in [
+            ("normal", EntryKind::Normal),
+            ("interrupt", EntryKind::Interrupt),
+            ("fallback", EntryKind::Fallback),
+            ("overlay", EntryKind::Overlay),
+        ] {
+            assert_eq!(read(&format!("menu,kind={kind}"), 1).unwrap().kind, want);
+        }
     }
 
     #[test]

@@ -232,7 +232,7 @@ enum Schedule {
     /// Make the schedule from single entries, in place of the old one.
     Set {
         /// PLAYLIST or layout:LAYOUT, then any of ,from=08:00 ,until=18:00 ,days=mon-fri
-        /// ,days=sat+sun ,kind=normal|interrupt|fallback ,priority=N
+        /// ,days=sat+sun ,kind=normal|interrupt|fallback|overlay ,priority=N
         #[arg(long = "entry", required = true, value_name = "ENTRY")]
         entries: Vec<String>,
     },

@@ -103,17 +103,17 @@ impl Director {
         if let Err(why) = self.health.stage() {
             return Err(format!("there is no screen: {why}"));
         }
-        let turn = match self.desk.overlay() {
-            Some(overlay) => overlay.turn,
+        let turn = match self.desk.badge() {
+            Some(badge) => badge.turn,
             None => self.playback.turns.next(),
         };
         let taken = self.desk.identify(turn, order, now.mono);
         taken.then_some(()).ok_or_else(|| "too many orders to identify wait already".to_owned())
     }
 
-    /// The name over the running picture, while it is asked for.
-    pub(super) fn overlay(&self) -> Option<Layer> {
-        let turn = self.desk.overlay()?.turn;
+    /// The name in front of everything, while it is asked for.
+    pub(super) fn badge(&self) -> Option<Layer> {
+        let turn = self.desk.badge()?.turn;
         let mut lines = Vec::new();
         if let Some(paired) = &self.cloud.paired {
             lines.push(format!("tenant {}, device {}", paired.tenant, paired.device));
@@ -134,7 +134,7 @@ impl Director {
         for asker in self.desk.give_up_snapshots(now.mono, nobody) {
             self.refuse(asker, "the screen gave no answer", now);
         }
-        if let Some((orders, shown)) = self.desk.finish_overlay(now.mono) {
+        if let Some((orders, shown)) = self.desk.finish_badge(now.mono) {
             let result =
                 if shown { Ok("was on the screen") } else { Err("never came on the screen") };
             orders.iter().for_each(|order| self.order_result(order, result, now));

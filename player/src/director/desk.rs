@@ -32,7 +32,7 @@ struct Snapshot {
 
 /// The name on the screen.
 #[derive(Debug)]
-pub struct Overlay {
+pub struct Badge {
     /// Its number.
     pub turn: Turn,
     asked_at: Mono,
@@ -40,7 +40,7 @@ pub struct Overlay {
     orders: Vec<String>,
 }
 
-impl Overlay {
+impl Badge {
     fn until(&self) -> Mono {
         match self.shown_at {
             Some(at) => at.after(IDENTIFY_FOR),
@@ -54,7 +54,7 @@ impl Overlay {
 pub struct Desk {
     snapshots: BTreeMap<u64, Snapshot>,
     last_id: u64,
-    overlay: Option<Overlay>,
+    badge: Option<Badge>,
 }
 
 impl Desk {
@@ -83,44 +83,44 @@ impl Desk {
     /// Puts the name on the screen under `turn`, or leaves it there longer. False if too many
     /// orders wait for it.
     pub fn identify(&mut self, turn: Turn, order: Option<String>, now: Mono) -> bool {
-        let fresh = || Overlay { turn, asked_at: now, shown_at: None, orders: Vec::new() };
-        let overlay = self.overlay.get_or_insert_with(fresh);
-        overlay.asked_at = now;
-        overlay.shown_at = overlay.shown_at.map(|_| now);
-        let room = overlay.orders.len() < IDENTIFY_ORDERS_MAX;
-        overlay.orders.extend(order.filter(|_| room));
+        let fresh = || Badge { turn, asked_at: now, shown_at: None, orders: Vec::new() };
+        let badge = self.badge.get_or_insert_with(fresh);
+        badge.asked_at = now;
+        badge.shown_at = badge.shown_at.map(|_| now);
+        let room = badge.orders.len() < IDENTIFY_ORDERS_MAX;
+        badge.orders.extend(order.filter(|_| room));
         room
     }
 
     /// The name on the screen.
-    pub fn overlay(&self) -> Option<&Overlay> {
-        self.overlay.as_ref()
+    pub fn badge(&self) -> Option<&Badge> {
+        self.badge.as_ref()
     }
 
     /// A stage has come: the name goes on under a number that it does not know.
     pub fn renumber(&mut self, turn: impl FnOnce() -> Turn) {
-        if let Some(overlay) = &mut self.overlay {
-            overlay.turn = turn();
+        if let Some(badge) = &mut self.badge {
+            badge.turn = turn();
         }
     }
 
     /// `turn` is on the screen.
     pub fn shown(&mut self, turn: Turn, at: Mono) {
-        if let Some(overlay) = self.overlay.as_mut().filter(|overlay| overlay.turn == turn) {
-            overlay.shown_at.get_or_insert(at);
+        if let Some(badge) = self.badge.as_mut().filter(|badge| badge.turn == turn) {
+            badge.shown_at.get_or_insert(at);
         }
     }
 
     /// Takes the name off the screen if its time is up: the orders that asked for it, and whether
     /// it ever came on.
-    pub fn finish_overlay(&mut self, now: Mono) -> Option<(Vec<String>, bool)> {
-        let over = self.overlay.take_if(|overlay| overlay.until() <= now)?;
+    pub fn finish_badge(&mut self, now: Mono) -> Option<(Vec<String>, bool)> {
+        let over = self.badge.take_if(|badge| badge.until() <= now)?;
         Some((over.orders, over.shown_at.is_some()))
     }
 
     /// When something here is over.
     pub fn deadline(&self) -> Option<Mono> {
         let snapshots = self.snapshots.values().map(|snapshot| snapshot.until);
-        snapshots.chain(self.overlay.as_ref().map(Overlay::until)).min()
+        snapshots.chain(self.badge.as_ref().map(Badge::until)).min()
     }
 }

@@ -1,6 +1,6 @@
 //! What plays: the content half of the director.
 //!
-//! Holds the programme that is wanted now and the slot that is wanted next, and moves both along
+//! Holds the stack that is wanted now and the slot that is wanted next, and moves both along
 //! with the schedule, the stage's words and new generations. [`Playback::settle`] is the one place
 //! where it all comes together; everything else notes what has happened.
 
@@ -9,13 +9,14 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use vitrine_config::Config;
 use vitrine_config::time::{Mono, Now};
-use vitrine_render::scene::{Next, Scene, Turn};
+use vitrine_render::scene::{Layer, Next, Scene, Turn};
 use vitrine_sync::model::{Entry, Live};
 use vitrine_sync::wire::record::Fault;
 
 use super::programme::{Bookmarks, Programme};
 use super::showing::{Maker, Showing, Turns};
 use super::slot::{Change, Slot};
+use super::stack::{Overlays, Stack};
 use crate::agenda::Agenda;
 use crate::playlist::{Failures, Stock};
 use crate::scene_of;
@@ -33,7 +34,7 @@ pub struct Playback {
     live: Option<Arc<Live>>,
     failures: Failures,
     bookmarks: Bookmarks,
-    programme: Option<Programme>,
+    stack: Stack,
     slot: Option<Slot>,
     /// When another change gets the seat.
     seat_again_at: Option<Mono>,
@@ -51,7 +52,7 @@ impl Playback {
             live: None,
             failures: Failures::default(),
             bookmarks: Bookmarks::default(),
-            programme: None,
+            stack: Stack::default(),
             slot: None,
             seat_again_at: None,
             curtain: None,
@@ -66,7 +67,17 @@ impl Playback {
 
     /// What plays; None: a card must.
     pub fn programme(&self) -> Option<&Programme> {
-        self.programme.as_ref()
+        self.stack.main.as_ref()
+    }
+
+    /// What lies in front of that.
+    pub fn overlays(&self) -> &[Programme] {
+        &self.stack.overlays
+    }
+
+    /// Whether there is nothing to see but a card and overlays.
+    pub fn needs_card(&self) -> bool {
+        self.curtain.is_none() && self.stack.main.is_none()
     }
 
     /// Whether everything was played as often as asked.
@@ -88,9 +99,11 @@ impl Playback {
         self.agenda.doubt();
         self.live = Some(Arc::clone(&live));
         self.drop_takeover();
-        let mut programme = self.programme.take();
-        let kept = programme.as_mut().is_none_or(|p| p.adopt(&mut self.maker(&live, now.mono)));
-        self.programme = programme.filter(|_| kept);
+        let mut stack = std::mem::take(&mut self.stack);
+        let mut maker = self.maker(&live, now.mono);
+        stack.main.take_if(|programme| !programme.adopt(&mut maker));
+        stack.overlays.retain_mut(|programme| programme.adopt(&mut maker));
+        self.stack = stack;
     }
 
     /// Version of what is live; 0 for nothing.
@@ -100,9 +113,7 @@ impl Playback {
 
     /// A slot that was made for another state of things is made anew.
     fn drop_takeover(&mut self) {
-        if matches!(&self.slot, Some(Slot { change: Change::TakeOver(_), .. })) {
-            self.slot = None;
-        }
+        self.slot.take_if(|slot| matches!(slot.change, Change::TakeOver { .. }));
     }
 
     /// A stage has come: everything gets a number that it does not know yet, and what is left of
@@ -111,10 +122,11 @@ impl Playback {
         self.turns.rise_above(newest_seen);
         self.slot = None;
         self.curtain = self.curtain.map(|_| self.turns.next());
-        if let (Some(live), Some(mut programme)) = (self.live.clone(), self.programme.take()) {
+        if let Some(live) = self.live.clone() {
+            let mut stack = std::mem::take(&mut self.stack);
             let mut maker = self.maker(&live, now.mono);
-            programme.lanes.iter_mut().for_each(|lane| lane.renumber(&mut maker, now));
-            self.programme = Some(programme);
+            stack.lanes_mut().for_each(|lane| lane.renumber(&mut maker, now));
+            self.stack = stack;
         }
     }
 
@@ -158,7 +170,7 @@ impl Playback {
 
     /// Skips to the next item in every lane that has another one, or back. Says why not.
     pub fn skip(&mut self, forward: bool, now: &Now) -> Result<(), String> {
-        let (Some(live), Some(mut programme)) = (self.live.clone(), self.programme.take()) else {
+        let (Some(live), Some(mut programme)) = (self.live.clone(), self.stack.main.take()) else {
             return Err("nothing is playing".into());
         };
         let once = self.once;
@@ -173,7 +185,7 @@ impl Playback {
                 moved = true;
             }
         }
-        self.programme = Some(programme);
+        self.stack.main = Some(programme);
         if !moved {
             return Err("there is no other item to show".into());
         }
@@ -192,9 +204,10 @@ impl Playback {
         self.take_up_what_was_left(&live, now);
         self.agenda.follow(&live, &self.failures, now);
         self.keep_to_the_agenda(&live, now);
+        self.keep_the_overlays(&live, now);
         self.keep_the_lanes_filled(&live, now);
         self.look_ahead(&live, now);
-        if self.once && self.programme.is_none() {
+        if self.once && self.stack.main.is_none() {
             self.curtain.get_or_insert_with(|| self.turns.next());
         }
     }
@@ -204,7 +217,7 @@ impl Playback {
         let due = self.agenda.due().map(|due| due.entries.clone()).unwrap_or_default();
         let entries: Vec<&Entry> =
             due.iter().filter_map(|place| live.manifest.schedule.get(*place)).collect();
-        if let Some(programme) = &mut self.programme {
+        if let Some(programme) = &mut self.stack.main {
             let mut same = entries.iter().filter(|entry| entry.target == programme.target);
             if let Some(first) = same.clone().next() {
                 let own = same.find(|entry| entry.id == programme.entry);
@@ -213,91 +226,156 @@ impl Playback {
             }
         }
         let foreseen = |p: &Programme| entries.iter().any(|entry| entry.id == p.entry);
-        if matches!(&self.slot, Some(Slot { change: Change::TakeOver(p), .. }) if foreseen(p)) {
+        if let Some(Slot { change: Change::TakeOver { main: Some(main), .. }, .. }) = &self.slot
+            && foreseen(main)
+        {
             return self.promote();
         }
         self.leave_programme();
         let bookmarks = std::mem::take(&mut self.bookmarks);
         let mut maker = self.maker(live, now.mono);
         let begin = |entry: &&Entry| Programme::begin(entry, &bookmarks, &mut maker);
-        self.programme = entries.iter().find_map(begin);
+        self.stack.main = entries.iter().find_map(begin);
         self.bookmarks = bookmarks;
     }
 
     fn leave_programme(&mut self) {
         self.slot = None;
-        if let Some(programme) = self.programme.take() {
+        if let Some(programme) = self.stack.main.take() {
             self.bookmarks.keep(&programme);
+        }
+    }
+
+    /// Puts other overlays on if others are due.
+    fn keep_the_overlays(&mut self, live: &Arc<Live>, now: &Now) {
+        let places = self.agenda.due().map_or(&[][..], |due| &due.overlays[..]);
+        let mut due = Overlays::of(places, live);
+        if self.stack.has(&due) {
+            return;
+        }
+        if let Some(Slot { change: Change::TakeOver { main: None, overlays }, .. }) = &self.slot
+            && overlays.as_ref().is_some_and(|foreseen| foreseen.order == due.order)
+        {
+            return self.promote();
+        }
+        self.begin(&mut due, live, now.mono);
+        // One that has nothing to show after all is none.
+        if !self.stack.has(&due) {
+            self.slot = None;
+            self.put_on(due);
+        }
+    }
+
+    /// Begins those that are not on yet; such as have nothing to show are left out.
+    fn begin(&mut self, overlays: &mut Overlays, live: &Live, mono: Mono) {
+        let bookmarks = std::mem::take(&mut self.bookmarks);
+        let stack = std::mem::take(&mut self.stack);
+        let mut maker = self.maker(live, mono);
+        overlays.order.retain(|(id, _)| {
+            let entry = live.manifest.schedule.iter().find(|entry| entry.id == *id);
+            let is_on = entry.is_some_and(|entry| stack.shows(entry));
+            let fresh = entry.filter(|_| !is_on);
+            let fresh = fresh.and_then(|entry| Programme::begin(entry, &bookmarks, &mut maker));
+            let begins = fresh.is_some();
+            overlays.fresh.extend(fresh);
+            is_on || begins
+        });
+        (self.bookmarks, self.stack) = (bookmarks, stack);
+    }
+
+    fn put_on(&mut self, overlays: Overlays) {
+        for gone in self.stack.take(overlays) {
+            self.bookmarks.keep(&gone);
         }
     }
 
     /// Takes off what may not stay, and puts something on wherever there is nothing.
     fn keep_the_lanes_filled(&mut self, live: &Arc<Live>, now: &Now) {
-        let Some(mut programme) = self.programme.take() else { return };
+        let mut stack = std::mem::take(&mut self.stack);
         let stock = self.stock(live, now.mono);
         let mut emptied = Vec::new();
-        for (place, lane) in programme.lanes.iter_mut().enumerate() {
+        for (place, lane) in stack.lanes_mut().enumerate() {
             if lane.current.take_if(|showing| !stock.stands(&showing.item)).is_some() {
                 emptied.push(place);
             }
         }
-        self.programme = Some(programme);
+        self.stack = stack;
         // An item whose validity ends has its successor prepared for this very moment.
         if let [lane] = emptied[..]
             && self.slot.as_ref().is_some_and(|slot| slot.is_only_about(lane))
         {
             self.promote();
         }
-        let Some(mut programme) = self.programme.take() else { return };
-        programme.fill(&mut self.maker(live, now.mono));
-        self.programme = Some(programme);
-        if self.programme.as_ref().is_some_and(|p| !p.shows_something()) {
+        let mut stack = std::mem::take(&mut self.stack);
+        let mut maker = self.maker(live, now.mono);
+        stack.programmes_mut().for_each(|programme| programme.fill(&mut maker));
+        self.stack = stack;
+        if self.stack.main.as_ref().is_some_and(|p| !p.shows_something()) {
             self.leave_programme();
         }
+        let count = self.stack.overlays.len();
+        self.stack.overlays.retain(Programme::shows_something);
+        self.slot.take_if(|_| self.stack.overlays.len() < count);
     }
 
     /// Makes what was next what is wanted.
     fn promote(&mut self) {
-        match (self.slot.take().map(|slot| slot.change), &mut self.programme) {
-            (Some(Change::Lanes(next)), Some(programme)) => {
+        match self.slot.take().map(|slot| slot.change) {
+            Some(Change::Lanes(next)) => {
                 for (place, showing) in next {
-                    let Some(lane) = programme.lanes.get_mut(place) else { continue };
+                    let Some(lane) = self.stack.lanes_mut().nth(place) else { continue };
                     if let Some(old) = lane.current.take().filter(|old| old.shown_at.is_some()) {
                         self.failures.forgive(&lane.playlist, &old.item.id);
                     }
                     lane.take(showing);
                 }
             }
-            (Some(Change::TakeOver(next)), _) => {
-                self.leave_programme();
-                self.programme = Some(next);
+            Some(Change::TakeOver { main, overlays }) => {
+                if let Some(main) = main {
+                    self.leave_programme();
+                    self.stack.main = Some(main);
+                }
+                if let Some(overlays) = overlays {
+                    self.put_on(overlays);
+                }
             }
-            (Some(Change::Curtain(turn)), _) => {
+            Some(Change::Curtain(turn)) => {
                 self.leave_programme();
                 self.curtain = Some(turn);
             }
-            (Some(Change::Lanes(_)), None) | (None, _) => {}
+            None => {}
         }
     }
 
-    /// The picture that should be on the screen; None: a card's.
-    pub fn wanted(&self) -> Option<Scene> {
-        if let Some(turn) = self.curtain {
-            return Some(self.curtain_scene(turn));
+    /// The picture that should be on the screen, over `card` where nothing plays.
+    pub fn wanted(&self, card: &Scene) -> Scene {
+        match self.curtain {
+            Some(turn) => self.curtain_scene(turn),
+            None => self.scene(None, self.stack.layers(&[]), card),
         }
-        Some(self.programme.as_ref()?.scene(&[], self.live.as_ref()?, &self.config))
     }
 
     /// The picture after that.
-    pub fn next(&self) -> Option<Next> {
+    pub fn next(&self, card: &Scene) -> Option<Next> {
         let slot = self.slot.as_ref()?;
-        let (live, config) = (self.live.as_ref()?, &self.config);
         let scene = match &slot.change {
-            Change::Lanes(lanes) => self.programme.as_ref()?.scene(lanes, live, config),
-            Change::TakeOver(programme) => programme.scene(&[], live, config),
+            Change::Lanes(lanes) => self.scene(None, self.stack.layers(lanes), card),
+            Change::TakeOver { main, overlays } => {
+                let layers = self.stack.layers_after(main.as_ref(), overlays.as_ref());
+                self.scene(main.as_ref(), layers, card)
+            }
             Change::Curtain(turn) => self.curtain_scene(*turn),
         };
         Some(Next { scene, start: slot.start })
+    }
+
+    /// `layers` on the page of `main`, or of what plays, or on `card`.
+    fn scene(&self, main: Option<&Programme>, layers: Vec<Layer>, card: &Scene) -> Scene {
+        let main = main.or(self.stack.main.as_ref());
+        let page = main.zip(self.live.as_ref()).map(|(main, live)| main.page(live, &self.config));
+        let mut scene = page.unwrap_or_else(|| card.clone());
+        scene.layers.extend(layers);
+        scene
     }
 
     fn curtain_scene(&self, turn: Turn) -> Scene {
@@ -319,12 +397,12 @@ impl Playback {
 
     /// All showings of the wish.
     pub fn showings(&self) -> impl Iterator<Item = &Showing> {
-        let current = self.programme.iter().flat_map(Programme::showings);
+        let current = self.stack.showings();
         current.chain(self.slot.iter().flat_map(Slot::showings))
     }
 
     fn showings_mut(&mut self) -> impl Iterator<Item = &mut Showing> {
-        let current = self.programme.iter_mut().flat_map(Programme::showings_mut);
+        let current = self.stack.showings_mut();
         current.chain(self.slot.iter_mut().flat_map(Slot::showings_mut))
     }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use vitrine_config::Config;
-use vitrine_render::scene::Scene;
-use vitrine_sync::model::{Entry, Item, Live, Manifest, Target, Zone};
+use vitrine_render::scene::{Base, Scene};
+use vitrine_sync::model::{Entry, EntryKind, Item, Live, Manifest, Target, Zone};
 
 use super::showing::{Lane, Lasts, Maker, Showing};
 use crate::scene_of::{self, Spot};
@@ -43,6 +43,8 @@ pub struct Programme {
     pub entry: String,
     /// What plays.
     pub target: Target,
+    /// Whether it lies in front of another one.
+    pub is_overlay: bool,
     /// Back to front.
     pub lanes: Vec<Lane>,
 }
@@ -50,14 +52,15 @@ pub struct Programme {
 impl Programme {
     /// `entry`'s target with its first items; None if nothing of it can be shown.
     pub fn begin(entry: &Entry, bookmarks: &Bookmarks, maker: &mut Maker) -> Option<Programme> {
-        let places = places(&entry.target, &maker.stock.live.manifest)?;
+        let is_overlay = entry.kind == EntryKind::Overlay;
+        let places = places(&entry.target, is_overlay, &maker.stock.live.manifest)?;
         let lane = |(spot, playlist): (Spot, String)| {
             let bookmark = bookmarks.find(&spot, &playlist);
             Lane::new(spot, playlist, bookmark)
         };
         let lanes = places.into_iter().map(lane).collect();
         let (entry, target) = (entry.id.clone(), entry.target.clone());
-        let mut programme = Programme { entry, target, lanes };
+        let mut programme = Programme { entry, target, is_overlay, lanes };
         programme.fill(maker);
         programme.shows_something().then_some(programme)
     }
@@ -82,25 +85,20 @@ impl Programme {
         self.lanes.iter_mut().filter_map(|lane| lane.current.as_mut())
     }
 
-    /// The whole picture, with `instead` of what is current in some lanes.
-    pub fn scene(&self, instead: &[(usize, Showing)], live: &Live, config: &Config) -> Scene {
+    /// The page that it plays on, empty.
+    pub fn page(&self, live: &Live, config: &Config) -> Scene {
         let layout = match &self.target {
             Target::Playlist(_) => None,
             Target::Layout(id) => live.manifest.layouts.get(id),
         };
-        let mut scene = scene_of::page(layout, config);
-        for (place, lane) in self.lanes.iter().enumerate() {
-            let other = instead.iter().find(|(lane, _)| *lane == place).map(|(_, showing)| showing);
-            let showing = other.or(lane.current.as_ref());
-            scene.layers.extend(showing.map(|showing| showing.layer.clone()));
-        }
-        scene
+        scene_of::page(layout, config)
     }
 
     /// Goes on under another generation: what is unchanged stays on the screen undisturbed, what
     /// is changed or gone makes room at once. False if there is no such target any more.
     pub fn adopt(&mut self, maker: &mut Maker) -> bool {
-        let Some(places) = places(&self.target, &maker.stock.live.manifest) else { return false };
+        let manifest = &maker.stock.live.manifest;
+        let Some(places) = places(&self.target, self.is_overlay, manifest) else { return false };
         let mut old = std::mem::take(&mut self.lanes);
         let take_over = |(spot, playlist): (Spot, String)| {
             let same = |lane: &Lane| lane.spot.zone == spot.zone && lane.playlist == playlist;
@@ -115,14 +113,18 @@ impl Programme {
 }
 
 /// Where a target plays which playlists; None if the manifest has no such target.
-fn places(target: &Target, manifest: &Manifest) -> Option<Vec<(Spot, String)>> {
+fn places(target: &Target, is_overlay: bool, manifest: &Manifest) -> Option<Vec<(Spot, String)>> {
     match target {
         Target::Playlist(id) => {
-            manifest.playlists.contains_key(id).then(|| vec![(Spot::screen(), id.clone())])
+            let base = if is_overlay { Base::Screen } else { Base::Canvas };
+            let spot = Spot { base, ..Spot::screen() };
+            manifest.playlists.contains_key(id).then(|| vec![(spot, id.clone())])
         }
         Target::Layout(id) => {
             let layout = manifest.layouts.get(id)?;
-            let place = |zone: &Zone| (Spot::zone(zone, layout), zone.playlist.clone());
+            let base = if is_overlay { scene_of::base(layout) } else { Base::Canvas };
+            let place =
+                |zone: &Zone| (Spot { base, ..Spot::zone(zone, layout) }, zone.playlist.clone());
             Some(layout.zones.iter().map(place).collect())
         }
     }

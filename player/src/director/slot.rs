@@ -12,6 +12,7 @@ use vitrine_render::scene::{Start, Turn};
 
 use super::programme::Programme;
 use super::showing::Showing;
+use super::stack::Overlays;
 use crate::playlist::Step;
 
 /// A change whose moment is known needs the seat this long before, to be prepared: a 1080p video
@@ -34,8 +35,13 @@ pub struct Slot {
 pub enum Change {
     /// These lanes of the programme go on.
     Lanes(Vec<(usize, Showing)>),
-    /// Another entry of the schedule takes over.
-    TakeOver(Programme),
+    /// Other entries of the schedule take over.
+    TakeOver {
+        /// None: the programme stays.
+        main: Option<Programme>,
+        /// None: the overlays stay.
+        overlays: Option<Overlays>,
+    },
     /// All was played, as asked: the background under this number.
     Curtain(Turn),
 }
@@ -45,7 +51,10 @@ impl Slot {
     pub fn showings(&self) -> Box<dyn Iterator<Item = &Showing> + '_> {
         match &self.change {
             Change::Lanes(lanes) => Box::new(lanes.iter().map(|(_, showing)| showing)),
-            Change::TakeOver(programme) => Box::new(programme.showings()),
+            Change::TakeOver { main, overlays } => {
+                let fresh = overlays.iter().flat_map(|overlays| &overlays.fresh);
+                Box::new(main.iter().chain(fresh).flat_map(Programme::showings))
+            }
             Change::Curtain(_) => Box::new(std::iter::empty()),
         }
     }
@@ -54,7 +63,10 @@ impl Slot {
     pub fn showings_mut(&mut self) -> Box<dyn Iterator<Item = &mut Showing> + '_> {
         match &mut self.change {
             Change::Lanes(lanes) => Box::new(lanes.iter_mut().map(|(_, showing)| showing)),
-            Change::TakeOver(programme) => Box::new(programme.showings_mut()),
+            Change::TakeOver { main, overlays } => {
+                let fresh = overlays.iter_mut().flat_map(|overlays| &mut overlays.fresh);
+                Box::new(main.iter_mut().chain(fresh).flat_map(Programme::showings_mut))
+            }
             Change::Curtain(_) => Box::new(std::iter::empty()),
         }
     }
@@ -63,7 +75,7 @@ impl Slot {
     pub fn brings(&self, turn: Turn) -> bool {
         match &self.change {
             Change::Curtain(curtain) => *curtain == turn,
-            Change::Lanes(_) | Change::TakeOver(_) => self.showings().any(|s| s.turn == turn),
+            Change::Lanes(_) | Change::TakeOver { .. } => self.showings().any(|s| s.turn == turn),
         }
     }
 
@@ -89,8 +101,13 @@ pub struct Ahead {
 pub enum What {
     /// Lanes go on to these items.
     Lanes(Vec<(usize, Step)>),
-    /// The entry at this place of the schedule takes over.
-    TakeOver(usize),
+    /// The entries at these places of the schedule take over.
+    TakeOver {
+        /// None: the programme stays.
+        main: Option<usize>,
+        /// Back to front. None: the overlays stay.
+        overlays: Option<Vec<usize>>,
+    },
     /// The end.
     Curtain,
 }

@@ -10,5 +10,6 @@ mod failures;
 mod generations;
 mod layouts;
 mod once;
+mod overlays;
 mod plays;
 mod stage;

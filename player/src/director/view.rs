@@ -72,8 +72,8 @@ impl Director {
     }
 
     fn showing_text(&self) -> String {
-        let labels: Vec<_> = self.ledger.on_screen().map(|(_, line)| line.label.as_str()).collect();
-        if labels.is_empty() { self.card_text().unwrap_or_default() } else { labels.join(", ") }
+        let labels = self.ledger.on_screen().map(|(_, line)| line.label.clone());
+        self.card_text().into_iter().chain(labels).collect::<Vec<_>>().join(", ")
     }
 
     fn card_text(&self) -> Option<String> {
@@ -84,8 +84,18 @@ impl Director {
         })
     }
 
-    /// Which entry is in force and why, or which card.
+    /// Which entry is in force and why, or which card; and which overlays.
     fn due_text(&self) -> String {
+        let mut text = self.main_text();
+        let overlays = self.playback.overlays().iter().rev().map(|p| format!("{:?}", p.entry));
+        let overlays: Vec<_> = overlays.collect();
+        if !overlays.is_empty() {
+            text.push_str(&format!("; in front of it {}", overlays.join(", ")));
+        }
+        text
+    }
+
+    fn main_text(&self) -> String {
         let entries = self.playback.live().map(|live| &live.manifest.schedule[..]).unwrap_or(&[]);
         let playing = self.playback.programme().map(|programme| programme.entry.as_str());
         let entry = entries.iter().find(|entry| Some(entry.id.as_str()) == playing);
@@ -112,6 +122,7 @@ fn why(entry: &Entry, due: &Due) -> String {
         EntryKind::Interrupt => "interrupt",
         EntryKind::Normal => "normal",
         EntryKind::Fallback => "fallback",
+        EntryKind::Overlay => "overlay",
     };
     let count = |verdict| due.verdicts.iter().filter(|v| **v == verdict).count();
     let mut text = format!("entry {:?} ({kind}, priority {})", entry.id, entry.priority);

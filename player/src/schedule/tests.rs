@@ -103,6 +103,18 @@ fn every_loser_is_told_why() {
 }
 
 #[test]
+fn overlays_lie_over_one_another_as_far_as_there_is_room() {
+    let mut schedule: Vec<Entry> = (0..limits::OVERLAYS as i32 + 2)
+        .map(|n| entry(&n.to_string(), EntryKind::Overlay, -n, vec![]))
+        .collect();
+    schedule[1].valid.until = Some(berlin("2026-03-04T08:00+01:00").timestamp());
+    let due = resolve(&schedule, &berlin("2026-03-04T09:00+01:00"), Trust::Guess, &always);
+    assert_eq!(due.overlays, [8, 7, 6, 5, 4, 3, 2, 0], "the highest in front");
+    assert_eq!((due.verdicts[9], due.verdicts[1]), (Verdict::Outranked, Verdict::Over));
+    assert_eq!(due.entries, [0usize; 0]);
+}
+
+#[test]
 fn a_year_of_lunches_opens_and_closes_every_weekday() {
     let schedule =
         [entry("lunch", EntryKind::Normal, 0, vec![window(&WEEK[..5], (11, 30), (14, 0))])];
@@ -137,8 +149,8 @@ fn some_validity() -> impl Strategy<Value = Validity> {
 }
 
 fn some_schedule() -> impl Strategy<Value = Vec<Entry>> {
-    let kind =
-        prop_oneof![Just(EntryKind::Interrupt), Just(EntryKind::Normal), Just(EntryKind::Fallback)];
+    use EntryKind::{Fallback, Interrupt, Normal, Overlay};
+    let kind = prop_oneof![Just(Interrupt), Just(Normal), Just(Fallback), Just(Overlay)];
     let windows = prop::collection::vec(some_window(), 0..3);
     let one = (kind, 0i32..3, windows, some_validity());
     prop::collection::vec(one, 0..6).prop_map(|all| {
@@ -167,8 +179,20 @@ proptest! {
             let later = &now + ((holds_s as f64 * share) as i64).seconds();
             let then = resolve(&schedule, &later, trust, &always);
             prop_assert_eq!(then.entries, due.entries, "changed early, at {}", later);
+            prop_assert_eq!(then.overlays, due.overlays, "changed early, at {}", later);
             prop_assert_eq!(then.verdicts, due.verdicts, "changed early, at {}", later);
         }
+    }
+
+    #[test]
+    fn overlays_stand_in_nobodys_way(schedule in some_schedule(), minute in 0..525_600i64) {
+        let now = berlin("2026-01-01T00:00+01:00") + minute.minutes();
+        let others: Vec<Entry> =
+            schedule.iter().filter(|entry| entry.kind != EntryKind::Overlay).cloned().collect();
+        let with = resolve(&schedule, &now, Trust::Synced, &always);
+        let without = resolve(&others, &now, Trust::Synced, &always);
+        prop_assert_eq!(names(&schedule, &with), names(&others, &without));
+        prop_assert!(with.overlays.is_sorted_by_key(|at| schedule[*at].priority));
     }
 
     #[test]

@@ -30,7 +30,7 @@ use self::showing::Showing;
 use crate::pacing;
 use crate::place::{Fitting, View};
 use crate::report::{Beat, Report};
-use crate::scene::{self, Fit, Layer, Next, Scene, Size, Start, Turn, Wish};
+use crate::scene::{self, Base, Fit, Layer, Next, Scene, Size, Start, Turn, Wish};
 use crate::source::{Picture, Source};
 
 /// Evidence of life is due this often while a wish stands.
@@ -383,9 +383,8 @@ impl Stage {
         let scenes =
             [Some(&self.current), self.wanted.as_ref(), self.next.as_ref().map(|n| &n.scene)];
         for scene in scenes.into_iter().flatten() {
-            let view = View::of(scene.canvas, scene.rotation.upright(self.screen));
             for layer in &scene.layers {
-                let fitting = fitting(&view, layer);
+                let fitting = fitting(&view(scene, layer, self.screen), layer);
                 self.showings
                     .entry(layer.turn)
                     .or_insert_with(|| Showing::new(opener.open(layer, fitting), fitting));
@@ -409,10 +408,9 @@ impl Stage {
     fn fit(&mut self) {
         let next = self.next.as_ref().map(|next| &next.scene);
         for scene in [next, self.wanted.as_ref(), Some(&self.current)].into_iter().flatten() {
-            let view = View::of(scene.canvas, scene.rotation.upright(self.screen));
             for layer in &scene.layers {
                 if let Some(showing) = self.showings.get_mut(&layer.turn) {
-                    showing.fit(fitting(&view, layer));
+                    showing.fit(fitting(&view(scene, layer, self.screen), layer));
                 }
             }
         }
@@ -450,6 +448,16 @@ enum Upcoming {
 
 fn turns(scene: &Scene) -> impl Iterator<Item = Turn> + '_ {
     scene.layers.iter().map(|layer| layer.turn)
+}
+
+/// How the base of `layer` lies on the upright screen.
+fn view(scene: &Scene, layer: &Layer, screen: Size) -> View {
+    let page = match layer.base {
+        Base::Canvas => scene.canvas,
+        Base::Screen => None,
+        Base::Page(size) => Some(size),
+    };
+    View::of(page, scene.rotation.upright(screen))
 }
 
 fn fitting(view: &View, layer: &Layer) -> Fitting {

@@ -119,7 +119,7 @@ fn is_same_page(one: &Scene, other: &Scene) -> bool {
 }
 
 fn is_same_place(one: &Layer, other: &Layer) -> bool {
-    one.place == other.place && one.turned_deg == other.turned_deg
+    one.base == other.base && one.place == other.place && one.turned_deg == other.turned_deg
 }
 
 /// Whether the layers of `scene` with these turns lie in front of all others: such as stay while

@@ -103,9 +103,9 @@ impl Stage {
     }
 
     fn layers(&self, scene: &Scene, keep: impl Fn(Turn) -> bool) -> Vec<Drawn> {
-        let view = self.view(scene);
         let mut drawn = Vec::with_capacity(scene.layers.len());
         for (place, layer) in scene.layers.iter().enumerate().filter(|(_, l)| keep(l.turn)) {
+            let view = super::view(scene, layer, self.screen);
             match self.passing.below(layer.turn) {
                 Some(passage) => drawn.extend(self.change_of_layer(&view, scene, place, passage)),
                 None => drawn.extend(self.draw(&view, layer, &Look::PLAIN)),
@@ -124,7 +124,7 @@ impl Stage {
         passage: &Passage<Option<Layer>>,
     ) -> Vec<Drawn> {
         let Some(layer) = scene.layers.get(place) else { return Vec::new() };
-        let behind = self.colour_behind(view, scene, place);
+        let behind = self.colour_behind(scene, place);
         let backed =
             |layer: &Layer| Layer { background: layer.background.or(behind), ..layer.clone() };
         let (from, to) = (passage.from.as_ref().map(backed), backed(layer));
@@ -137,12 +137,14 @@ impl Stage {
     }
 
     /// The colour of everything behind the layer at `place`, if it is one.
-    fn colour_behind(&self, view: &View, scene: &Scene, place: usize) -> Option<Rgb> {
+    fn colour_behind(&self, scene: &Scene, place: usize) -> Option<Rgb> {
         let layer = scene.layers.get(place)?;
-        let room = view.layer(layer.place);
-        let beyond = scene.surround.is_some() && room.common(view.layer(None)) != room;
+        let room_of = |layer: &Layer| super::view(scene, layer, self.screen).layer(layer.place);
+        let room = room_of(layer);
+        let canvas = self.view(scene).layer(None);
+        let beyond = scene.surround.is_some() && room.common(canvas) != room;
         let mut behind = scene.layers.iter().take(place);
-        let touches = |other: &Layer| !room.common(view.layer(other.place)).is_empty();
+        let touches = |other: &Layer| !room.common(room_of(other)).is_empty();
         let turned = |layer: &Layer| layer.turned_deg != 0.0;
         let free =
             !beyond && !turned(layer) && !behind.any(|other| turned(other) || touches(other));

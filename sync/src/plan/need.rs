@@ -105,7 +105,7 @@ fn in_turn<'a, 'b>(playlists: &'b [&'a Playlist]) -> impl Iterator<Item = &'a It
 /// Lower is needed earlier.
 fn rank(kind: EntryKind) -> u8 {
     match kind {
-        EntryKind::Interrupt => 0,
+        EntryKind::Interrupt | EntryKind::Overlay => 0,
         EntryKind::Normal => 1,
         EntryKind::Fallback => 2,
     }

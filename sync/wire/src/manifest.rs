@@ -434,7 +434,7 @@ pub struct Entry {
     /// Which rank it plays in.
     #[serde(default)]
     pub kind: EntryKind,
-    /// Highest wins within a kind; equals take turns.
+    /// Highest wins within a kind; equals take turns. Of overlays the highest is in front.
     #[serde(default)]
     pub priority: i32,
     /// What plays.
@@ -461,6 +461,10 @@ pub enum EntryKind {
     Normal,
     /// Plays when nothing else is due.
     Fallback,
+    /// In front of whatever plays, and of every card, without a word in which that is. Several lie
+    /// over one another. It is see-through where its items are: what lies behind the zones and
+    /// around the page of a layout is not shown.
+    Overlay,
 }
 
 /// What a schedule entry plays.

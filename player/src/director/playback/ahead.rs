@@ -8,6 +8,7 @@ use super::Playback;
 use crate::director::programme::Programme;
 use crate::director::showing::Lane;
 use crate::director::slot::{Ahead, Change, Slot, TOGETHER, What, seat};
+use crate::director::stack::Overlays;
 use crate::playlist::Step;
 
 /// A lane's next step.
@@ -34,35 +35,43 @@ impl Playback {
 
     /// Everything that lies ahead; of equals the first counts.
     fn ahead(&self, live: &Live, now: Mono) -> Vec<Ahead> {
-        let Some(programme) = &self.programme else { return Vec::new() };
+        let waits = |programme: &Programme| {
+            programme.showings().all(|showing| !showing.prepared && showing.shown_at.is_none())
+        };
         // While a screen waits for its first picture, nothing else shall keep the device busy.
-        if programme.showings().all(|showing| !showing.prepared && showing.shown_at.is_none()) {
+        if self.stack.programmes().next().is_some_and(waits) {
             return Vec::new();
         }
-        let onward: Vec<Onward> = programme
-            .lanes
-            .iter()
-            .enumerate()
-            .flat_map(|(place, lane)| self.onward(place, lane, live, now))
-            .collect();
-        let through = |one: &Onward| self.pass_is_over(programme, one, &onward);
+        let lanes = self.stack.lanes().enumerate();
+        let onward: Vec<Onward> =
+            lanes.flat_map(|(place, lane)| self.onward(place, lane, live, now)).collect();
+        let after = |one: &Onward| {
+            let main = self.stack.main.as_ref().filter(|_| self.stack.is_main(one.lane))?;
+            self.after_the_pass(main, live).filter(|_| self.pass_is_over(main, one, &onward))
+        };
         let step = |one: &Onward| {
-            let what = match self.after_the_pass(programme, live).filter(|_| through(one)) {
-                Some(what) => what,
-                None => What::Lanes(vec![(one.lane, one.step)]),
-            };
+            let what = after(one).unwrap_or_else(|| What::Lanes(vec![(one.lane, one.step)]));
             Ahead { start: one.start, due: one.due, what }
         };
-        self.edge(programme, live).into_iter().chain(onward.iter().map(step)).collect()
+        self.edge(live).into_iter().chain(onward.iter().map(step)).collect()
     }
 
-    /// Another entry at the next edge of the schedule.
-    fn edge(&self, programme: &Programme, live: &Live) -> Option<Ahead> {
+    /// Other entries at the next edge of the schedule.
+    fn edge(&self, live: &Live) -> Option<Ahead> {
         let (edge, due) = self.agenda.then()?;
         let target = |place: &usize| live.manifest.schedule.get(*place).map(|e| &e.target);
-        let stays = due.entries.iter().any(|place| target(place) == Some(&programme.target));
-        let place = *due.entries.first().filter(|_| !stays)?;
-        Some(Ahead { start: Start::At(*edge), due: Some(*edge), what: What::TakeOver(place) })
+        let plays = self.stack.main.as_ref().map(|main| &main.target);
+        let stays = due.entries.iter().any(|place| target(place) == plays);
+        let main = due.entries.first().copied().filter(|_| !stays);
+        // From a card or to one it goes at the edge itself.
+        if plays.is_some() == due.entries.is_empty() {
+            return None;
+        }
+        let overlays = !self.stack.has(&Overlays::of(&due.overlays, live));
+        let overlays = overlays.then(|| due.overlays.clone());
+        let what = What::TakeOver { main, overlays };
+        let changes = what != What::TakeOver { main: None, overlays: None };
+        changes.then_some(Ahead { start: Start::At(*edge), due: Some(*edge), what })
     }
 
     /// What ends the showing in a lane: its time, or its item's validity.
@@ -71,7 +80,8 @@ impl Playback {
         let (start, due) = showing.end(false, now);
         let step_at =
             |at: Option<Mono>| lane.step(&self.stock(live, at.map_or(now, |at| at.max(now))));
-        let alone = |step: &Step| step.index == showing.index && !self.once && !self.takes_turns();
+        let takes_turns = self.stack.is_main(place) && self.takes_turns();
+        let alone = |step: &Step| step.index == showing.index && !self.once && !takes_turns;
         let mut onward = Vec::new();
         if let Some(step) = step_at(due) {
             let (start, due) = if alone(&step) { showing.end(true, now) } else { (start, due) };
@@ -118,7 +128,8 @@ impl Playback {
         let own = entries.iter().position(|p| entry(p).is_some_and(|e| e.id == programme.entry))?;
         let others = (1..entries.len()).map(|ahead| entries[(own + ahead) % entries.len()]);
         let differs = |place: &usize| entry(place).is_some_and(|e| e.target != programme.target);
-        others.into_iter().find(differs).map(What::TakeOver)
+        let main = others.into_iter().find(differs)?;
+        Some(What::TakeOver { main: Some(main), overlays: None })
     }
 
     /// Whether `slot` was made from `ahead`.
@@ -129,19 +140,28 @@ impl Playback {
                     && lanes.iter().zip(steps).all(|((lane, showing), (other, step))| {
                         let playlist = live.manifest.playlists.get(&showing.playlist);
                         let item = playlist.and_then(|playlist| playlist.items.get(step.index));
-                        let lanes = self.programme.as_ref().map(|programme| &programme.lanes);
-                        let spot = lanes.and_then(|lanes| lanes.get(*lane)).map(|lane| &lane.spot);
+                        let fits = |lane: &Lane| {
+                            let (spot, layer) = (&lane.spot, &showing.layer);
+                            lane.playlist == showing.playlist
+                                && (spot.base, spot.place) == (layer.base, layer.place)
+                        };
                         lane == other
                             && showing.index == step.index
                             && item == Some(&showing.item)
-                            && spot.is_some_and(|spot| spot.place == showing.layer.place)
+                            && self.stack.lanes().nth(*lane).is_some_and(fits)
                     })
             }
-            (Change::TakeOver(programme), What::TakeOver(place)) => {
-                live.manifest.schedule.get(*place).is_some_and(|e| e.id == programme.entry)
+            (
+                Change::TakeOver { main, overlays },
+                What::TakeOver { main: place, overlays: over },
+            ) => {
+                let entry = place.and_then(|place| live.manifest.schedule.get(place));
+                let over = over.as_ref().map(|places| Overlays::of(places, live).order);
+                main.as_ref().map(|main| &main.entry) == entry.map(|entry| &entry.id)
+                    && overlays.as_ref().map(|overlays| &overlays.order) == over.as_ref()
             }
             (Change::Curtain(_), What::Curtain) => true,
-            (Change::Lanes(_) | Change::TakeOver(_) | Change::Curtain(_), _) => false,
+            (Change::Lanes(_) | Change::TakeOver { .. } | Change::Curtain(_), _) => false,
         };
         same && slot.start == ahead.start
     }
@@ -150,9 +170,9 @@ impl Playback {
         let start = ahead.start;
         let change = match ahead.what {
             What::Lanes(steps) => Change::Lanes(self.showings_of(steps, live, now)?),
-            What::TakeOver(place) => {
+            What::TakeOver { main, overlays } => {
                 let due = ahead.due.unwrap_or(now.mono);
-                Change::TakeOver(self.take_over(place, due, live)?)
+                self.take_over(main, overlays, due, live)?
             }
             What::Curtain => Change::Curtain(self.turns.next()),
         };
@@ -165,21 +185,37 @@ impl Playback {
         live: &Live,
         now: &Now,
     ) -> Option<Vec<(usize, super::Showing)>> {
-        let programme = self.programme.take()?;
+        let stack = std::mem::take(&mut self.stack);
         let mut maker = self.maker(live, now.mono);
         let showing = |(place, step): (usize, Step)| {
-            Some((place, programme.lanes.get(place)?.showing(step, &mut maker)?))
+            Some((place, stack.lanes().nth(place)?.showing(step, &mut maker)?))
         };
         let showings = steps.into_iter().map(showing).collect();
-        self.programme = Some(programme);
+        self.stack = stack;
         showings
     }
 
-    fn take_over(&mut self, place: usize, due: Mono, live: &Live) -> Option<Programme> {
-        let entry = live.manifest.schedule.get(place)?;
-        let bookmarks = std::mem::take(&mut self.bookmarks);
-        let programme = Programme::begin(entry, &bookmarks, &mut self.maker(live, due));
-        self.bookmarks = bookmarks;
-        programme
+    fn take_over(
+        &mut self,
+        main: Option<usize>,
+        overlays: Option<Vec<usize>>,
+        due: Mono,
+        live: &Live,
+    ) -> Option<Change> {
+        let main = match main {
+            Some(place) => {
+                let entry = live.manifest.schedule.get(place)?;
+                let bookmarks = std::mem::take(&mut self.bookmarks);
+                let programme = Programme::begin(entry, &bookmarks, &mut self.maker(live, due));
+                self.bookmarks = bookmarks;
+                Some(programme?)
+            }
+            None => None,
+        };
+        let mut overlays = overlays.map(|places| Overlays::of(&places, live));
+        if let Some(overlays) = &mut overlays {
+            self.begin(overlays, live, due);
+        }
+        Some(Change::TakeOver { main, overlays })
     }
 }

@@ -8,7 +8,7 @@ use vitrine_sync::model::Live;
 use vitrine_sync::wire::record::Fault;
 
 use super::Playback;
-use crate::director::showing::Showing;
+use crate::director::showing::{Lane, Showing};
 use crate::director::slot::Slot;
 use crate::telemetry;
 
@@ -26,9 +26,9 @@ impl Playback {
 
     /// `turn` cannot be shown, or not any more: on with something else.
     pub fn failed(&mut self, turn: Turn, error: &str, now: Mono) {
-        let lanes = self.programme.iter().flat_map(|p| p.lanes.iter().enumerate());
-        let mut current = lanes.filter_map(|(place, lane)| Some((place, lane.current.as_ref()?)));
-        if let Some((lane, _)) = current.find(|(_, showing)| showing.turn == turn) {
+        let has_it = |lane: &Lane| lane.current.as_ref().is_some_and(|one| one.turn == turn);
+        let lane = self.stack.lanes().position(has_it);
+        if let Some(lane) = lane {
             self.lane_failed(lane, error, now);
         } else if let Some(slot) = self.slot.take_if(|slot| slot.brings(turn))
             && let Some(showing) = slot.showings().find(|showing| showing.turn == turn)
@@ -38,7 +38,7 @@ impl Playback {
     }
 
     fn lane_failed(&mut self, lane: usize, error: &str, now: Mono) {
-        let current = self.programme.as_mut().and_then(|p| p.lanes.get_mut(lane)?.current.take());
+        let current = self.stack.lanes_mut().nth(lane).and_then(|lane| lane.current.take());
         let Some(showing) = current else { return };
         self.note_failure(&showing, error, now);
         // What is being prepared for this lane anyway comes now, unless it is the same again.
@@ -80,14 +80,14 @@ impl Playback {
     /// Shows under a new number what the stage has left behind though it is still wanted: its step
     /// to the next picture has crossed a wish that had no such picture any more.
     pub(super) fn take_up_what_was_left(&mut self, live: &Live, now: &Now) {
-        let Some(mut programme) = self.programme.take() else { return };
+        let mut stack = std::mem::take(&mut self.stack);
         let mut maker = self.maker(live, now.mono);
-        for lane in &mut programme.lanes {
+        for lane in stack.lanes_mut() {
             let left = |showing: &Showing| showing.left_at.is_some_and(|at| at <= now.mono);
             if lane.current.as_ref().is_some_and(left) {
                 lane.renumber(&mut maker, now);
             }
         }
-        self.programme = Some(programme);
+        self.stack = stack;
     }
 }

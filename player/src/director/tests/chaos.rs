@@ -82,8 +82,8 @@ fn some_live(version: u64, shape: u64) -> Live {
     }
     for entry in &mut live.manifest.schedule {
         entry.priority = pick(2) as i32;
-        entry.kind =
-            [EntryKind::Interrupt, EntryKind::Normal, EntryKind::Fallback][pick(3) as usize];
+        use EntryKind::{Fallback, Interrupt, Normal, Overlay};
+        entry.kind = [Interrupt, Normal, Fallback, Overlay][pick(4) as usize];
         match pick(4) {
             0 => entry.valid.until = Some(now(pick(100_000)).wall),
             1 => entry.valid.from = Some(now(pick(100_000)).wall),

@@ -94,7 +94,7 @@ fn a_seat_is_kept_for_the_first_change() {
     let known = |ms| Ahead {
         start: Start::At(mono(ms)),
         due: Some(mono(ms)),
-        what: What::TakeOver(ms as usize),
+        what: What::TakeOver { main: Some(ms as usize), overlays: None },
     };
     let open = Ahead { start: Start::AtEnd { turn: 1 }, due: None, what: What::Curtain };
     let lead: fn(u64) -> Option<Mono> = |ms| Some(mono(ms - 3_000));
