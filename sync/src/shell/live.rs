@@ -1,6 +1,6 @@
 //! From pending to live: when a generation goes in force, and what the player is told of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use vitrine_config::time::{Mono, Now, Trust};
 use vitrine_wire::Digest;
 
 use super::Shell;
+use crate::cache::Held;
 use crate::cloud::Cloud;
 use crate::error::chain;
 use crate::model::{Live, Manifest};
@@ -25,9 +26,12 @@ impl<C: Cloud> Shell<C> {
             return;
         }
         self.content.settle.worked(None);
-        self.go_live_if_ready(now).await;
-        self.freshen(now);
-        self.replan(now).await;
+        // One look for all: a file that comes while we decide must be missed by every part of it,
+        // so that its download is still wanted, ends, and brings us back here.
+        let held = self.ways.cache.held();
+        self.go_live_if_ready(&held, now).await;
+        self.freshen(&held, now);
+        self.replan(held, now).await;
         if !self.content.poll.is_busy() {
             self.transfers.calm();
         }
@@ -46,12 +50,11 @@ impl<C: Cloud> Shell<C> {
         now.mono.since(since.max(self.content.opened_at))
     }
 
-    async fn go_live_if_ready(&mut self, now: Now) {
+    async fn go_live_if_ready(&mut self, held: &BTreeMap<Digest, Held>, now: Now) {
         let Some(pending) = self.content.preparing() else { return };
         let (manifest, since) = (Arc::clone(&pending.manifest), pending.since);
         let (waited, patience) = (self.waited(since, now), self.tuning.patience);
-        let held = self.ways.cache.held();
-        match plan::ready(&manifest, &held, (waited, patience), &self.when(now)) {
+        match plan::ready(&manifest, held, (waited, patience), &self.when(now)) {
             Readiness::Wait { missing } => {
                 tracing::debug!(version = manifest.version, missing = missing.len(), "not ready");
                 let edges = [patience, patience.saturating_mul(plan::LAST_PATIENCE)];
@@ -90,9 +93,8 @@ impl<C: Cloud> Shell<C> {
     }
 
     /// Tells the player of files that have come since the generation went live.
-    fn freshen(&mut self, now: Now) {
+    fn freshen(&mut self, held: &BTreeMap<Digest, Held>, now: Now) {
         let Some(live) = &self.content.live else { return };
-        let held = self.ways.cache.held();
         let absent = live.manifest.assets.keys().filter(|asset| !held.contains_key(asset));
         let missing: BTreeSet<Digest> = absent.copied().collect();
         if missing == live.missing {

@@ -1,6 +1,6 @@
 //! Files in the loop: what is missing is planned, fetched and made room for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use vitrine_config::time::Now;
 use vitrine_wire::Digest;
 
 use super::{Done, Shell, fetch, transfer};
+use crate::cache::Held;
 use crate::cloud::Cloud;
 use crate::error::chain;
 use crate::plan::{self, Budget, Disk, Wants};
@@ -17,13 +18,14 @@ use crate::session::Pass;
 const LOOK_AHEAD: Duration = Duration::from_secs(3_600);
 
 impl<C: Cloud> Shell<C> {
-    pub(super) async fn replan(&mut self, now: Now) {
+    pub(super) async fn replan(&mut self, held: BTreeMap<Digest, Held>, now: Now) {
+        tracing::debug!("planning");
         let parts = self.ways.cache.parts().unwrap_or_default();
         let free_bytes = match self.ways.cache.free_bytes() {
             Ok(bytes) => bytes,
             Err(error) => return self.trouble("cache", chain(&error)).await,
         };
-        let disk = Disk { held: self.ways.cache.held(), parts, free_bytes };
+        let disk = Disk { held, parts, free_bytes };
         let budget = Budget {
             cache_bytes: self.tuning.cache_bytes,
             reserve_bytes: self.tuning.reserve_bytes,
@@ -35,6 +37,7 @@ impl<C: Cloud> Shell<C> {
             previous: self.content.previous.as_ref(),
         };
         let plan = plan::plan(&wants, &disk, budget, &self.when(now));
+        tracing::debug!(downloads = plan.downloads.len(), "planned");
         if !plan.later.is_empty() {
             self.content.settle.want(now.mono.after(LOOK_AHEAD));
         }
