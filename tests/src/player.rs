@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use image::RgbImage;
 use serde_json::Value;
@@ -61,6 +63,11 @@ impl Player {
         &mut self.process
     }
 
+    /// Whether its log has `text`.
+    pub fn heard(&self, text: &str) -> bool {
+        self.process.log().contains(text)
+    }
+
     /// Its folder.
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -78,10 +85,19 @@ impl Player {
         serde_json::from_slice(&said.stdout).ok()
     }
 
+    /// The same by its socket, without a process: for those who look often.
+    pub fn glance(&self) -> Option<Value> {
+        let mut socket = UnixStream::connect(self.dir.join("run/control.sock")).ok()?;
+        socket.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+        socket.write_all(b"{\"command\":\"status\"}\n").ok()?;
+        let answer: Value = serde_json::from_reader(socket).ok()?;
+        answer.get("status").cloned()
+    }
+
     /// Waits until `what` holds of the status.
     #[track_caller]
     pub fn until_status(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
-        until(what, || self.status().filter(|status| holds(status)))
+        until(what, || self.glance().filter(|status| holds(status)))
     }
 
     /// The code on the pairing card, once it is there.
