@@ -112,6 +112,12 @@ impl Error {
         Refusal { status, code, text, retry_after_s: None, problems: Vec::new() }
     }
 
+    /// Code and text of a refusal that is no answer to a request.
+    pub fn named(self) -> (String, String) {
+        let refusal = self.refusal();
+        (refusal.code.to_owned(), refusal.text)
+    }
+
     /// The text for a page that a person reads.
     pub fn told(self) -> (StatusCode, String) {
         let refusal = self.refusal();

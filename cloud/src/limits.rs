@@ -83,8 +83,6 @@ pub const STALL_WITHIN_S: u64 = 60;
 pub const PING_EVERY_S: u64 = 30;
 /// A message that the event channel cannot take within this is given up with the channel.
 pub const PUSH_WITHIN_S: u64 = 10;
-/// What a device may say on the event channel; nothing is expected.
-pub const EVENT_BYTES: usize = 4 << 10;
 /// Open exchanges get this long to end when the server stops, in milliseconds.
 pub const STOP_WITHIN_MS: u64 = 1_500;
 /// Bytes looked at to tell what a file is.

@@ -87,7 +87,11 @@ pub(crate) trait Body: Send + 'static {
 /// The push channel.
 pub(crate) trait Hints: Send + 'static {
     /// The next hint. Ends with an error only, at the latest when the other side is silent too long.
+    /// May be dropped and asked again: nothing is lost.
     fn hint(&mut self) -> impl Future<Output = Result<Hint, CloudError>> + Send;
+
+    /// Sends records; a hint answers.
+    fn tell(&mut self, batch: &Batch) -> impl Future<Output = Result<(), CloudError>> + Send;
 }
 
 /// The calls of protocol v3. Each ends by itself when the other side falls silent, holds bounded

@@ -271,8 +271,9 @@ impl Session {
             since: now.mono,
             lapses_at: now.mono.after(life),
         };
-        // 72 to 88 % of the life: early enough for some failures, spread over the fleet.
-        self.at = now.mono.after(around(life.mul_f64(0.8), random));
+        // 40 to 50 % of the life: of an hour half is left after half an hour without a cloud, so that
+        // nobody need ask for a token first when it is back.
+        self.at = now.mono.after(around(life.mul_f64(0.45), random));
         self.backoff.worked();
         let news = self.disowned || self.account.as_ref() != Some(&account);
         (self.disowned, self.reported) = (false, false);

@@ -1,7 +1,8 @@
 //! `GET /api/v3/events`: hints over a WebSocket, so that news arrive within a moment.
 //!
 //! A device is told at once which versions it has waiting, then each newer one. The channel
-//! lives as long as the token it was opened with, and ends at once when the device is removed.
+//! lives as long as the token it was opened with, and ends at once when the device is removed. Records
+//! may come the other way.
 
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ use axum::response::Response;
 use bytes::Bytes;
 use tokio::time::{interval_at, sleep, timeout};
 use vitrine_wire::event::Hint;
+use vitrine_wire::record::Acknowledged;
 
+use super::records;
 use crate::auth::Device;
 use crate::cloud::App;
 use crate::error::Error;
@@ -30,7 +33,8 @@ pub async fn listen(
         let text = format!("want a WebSocket handshake: {}", refused.body_text());
         Error::refused(refused.status(), "bad_request", text)
     })?;
-    let upgrade = upgrade.max_message_size(limits::EVENT_BYTES).max_frame_size(limits::EVENT_BYTES);
+    let most = limits::RECORDS_BODY_BYTES;
+    let upgrade = upgrade.max_message_size(most).max_frame_size(most);
     Ok(upgrade.on_upgrade(move |socket| async move {
         let mut channel = Channel { socket, heard: true };
         let why = channel.serve(app, device).await.unwrap_or("cannot be reached");
@@ -55,11 +59,13 @@ impl Channel {
         // Listening before asking: a version that is published in between is told twice, not lost.
         let mut news = app.hub.listen(&tenant, &device);
         let now = app.world.now();
+        let id = device.clone();
         let there = move |scope: &Scope| {
-            let orders = scope.order_envelope(&device, now)?.map_or(0, |(version, _)| version);
-            Ok(scope.manifest_state(&device)?.map(|(manifest, _)| News { manifest, orders }))
+            let orders = scope.order_envelope(&id, now)?.map_or(0, |(version, _)| version);
+            Ok(scope.manifest_state(&id)?.map(|(manifest, _)| News { manifest, orders }))
         };
         let mut told = News::default();
+        self.hint(&Hint::Records).await?;
         self.tell(&mut told, app.store.scoped(&tenant, there).await.ok()??).await?;
         let mut stop = app.stop.clone();
         let life = until.duration_since(app.world.now());
@@ -80,8 +86,11 @@ impl Channel {
                 }
                 _ = ping.tick() => self.ping().await?,
                 message = self.socket.recv() => {
-                    message?.ok()?;
                     self.heard = true;
+                    if let Message::Text(text) = message?.ok()? {
+                        let kept = records::keep(&app, &tenant, device.clone(), text.as_bytes());
+                        self.hint(&answer(kept.await)).await?;
+                    }
                 }
             }
         }
@@ -90,18 +99,18 @@ impl Channel {
     /// Hints at what is newer than what was told.
     async fn tell(&mut self, told: &mut News, there: News) -> Option<()> {
         if there.manifest > told.manifest {
-            self.hint(Hint::Manifest { version: there.manifest }).await?;
+            self.hint(&Hint::Manifest { version: there.manifest }).await?;
             told.manifest = there.manifest;
         }
         if there.orders > told.orders {
-            self.hint(Hint::Order { version: there.orders }).await?;
+            self.hint(&Hint::Order { version: there.orders }).await?;
             told.orders = there.orders;
         }
         Some(())
     }
 
-    async fn hint(&mut self, hint: Hint) -> Option<()> {
-        let text = serde_json::to_string(&hint).ok()?;
+    async fn hint(&mut self, hint: &Hint) -> Option<()> {
+        let text = serde_json::to_string(hint).ok()?;
         self.send(Message::Text(text.into())).await
     }
 
@@ -116,5 +125,16 @@ impl Channel {
     async fn send(&mut self, message: Message) -> Option<()> {
         let patience = Duration::from_secs(limits::PUSH_WITHIN_S);
         timeout(patience, self.socket.send(message)).await.ok()?.ok()
+    }
+}
+
+/// What the device is told of its batch.
+fn answer(kept: Result<Acknowledged, Error>) -> Hint {
+    match kept {
+        Ok(Acknowledged { ids }) => Hint::Acknowledged { ids },
+        Err(error) => {
+            let (error, description) = error.named();
+            Hint::Refused { error, description }
+        }
     }
 }

@@ -18,10 +18,19 @@ pub async fn take(
     Device { tenant, device, .. }: Device,
     Body(body): Body,
 ) -> Result<axum::Json<Acknowledged>, Error> {
-    let new = records::read(&body)?;
+    keep(&app, &tenant, device, &body).await.map(axum::Json)
+}
+
+/// Keeps a batch, however it came.
+pub async fn keep(
+    app: &App,
+    tenant: &str,
+    device: String,
+    body: &[u8],
+) -> Result<Acknowledged, Error> {
+    let new = records::read(body)?;
     let ids = new.iter().map(|record| record.id.clone()).collect();
-    let now = app.world.now();
-    let cloud = app.clone();
+    let (cloud, now) = (app.clone(), app.world.now());
     let work = move |scope: &Scope| {
         for record in &new {
             if scope.put_record(&device, record, now)? {
@@ -30,8 +39,8 @@ pub async fn take(
         }
         scope.trim_records(&device)
     };
-    app.store.scoped(&tenant, work).await?;
-    Ok(axum::Json(Acknowledged { ids }))
+    app.store.scoped(tenant, work).await?;
+    Ok(Acknowledged { ids })
 }
 
 /// What a new record changes besides being kept. One that this cloud cannot read changes nothing.

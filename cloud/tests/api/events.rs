@@ -22,11 +22,21 @@ async fn connect(rig: &Rig, token: &str) -> Result<Socket, tungstenite::Error> {
 async fn hint(socket: &mut Socket) -> Option<u64> {
     match any_hint(socket).await? {
         Hint::Manifest { version } => Some(version),
-        Hint::Order { version } => panic!("orders of version {version}"),
+        other => panic!("{other:?}"),
     }
 }
 
+/// The next hint that is none of the greeting.
 async fn any_hint(socket: &mut Socket) -> Option<Hint> {
+    loop {
+        match said(socket).await? {
+            Hint::Records => {}
+            hint => return Some(hint),
+        }
+    }
+}
+
+async fn said(socket: &mut Socket) -> Option<Hint> {
     loop {
         match socket.next().await? {
             Ok(Message::Text(text)) => {
@@ -124,9 +134,43 @@ fn a_talkative_device_is_hung_up_on() {
         let mut socket = connect(rig, player.access()).await.unwrap();
         assert!(hint(&mut socket).await.is_some());
         socket.send(Message::text("small talk")).await.unwrap();
+        assert!(matches!(any_hint(&mut socket).await, Some(Hint::Refused { .. })));
         publish_colour(rig, &operator, "#ff0000").await;
         assert!(hint(&mut socket).await.is_some(), "small talk is passed over");
-        let _ = socket.send(Message::text("x".repeat(5_000))).await;
+        let long = "x".repeat(vitrine_cloud::limits::RECORDS_BODY_BYTES + 1);
+        let _ = socket.send(Message::text(long)).await;
         assert_eq!(hint(&mut socket).await, None);
+    });
+}
+
+#[test]
+fn records_come_by_the_channel_as_they_come_by_request() {
+    run(async |rig| {
+        let operator = rig.tenant("acme").await;
+        let player = rig.device(&operator, "lobby", 1).await;
+        let mut socket = connect(rig, player.access()).await.unwrap();
+        assert_eq!(said(&mut socket).await, Some(Hint::Records), "said first");
+        any_hint(&mut socket).await.unwrap();
+        let fault = |id: &str| {
+            json!({ "id": id, "at": "2026-07-01T12:00:00Z", "trust": "synced", "kind": "fault",
+                "code": "x", "detail": "" })
+        };
+        let (one, two) = ("1".repeat(32), "2".repeat(32));
+        let mut tell = async |batch: serde_json::Value| {
+            socket.send(Message::Text(batch.to_string().into())).await.unwrap();
+            any_hint(&mut socket).await.unwrap()
+        };
+        let ids = |ids: &[&String]| Hint::Acknowledged {
+            ids: ids.iter().map(|id| (*id).clone()).collect(),
+        };
+        let batch = json!({ "records": [fault(&one), fault(&two)] });
+        assert_eq!(tell(batch.clone()).await, ids(&[&one, &two]));
+        assert_eq!(tell(batch).await, ids(&[&one, &two]), "again, as after a lost answer");
+        let refused = tell(json!({ "records": [fault("short")] })).await;
+        assert!(matches!(refused, Hint::Refused { .. }), "{refused:?}");
+        let path = format!("/api/v3/operator/devices/{}/records", player.id());
+        let kept: serde_json::Value =
+            rig.get(&path).token(&operator).send().await.read(reqwest::StatusCode::OK);
+        assert_eq!(kept["records"].as_array().unwrap().len(), 2, "each once");
     });
 }

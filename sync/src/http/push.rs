@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message};
 use vitrine_wire::event::Hint;
+use vitrine_wire::record::Batch;
 
 use super::headers;
 use crate::cloud::Hints;
@@ -28,7 +29,7 @@ const OPEN: Duration = Duration::from_secs(20);
 /// Silence after which we ask whether anybody is there; as much again and nobody is. Below the 60 s
 /// after which home routers forget a connection.
 const SILENCE: Duration = Duration::from_secs(25);
-/// A hint is 50 bytes.
+/// A hint is 50 bytes, 200 record ids are 8 kB.
 const MESSAGE_BYTES: usize = 16 << 10;
 
 /// An open push channel.
@@ -87,11 +88,7 @@ impl Hints for Socket {
                 Err(_) if asked => return Err(lost("silent".into())),
                 Err(_) => {
                     asked = true;
-                    let ping = self.0.send(Message::Ping(Default::default()));
-                    timeout(SILENCE, ping)
-                        .await
-                        .map_err(|_| lost("stuck".into()))?
-                        .map_err(failed)?;
+                    self.send(Message::Ping(Default::default())).await?;
                     continue;
                 }
             };
@@ -108,6 +105,19 @@ impl Hints for Socket {
                 Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
             }
         }
+    }
+
+    async fn tell(&mut self, batch: &Batch) -> Result<(), CloudError> {
+        let text = serde_json::to_string(batch)
+            .map_err(|error| CloudError::new(CALL, Failure::Strange(error.to_string())))?;
+        self.send(Message::Text(text.into())).await
+    }
+}
+
+impl Socket {
+    async fn send(&mut self, message: Message) -> Result<(), CloudError> {
+        let sent = timeout(SILENCE, self.0.send(message)).await;
+        sent.map_err(|_| lost("stuck".into()))?.map_err(failed)
     }
 }
 

@@ -192,17 +192,17 @@ fn tokens_are_renewed() {
         vec![
             (0, "assertion d1", no_answer(), &[]),
             (1, "assertion d1", tokens(1, "acme"), &[]),
-            // 72 % of an hour.
-            (2_593, "refresh refresh1", tokens(2, "acme"), &[]),
-            (5_185, "refresh refresh2", no_answer(), &[]),
+            // 40.5 % of an hour.
+            (1_459, "refresh refresh1", tokens(2, "acme"), &[]),
+            (2_917, "refresh refresh2", no_answer(), &[]),
         ],
     );
-    assert_eq!(session.pass(at(5_186)).map(|p| p.token.as_str()), Some("access2"), "still good");
+    assert_eq!(session.pass(at(2_918)).map(|p| p.token.as_str()), Some("access2"), "still good");
     // A refresh token whose answer was lost is never used again.
-    walk(&mut session, vec![(5_186, "assertion d1", no_answer(), &[])]);
-    assert_eq!(session.pass(at(2_593 + 3_600)), None, "lapsed");
-    walk(&mut session, vec![(5_189, "assertion d1", tokens(3, "acme"), &[])]);
-    assert_eq!(session.pass(at(5_189)).map(|p| p.token.as_str()), Some("access3"));
+    walk(&mut session, vec![(2_918, "assertion d1", no_answer(), &[])]);
+    assert_eq!(session.pass(at(1_459 + 3_600)), None, "lapsed");
+    walk(&mut session, vec![(2_921, "assertion d1", tokens(3, "acme"), &[])]);
+    assert_eq!(session.pass(at(2_921)).map(|p| p.token.as_str()), Some("access3"));
 }
 
 #[test]
@@ -212,10 +212,10 @@ fn a_refused_refresh_falls_back_to_the_key_at_once() {
         &mut session,
         vec![
             (0, "assertion d1", tokens(1, "acme"), &[]),
-            (2_592, "refresh refresh1", no(400, problem::INVALID_GRANT), &[]),
+            (1_458, "refresh refresh1", no(400, problem::INVALID_GRANT), &[]),
         ],
     );
-    assert!(session.due(at(2_592)).is_some_and(|ask| kind(&ask) == "assertion d1"));
+    assert!(session.due(at(1_458)).is_some_and(|ask| kind(&ask) == "assertion d1"));
 }
 
 #[test]

@@ -49,6 +49,8 @@ pub(super) struct Content {
     pub(super) seen: Option<Seen>,
     /// Asking for the manifest.
     pub(super) poll: Errand,
+    /// Somebody waits for the answer.
+    pub(super) hurried: bool,
     /// Comparing wants with the disk.
     pub(super) settle: Errand,
     /// Shows what a rollback took from the screen: it does not come back by itself.
@@ -87,6 +89,12 @@ struct Judged {
 }
 
 impl Content {
+    /// Somebody wants an answer now, whoever else finds out whether the cloud is there.
+    pub(super) fn hurry(&mut self, now: Now) {
+        self.poll.hurry(now);
+        self.hurried = true;
+    }
+
     /// Whether the cloud was asked and nobody knows yet.
     pub(super) fn is_asked(&self) -> bool {
         self.asked.is_some()
@@ -112,6 +120,10 @@ impl<C: Cloud> Shell<C> {
         if self.content.seen.is_none_or(|seen| seen.version < version) {
             let at = now.mono.max(self.content.asked_at.after(POLL_GAP));
             self.content.poll.want(at);
+        } else if self.push.is_open() {
+            // That was all there is to know.
+            let pause = around(self.poll_pause(now), rand::random());
+            self.content.poll.want_instead(now.mono.after(pause));
         }
     }
 
@@ -128,6 +140,7 @@ impl<C: Cloud> Shell<C> {
     }
 
     pub(super) async fn manifest_came(&mut self, came: Result<Fetched, CloudError>, now: Now) {
+        self.content.hurried = false;
         match came {
             Err(error) => {
                 self.content.asked = Some(Err(error.to_string()));

@@ -27,6 +27,11 @@ impl Errand {
         self.at = Some(self.at.map_or(at, |before| before.min(at)));
     }
 
+    /// Wants it at `at`, whatever was wanted before.
+    pub(super) fn want_instead(&mut self, at: Mono) {
+        self.at = Some(at);
+    }
+
     /// Wants it now, whatever failed before.
     pub(super) fn hurry(&mut self, now: Now) {
         self.not_before = Mono::default();
@@ -45,6 +50,11 @@ impl Errand {
     /// Not before `at`, however it is wanted; a failure or haste sets that anew.
     pub(super) fn hold(&mut self, at: Mono) {
         self.not_before = at;
+    }
+
+    /// What held it back is over, be it a plan or a failure.
+    pub(super) fn release(&mut self) {
+        self.not_before = Mono::default();
     }
 
     /// It worked; wanted again at `next`, if at all.

@@ -137,7 +137,7 @@ impl<C: Cloud> Shell<C> {
                     self.requested(std::mem::take(&mut requests)).await;
                 }
                 Some(done) = self.tasks.join_next() => self.joined(done).await,
-                Some(news) = self.push.inbox.recv() => self.pushed(news),
+                Some(news) = self.push.inbox.recv() => self.pushed(news).await,
                 () = sleep(wait) => {}
             }
         }
@@ -165,13 +165,16 @@ impl<C: Cloud> Shell<C> {
             self.ask(&cloud, now);
         }
         let Some(pass) = self.session.pass(now).cloned() else { return };
+        if self.push_finds_out() {
+            return self.open_push(&cloud, &pass, now);
+        }
         self.fetch_manifest(&cloud, &pass, now);
         if self.line.is_down() {
             return;
         }
         self.fetch_orders(&cloud, &pass, now);
         self.fetch_assets(&cloud, &pass, now);
-        self.send_records(&cloud, &pass, now);
+        self.send_records(&cloud, &pass, now).await;
         self.send_screenshot(&cloud, &pass, now);
         self.open_push(&cloud, &pass, now);
     }
@@ -189,12 +192,17 @@ impl<C: Cloud> Shell<C> {
         let online = self.ways.cloud.as_ref().filter(|_| !self.token_waits(now));
         let online = online.and_then(|_| self.session.deadline());
         let proved = self.session.pass(now).filter(|_| self.ways.cloud.is_some());
-        let poll = proved.and_then(|_| self.content.poll.deadline());
+        let finds_out = match self.push_finds_out() {
+            true => &self.push.errand,
+            false => &self.content.poll,
+        };
+        let poll = proved.and_then(|_| finds_out.deadline());
         let proved = proved.filter(|_| !self.line.is_down()).map(|_| {
             [
                 self.orders.errand.deadline(),
                 self.transfers.deadline(self.tuning.downloads),
                 self.outbox.records.deadline(),
+                self.outbox.answer_deadline(),
                 self.outbox.pictures.deadline(),
                 self.push.errand.deadline(),
             ]
@@ -206,6 +214,11 @@ impl<C: Cloud> Shell<C> {
     /// While nobody answers, a token that is good still is not renewed.
     fn token_waits(&self, now: Now) -> bool {
         self.line.is_down() && self.session.pass(now).is_some()
+    }
+
+    /// Whether the cloud is away, and opening the channel tells when it is back: then nothing else asks.
+    fn push_finds_out(&self) -> bool {
+        self.line.is_down() && self.push.finds_out() && !self.content.hurried
     }
 
     async fn joined(&mut self, done: Result<Done, tokio::task::JoinError>) {
@@ -228,7 +241,7 @@ impl<C: Cloud> Shell<C> {
             Done::Asset(ended) => self.asset_ended(ended, now).await,
             Done::Records(result) => self.records_sent(result, now).await,
             Done::Screenshot(result) => self.screenshot_sent(result, now).await,
-            Done::Push(error) => self.push_ended(&error, now),
+            Done::Push(error) => self.push_ended(&error, now).await,
             Done::Scrubbed(scrubbed) => self.scrubbed(scrubbed, now).await,
         }
     }
@@ -251,7 +264,7 @@ impl<C: Cloud> Shell<C> {
 
     fn hurry(&mut self, now: Now) {
         self.session.hurry(now);
-        self.content.poll.hurry(now);
+        self.content.hurry(now);
         self.outbox.records.hurry(now);
         self.push.hurry(now);
         self.transfers.hurry();
@@ -298,6 +311,7 @@ impl<C: Cloud> Shell<C> {
         self.session.unanswered(now);
         self.content.poll.put_off(now);
         self.orders.errand.put_off(now);
+        self.channel_lost(now);
         self.outbox.records.put_off(now);
         self.outbox.pictures.put_off(now);
         self.scrub.errand.put_off(now);
@@ -334,8 +348,9 @@ impl<C: Cloud> Shell<C> {
         if error.is_line() && !self.line.is_down() {
             self.line.failed(now.mono);
             // The one call that finds out when it is back.
-            let wait = push::ask_after(self.tuning.poll, rand::random());
-            self.content.poll.want(now.mono.after(wait));
+            let at = now.mono.after(push::ask_after(self.tuning.poll, rand::random()));
+            self.content.poll.want(at);
+            self.push.errand.want(at);
         }
         if !error.wants_token() {
             tracing::info!(%error, "sync: call failed");

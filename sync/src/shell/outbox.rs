@@ -5,9 +5,10 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use vitrine_config::time::Now;
+use tokio::sync::mpsc::Sender;
+use vitrine_config::time::{Mono, Now};
 use vitrine_wire::envelope::key_id;
-use vitrine_wire::record::{BATCH_MAX, Batch, Body, Fault, OrderResult, Record};
+use vitrine_wire::record::{Acknowledged, BATCH_MAX, Batch, Body, Fault, OrderResult, Record};
 
 use super::doubts::{Doubts, REFUSED, Tag};
 use super::errand::Errand;
@@ -19,6 +20,8 @@ use crate::store::{self, Oldest, StoreError};
 
 /// Records that come close together go in one batch.
 const COALESCE: Duration = Duration::from_secs(2);
+/// A batch that went by the channel is answered within this, or goes by request.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// Pictures that wait to be sent, a few megabytes each; a person asks for one at a time.
 const PICTURES: usize = 4;
 /// HTTP statuses that are about what was sent, not about who sent it, when or how often.
@@ -59,9 +62,24 @@ pub(super) struct Outbox {
     /// Records that went for want of room or could not be kept; said with the next batch.
     lost: usize,
     doubts: Doubts,
+    /// A batch that went by the push channel and is not answered.
+    awaited: Option<Awaited>,
+}
+
+/// See [`Outbox::awaited`].
+#[derive(Debug)]
+struct Awaited {
+    sent: Vec<Tag>,
+    unreadable: Vec<String>,
+    until: Mono,
 }
 
 impl Outbox {
+    /// When a batch that went by the channel counts as lost.
+    pub(super) fn answer_deadline(&self) -> Option<Mono> {
+        self.awaited.as_ref().map(|awaited| awaited.until)
+    }
+
     /// So many records are in the store, for which so many older ones had to go.
     pub(super) fn kept(&mut self, count: usize, dropped: usize, now: Now) {
         self.lost += dropped;
@@ -119,14 +137,62 @@ impl<C: Cloud> Shell<C> {
         }
     }
 
-    pub(super) fn send_records(&mut self, cloud: &Arc<C>, pass: &Pass, now: Now) {
+    pub(super) async fn send_records(&mut self, cloud: &Arc<C>, pass: &Pass, now: Now) {
+        if self.outbox.answer_deadline().is_some_and(|until| until <= now.mono) {
+            // It takes them, but does not say so: by request then.
+            self.push.takes_no_records();
+            self.channel_lost(now);
+        }
         if !self.outbox.records.start(now) {
             return;
         }
         self.outbox.fresh = 0;
         let next = (self.outbox.doubts.most(), self.outbox.doubts.held_back());
+        if let Some(up) = self.push.way_up().cloned() {
+            return self.send_up(&up, next, now).await;
+        }
         let (cloud, store, pass) = (Arc::clone(cloud), Arc::clone(&self.ways.store), pass.clone());
         self.tasks.spawn(async move { Done::Records(send(&*cloud, &store, pass, next).await) });
+    }
+
+    /// Sends the next batch by the push channel; a hint answers.
+    async fn send_up(&mut self, up: &Sender<Batch>, next: (usize, BTreeSet<String>), now: Now) {
+        let Oldest { records, unreadable } = match oldest(&self.ways.store, next).await {
+            Ok(oldest) => oldest,
+            Err(error) => return self.records_sent(Err(error), now).await,
+        };
+        let sent: Vec<Tag> = records.iter().map(Tag::of).collect();
+        if sent.is_empty() {
+            let nothing = Sent { sent, acknowledged: 0, unreadable, server_time: None };
+            return self.records_sent(Ok(nothing), now).await;
+        }
+        if up.try_send(Batch { records }).is_err() {
+            self.push.takes_no_records();
+            return self.outbox.records.put_off(now);
+        }
+        let until = now.mono.after(ANSWER_WITHIN);
+        self.outbox.awaited = Some(Awaited { sent, unreadable, until });
+    }
+
+    /// What the cloud says to the batch that went by the channel.
+    pub(super) async fn answered_by_channel(
+        &mut self,
+        answer: Result<Acknowledged, CloudError>,
+        now: Now,
+    ) {
+        let Some(Awaited { sent, unreadable, .. }) = self.outbox.awaited.take() else { return };
+        let result = match answer {
+            Ok(kept) => taken(&self.ways.store, kept, sent, unreadable, None).await,
+            Err(error) => Err(NotSent::Cloud(sent, error)),
+        };
+        self.records_sent(result, now).await;
+    }
+
+    /// No answer comes by the channel any more: what it took goes once more.
+    pub(super) fn channel_lost(&mut self, now: Now) {
+        if self.outbox.awaited.take().is_some() {
+            self.outbox.records.put_off(now);
+        }
     }
 
     pub(super) async fn records_sent(&mut self, result: Result<Sent, NotSent>, now: Now) {
@@ -249,37 +315,53 @@ impl<C: Cloud> Shell<C> {
     }
 }
 
-/// Sends the oldest records, at most so many and without those held back, and forgets those that the
-/// cloud now keeps. Those held back go when there are no others.
+/// Sends the oldest records by request and forgets those that the cloud now keeps.
 async fn send<C: Cloud>(
     cloud: &C,
     store: &store::Handle,
     pass: Pass,
-    (most, held_back): (usize, BTreeSet<String>),
+    next: (usize, BTreeSet<String>),
 ) -> Result<Sent, NotSent> {
-    let oldest =
-        |except| async move { store.next_records(most, except).await.map_err(NotSent::Store) };
-    let alone = held_back.is_empty();
-    let mut next = oldest(held_back).await?;
-    if next.records.is_empty() && !alone {
-        next = oldest(BTreeSet::new()).await?;
-    }
-    let Oldest { records, unreadable } = next;
+    let Oldest { records, unreadable } = oldest(store, next).await?;
     let sent: Vec<Tag> = records.iter().map(Tag::of).collect();
     if sent.is_empty() {
         return Ok(Sent { sent, acknowledged: 0, unreadable, server_time: None });
     }
-    let answer = match cloud.records(pass, Batch { records }).await {
-        Ok(answer) => answer,
-        Err(error) => return Err(NotSent::Cloud(sent, error)),
-    };
-    let Answer { value, server_time } = answer;
+    match cloud.records(pass, Batch { records }).await {
+        Ok(Answer { value, server_time }) => {
+            taken(store, value, sent, unreadable, server_time).await
+        }
+        Err(error) => Err(NotSent::Cloud(sent, error)),
+    }
+}
+
+/// The oldest records, at most so many and without those held back; these go when there are no others.
+async fn oldest(
+    store: &store::Handle,
+    (most, held_back): (usize, BTreeSet<String>),
+) -> Result<Oldest, NotSent> {
+    let alone = held_back.is_empty();
+    let next = store.next_records(most, held_back).await.map_err(NotSent::Store)?;
+    if !next.records.is_empty() || alone {
+        return Ok(next);
+    }
+    store.next_records(most, BTreeSet::new()).await.map_err(NotSent::Store)
+}
+
+/// Forgets what the cloud keeps of a batch.
+async fn taken(
+    store: &store::Handle,
+    kept: Acknowledged,
+    sent: Vec<Tag>,
+    unreadable: Vec<String>,
+    server_time: Option<jiff::Timestamp>,
+) -> Result<Sent, NotSent> {
     let ours = |id: &String| sent.iter().any(|tag| tag.id == *id);
-    let kept: Vec<String> = value.ids.into_iter().filter(ours).collect();
+    let kept: Vec<String> = kept.ids.into_iter().filter(ours).collect();
     let acknowledged = kept.len();
     if acknowledged == 0 {
         let failure = Failure::NotTaken { sent: sent.len() };
-        return Err(NotSent::Cloud(sent, CloudError::new("POST records", failure)));
+        return Err(NotSent::Cloud(sent, CloudError::new("send records", failure)));
     }
     store.acknowledge(kept).await.map_err(NotSent::Store)?;
     Ok(Sent { sent, acknowledged, unreadable, server_time })

@@ -16,8 +16,10 @@ use super::*;
 use crate::identity::Account;
 
 mod attacks;
+mod channel;
 mod fake;
 mod fleet;
+mod large;
 mod orders;
 mod rollback;
 mod settings;
@@ -137,7 +139,11 @@ impl Bench {
             yield_now().await;
             yield_now().await;
             while let Ok(news) = self.shell.push.inbox.try_recv() {
-                self.shell.pushed(news);
+                self.shell.pushed(news).await;
+            }
+            if let Some(done) = self.shell.tasks.try_join_next() {
+                self.shell.joined(done).await;
+                continue;
             }
             if self.shell.tasks.len() <= usize::from(self.shell.push.is_open()) {
                 return;
@@ -480,10 +486,11 @@ async fn of_what_nobody_needs_the_one_needed_longest_ago_goes_first() {
 #[tokio::test]
 async fn a_channel_that_is_gone_does_not_count_as_open() {
     let mut bench = bench(Duration::ZERO).await;
-    bench.shell.push.post.try_send(push::News::Open).unwrap();
+    let (up, _) = mpsc::channel(1);
+    bench.shell.push.post.try_send(push::News::Open(up)).unwrap();
     let error = CloudError::new("push", crate::error::Failure::Unreachable("reset".into()));
     let now = bench.shell.now();
-    bench.shell.push_ended(&error, now);
+    bench.shell.push_ended(&error, now).await;
     assert!(!bench.shell.push.is_open());
     assert!(bench.shell.push.inbox.try_recv().is_err(), "it has still to be heard that it opened");
 }

@@ -56,9 +56,20 @@ pub(super) fn append(
             }
         }
     }
-    let surplus = len(all)?.saturating_sub(most);
+    let surplus = surplus(all, most)?;
     let dropped = drop_oldest(all, surplus).map_err(sql_failed("drop old records"))?;
     Ok(lost + dropped)
+}
+
+/// How many more wait than may. Rows are counted only where the ends of the queue lie far enough apart.
+fn surplus(all: &Transaction<'_>, most: usize) -> Result<usize, StoreError> {
+    let ends = "SELECT ifnull(max(seq), 0) - ifnull((SELECT seq FROM record WHERE refused = 0
+                    ORDER BY seq LIMIT 1), 0) FROM record";
+    let apart: i64 = all
+        .query_row(ends, (), |row| row.get(0))
+        .map_err(sql_failed("measure the queue of records"))?;
+    let may_be_too_long = usize::try_from(apart).is_ok_and(|apart| apart >= most);
+    if may_be_too_long { Ok(len(all)?.saturating_sub(most)) } else { Ok(0) }
 }
 
 fn drop_oldest(all: &Transaction<'_>, surplus: usize) -> rusqlite::Result<usize> {

@@ -1,6 +1,6 @@
 //! A cloud and a clock of our own making.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use jiff::SignedDuration;
 use serde_json::Value;
+use tokio::sync::Notify;
 use vitrine_wire::Digest;
 use vitrine_wire::auth::{PairingAnswer, PairingRequest, TokenAnswer, TokenRequest};
 use vitrine_wire::envelope::{self, Purpose};
@@ -55,6 +56,10 @@ pub(super) struct World {
     watch: Arc<Watch>,
     pub(super) dead: AtomicBool,
     pub(super) push: AtomicBool,
+    talks: AtomicBool,
+    pub(super) answers_channel: AtomicBool,
+    died: Notify,
+    version: Mutex<u64>,
     manifest: Mutex<Option<Bytes>>,
     orders: Mutex<Option<Bytes>>,
     pub(super) assets: Mutex<BTreeMap<Digest, Bytes>>,
@@ -76,6 +81,10 @@ impl Fake {
             watch,
             dead: AtomicBool::new(false),
             push: AtomicBool::new(false),
+            talks: AtomicBool::new(false),
+            answers_channel: AtomicBool::new(false),
+            died: Notify::new(),
+            version: Mutex::default(),
             manifest: Mutex::default(),
             orders: Mutex::default(),
             assets: Mutex::default(),
@@ -107,6 +116,7 @@ impl Fake {
     pub(super) fn publish_signed(&self, manifest: &Value, keys: &[&SigningKey]) {
         let sealed =
             envelope::seal(Purpose::Manifest, &serde_json::to_vec(manifest).unwrap(), keys);
+        *self.0.version.lock().unwrap() = manifest["version"].as_u64().unwrap_or(0);
         self.publish_raw(serde_json::to_vec(&sealed).unwrap());
     }
 
@@ -161,18 +171,74 @@ impl AssetBody for Whole {
     }
 }
 
-/// An open channel on which nothing is said.
-pub(super) struct Quiet;
+/// An open push channel. What is said on it at its opening is the world's to say; it ends when the cloud
+/// dies.
+pub(super) struct Channel {
+    cloud: Fake,
+    to_say: VecDeque<Hint>,
+}
 
-impl Hints for Quiet {
+impl Hints for Channel {
     async fn hint(&mut self) -> Result<Hint, CloudError> {
-        std::future::pending().await
+        match self.to_say.pop_front() {
+            Some(hint) => Ok(hint),
+            None => {
+                self.cloud.0.died.notified().await;
+                Err(CloudError::new("push", Failure::Unreachable("closed".into())))
+            }
+        }
+    }
+
+    async fn tell(&mut self, batch: &Batch) -> Result<(), CloudError> {
+        if !self.cloud.0.answers_channel.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.to_say.push_back(match self.cloud.keep(batch.clone()) {
+            Ok(Acknowledged { ids }) => Hint::Acknowledged { ids },
+            Err(_) => Hint::Refused { error: "bad_request".into(), description: String::new() },
+        });
+        Ok(())
+    }
+}
+
+impl Fake {
+    /// Greets whoever opens a channel with the versions that there are, and takes records by it.
+    pub(super) fn talks(&self) {
+        self.0.push.store(true, Ordering::Relaxed);
+        self.0.talks.store(true, Ordering::Relaxed);
+        self.0.answers_channel.store(true, Ordering::Relaxed);
+    }
+
+    /// Goes away, with every channel.
+    pub(super) fn dies(&self) {
+        self.0.dead.store(true, Ordering::Relaxed);
+        self.0.died.notify_waiters();
+    }
+
+    fn keep(&self, batch: Batch) -> Result<Acknowledged, CloudError> {
+        let faults = batch.records.iter().filter_map(|record| match &record.body {
+            Body::Fault(fault) => Some(fault.code.clone()),
+            _ => None,
+        });
+        let poison = self.0.poison.lock().unwrap().clone();
+        if faults.clone().any(|code| poison.iter().any(|bad| bad.is_empty() || *bad == code)) {
+            let (error, description) = ("bad_request".into(), String::new());
+            let failure = Failure::Refused { status: 400, error, description };
+            return Err(CloudError::new("records", failure));
+        }
+        self.0.faults.lock().unwrap().extend(faults);
+        let changes = batch.records.iter().filter_map(|record| match &record.body {
+            Body::SettingChanged(change) => Some(change.clone()),
+            _ => None,
+        });
+        self.0.changes.lock().unwrap().extend(changes);
+        Ok(Acknowledged { ids: batch.records.into_iter().map(|record| record.id).collect() })
     }
 }
 
 impl Cloud for Fake {
     type Body = Whole;
-    type Hints = Quiet;
+    type Hints = Channel;
 
     async fn pairing(&self, _: PairingRequest) -> Told<PairingAnswer> {
         self.called("pairing")?;
@@ -218,23 +284,7 @@ impl Cloud for Fake {
 
     async fn records(&self, _: Pass, batch: Batch) -> Told<Acknowledged> {
         self.called("records")?;
-        let faults = batch.records.iter().filter_map(|record| match &record.body {
-            Body::Fault(fault) => Some(fault.code.clone()),
-            _ => None,
-        });
-        let poison = self.0.poison.lock().unwrap().clone();
-        if faults.clone().any(|code| poison.iter().any(|bad| bad.is_empty() || *bad == code)) {
-            let (error, description) = ("bad_request".into(), String::new());
-            let failure = Failure::Refused { status: 400, error, description };
-            return Err(CloudError::new("records", failure));
-        }
-        self.0.faults.lock().unwrap().extend(faults);
-        let changes = batch.records.iter().filter_map(|record| match &record.body {
-            Body::SettingChanged(change) => Some(change.clone()),
-            _ => None,
-        });
-        self.0.changes.lock().unwrap().extend(changes);
-        told(Acknowledged { ids: batch.records.into_iter().map(|record| record.id).collect() })
+        told(self.keep(batch)?)
     }
 
     async fn screenshot(&self, _: Pass, _: String, _: Arc<Vec<u8>>) -> Told<()> {
@@ -242,11 +292,17 @@ impl Cloud for Fake {
         told(())
     }
 
-    async fn hints(&self, _: Pass) -> Result<Quiet, CloudError> {
+    async fn hints(&self, _: Pass) -> Result<Channel, CloudError> {
         self.called("push")?;
-        if self.0.push.load(Ordering::Relaxed) {
-            return Ok(Quiet);
+        if !self.0.push.load(Ordering::Relaxed) {
+            return Err(CloudError::new("push", Failure::Unreachable("no channel".into())));
         }
-        Err(CloudError::new("push", Failure::Unreachable("no channel".into())))
+        let mut to_say = VecDeque::new();
+        if self.0.talks.load(Ordering::Relaxed) {
+            to_say.push_back(Hint::Records);
+            let version = *self.0.version.lock().unwrap();
+            to_say.extend((version > 0).then_some(Hint::Manifest { version }));
+        }
+        Ok(Channel { cloud: self.clone(), to_say })
     }
 }
