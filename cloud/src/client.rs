@@ -11,7 +11,7 @@ use vitrine_wire::auth::Problem;
 use vitrine_wire::manifest::{Asset, Entry, Layout, Playlist, Setting};
 use vitrine_wire::operator::{
     Approval, DeviceState, KeyReplaced, NewOrder, NewSettings, NewTenant, OrderMade, Published,
-    Quota, Room, TenantMade,
+    Quota, ReleaseFile, Room, TenantMade,
 };
 
 use crate::compose::Draft;
@@ -130,6 +130,24 @@ impl Client {
         self.json(self.ask(Method::POST, &["tenants", tenant, "key"])).await
     }
 
+    /// The release index as it was put, signed (admin token).
+    pub async fn releases(&self) -> Result<Vec<u8>, ClientError> {
+        let response = self.send(self.ask(Method::GET, &["releases"])).await?;
+        Ok(response.bytes().await.map_err(|e| network(&self.base, &e))?.into())
+    }
+
+    /// Puts a signed release index in place of the old one (admin token).
+    pub async fn put_releases(&self, signed: Vec<u8>) -> Result<(), ClientError> {
+        let request = self.ask(Method::PUT, &["releases"]);
+        let request = request.header(reqwest::header::CONTENT_TYPE, "application/json");
+        self.send(request.body(signed)).await.map(drop)
+    }
+
+    /// Uploads the file of a release (admin token).
+    pub async fn upload_release(&self, path: &Path) -> Result<ReleaseFile, ClientError> {
+        self.stream(self.ask(Method::POST, &["releases", "files"]), path).await
+    }
+
     /// Says yes to the code that a screen shows.
     pub async fn approve(&self, code: &str, name: &str) -> Result<DeviceState, ClientError> {
         let yes = Approval { name: name.into() };
@@ -143,12 +161,7 @@ impl Client {
 
     /// Uploads a file under a name.
     pub async fn upload(&self, path: &Path, name: &str) -> Result<Asset, ClientError> {
-        let failed = |source| ClientError::File { path: path.display().to_string(), source };
-        let file = tokio::fs::File::open(path).await.map_err(failed)?;
-        let size_bytes = file.metadata().await.map_err(failed)?.len();
-        let mut request = self.ask(Method::POST, &["assets"]);
-        request = request.query(&[("name", name)]).timeout(UPLOAD_WITHIN);
-        self.json(request.header(reqwest::header::CONTENT_LENGTH, size_bytes).body(file)).await
+        self.stream(self.ask(Method::POST, &["assets"]).query(&[("name", name)]), path).await
     }
 
     /// All assets.
@@ -253,6 +266,18 @@ impl Client {
             segments.pop_if_empty().extend(OPERATOR).extend(path);
         }
         self.http.request(method, url).bearer_auth(&self.token)
+    }
+
+    async fn stream<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+        path: &Path,
+    ) -> Result<T, ClientError> {
+        let failed = |source| ClientError::File { path: path.display().to_string(), source };
+        let file = tokio::fs::File::open(path).await.map_err(failed)?;
+        let size_bytes = file.metadata().await.map_err(failed)?.len();
+        let request = request.timeout(UPLOAD_WITHIN);
+        self.json(request.header(reqwest::header::CONTENT_LENGTH, size_bytes).body(file)).await
     }
 
     async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {

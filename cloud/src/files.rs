@@ -27,6 +27,7 @@ const WRITE_BYTES: usize = 256 << 10;
 pub struct Files {
     incoming: PathBuf,
     tenants: PathBuf,
+    releases: PathBuf,
 }
 
 /// A file that has arrived whole and lies under a name of its own; deleted unless it is placed.
@@ -54,13 +55,15 @@ impl Drop for Received {
 impl Files {
     /// Files under `data`; what an earlier run left half-received is cleared away.
     pub fn open(data: &Path) -> Result<Self, Error> {
-        let files = Files { incoming: data.join("incoming"), tenants: data.join("tenants") };
+        let (incoming, tenants) = (data.join("incoming"), data.join("tenants"));
+        let files = Files { incoming, tenants, releases: data.join("releases") };
         if files.incoming.exists() {
             let failed = Error::io(format!("clear {}", files.incoming.display()));
             std::fs::remove_dir_all(&files.incoming).map_err(failed)?;
         }
         private_dir(&files.incoming)?;
         private_dir(&files.tenants)?;
+        private_dir(&files.releases)?;
         Ok(files)
     }
 
@@ -73,6 +76,16 @@ impl Files {
     /// Where the last screenshot of a device lies.
     pub fn screenshot(&self, tenant: &str, device: &str) -> PathBuf {
         self.tenants.join(tenant).join("screenshots").join(device)
+    }
+
+    /// Where a release of the player lies: every tenant's devices may have it.
+    pub fn release(&self, digest: &Digest) -> PathBuf {
+        self.releases.join(digest.to_string())
+    }
+
+    /// Where the release index lies.
+    pub fn release_index(&self) -> PathBuf {
+        self.releases.join("index.json")
     }
 
     /// Takes in a body of at most `most_bytes`; `name` is fresh.

@@ -2,7 +2,7 @@
 
 use std::io::SeekFrom;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use axum::body::Body;
 use axum::extract::State;
@@ -12,6 +12,7 @@ use serde::Deserialize;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
+use vitrine_wire::Digest;
 use vitrine_wire::manifest::Asset;
 use vitrine_wire::operator::Room;
 
@@ -127,6 +128,26 @@ fn has_room(room: Room, (beside_bytes, size_bytes): (u64, u64)) -> Result<(), Er
     Err(Error::refused(StatusCode::PAYLOAD_TOO_LARGE, "quota", text))
 }
 
+/// A file that a device may have.
+struct Readable {
+    path: PathBuf,
+    size_bytes: u64,
+    media_type: String,
+}
+
+/// A file of the tenant, or a release of the player.
+async fn find(app: &App, tenant: &str, digest: Digest) -> Result<Readable, Error> {
+    let known = app.store.scoped(tenant, move |scope| scope.asset(&digest)).await?;
+    if let Some(Asset { size_bytes, media_type, .. }) = known {
+        return Ok(Readable { path: app.files.asset(tenant, &digest), size_bytes, media_type });
+    }
+    let path = app.files.release(&digest);
+    let about = tokio::fs::metadata(&path).await;
+    let about = about.map_err(|_| Error::missing(format!("no asset {digest}")))?;
+    let media_type = "application/octet-stream".to_owned();
+    Ok(Readable { path, size_bytes: about.len(), media_type })
+}
+
 /// `GET /api/v3/assets/{sha256}`
 pub async fn read(
     State(app): State<App>,
@@ -134,8 +155,7 @@ pub async fn read(
     AssetName(digest): AssetName,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    let known = app.store.scoped(&tenant, move |scope| scope.asset(&digest)).await?;
-    let asset = known.ok_or_else(|| Error::missing(format!("no asset {digest}")))?;
+    let asset = find(&app, &tenant, digest).await?;
     let tag = format!("\"{digest}\"");
     let (range, if_range) = (text(&headers, header::RANGE), text(&headers, header::IF_RANGE));
     let range = match part(range, if_range, &tag, asset.size_bytes) {
@@ -143,7 +163,7 @@ pub async fn read(
         Part::Some(range) => Some(range),
         Part::Nothing => return none_of(asset.size_bytes),
     };
-    let mut response = send(&app.files.asset(&tenant, &digest), range, asset.size_bytes).await?;
+    let mut response = send(&asset.path, range, asset.size_bytes).await?;
     for (name, value) in [
         (header::ETAG, tag.as_str()),
         (header::CONTENT_TYPE, &asset.media_type),

@@ -44,7 +44,7 @@ pub async fn orders(
 }
 
 /// The envelope, unless the asker has it.
-fn answer(envelope: Vec<u8>, asked: &HeaderMap) -> Result<Response, Error> {
+pub fn answer(envelope: Vec<u8>, asked: &HeaderMap) -> Result<Response, Error> {
     let tag = tag(&envelope)?;
     let had = text(asked, header::IF_NONE_MATCH);
     let unchanged = had.zip(tag.to_str().ok()).is_some_and(|(had, tag)| names_tag(had, tag));

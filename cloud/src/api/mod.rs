@@ -11,6 +11,7 @@ mod manifest;
 mod page;
 mod pairing;
 mod records;
+mod releases;
 mod screenshots;
 mod settings;
 mod tenants;
@@ -22,6 +23,7 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, post, put};
 use tower_http::compression::{CompressionLayer, Predicate, predicate::SizeAbove};
+use vitrine_wire::release::INDEX_BYTES;
 
 use crate::auth::{Access, guard};
 use crate::cloud::App;
@@ -70,6 +72,10 @@ pub fn table() -> Vec<Route> {
         route(&get_, "/api/v3/events", Device, SMALL, get(events::listen)),
         route(&post_, "/api/v3/records", Device, limits::RECORDS_BODY_BYTES, post(records::take)),
         route(&put_, "/api/v3/screenshots/{id}", Device, SMALL, put(screenshots::take)),
+        route(&get_, "/api/v3/releases", Device, SMALL, get(releases::read)),
+        route(&get_, "/api/v3/operator/releases", Admin, SMALL, get(releases::read)),
+        route(&put_, "/api/v3/operator/releases", Admin, INDEX_BYTES, put(releases::replace)),
+        route(&post_, "/api/v3/operator/releases/files", Admin, SMALL, post(releases::upload)),
         route(&post_, "/api/v3/operator/tenants", Admin, SMALL, post(tenants::create)),
         route(&post_, "/api/v3/operator/tenants/{tenant}/token", Admin, SMALL, {
             post(tenants::renew_token)

@@ -3,6 +3,7 @@
 mod entry;
 mod item;
 mod operate;
+mod release;
 mod serve;
 mod show;
 
@@ -11,6 +12,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use semver::Version;
 
 /// Where `serve` listens and the other commands look unless told otherwise.
 const PORT: u16 = 8780;
@@ -31,10 +33,10 @@ struct Common {
     /// The cloud to talk to.
     #[arg(long, global = true, env = "VITRINE_CLOUD_URL", default_value_t = format!("http://127.0.0.1:{PORT}"))]
     url: String,
-    /// Operator token; for `tenant`, the admin token.
+    /// Operator token; for `tenant` and `release`, the admin token.
     #[arg(long, global = true, env = "VITRINE_CLOUD_TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// Data directory of the server; `tenant` finds the admin token there.
+    /// Data directory of the server; `tenant` and `release` find the admin token there.
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Answer in JSON.
@@ -49,6 +51,9 @@ enum Command {
     /// Tenants (admin token).
     #[command(subcommand)]
     Tenant(Tenant),
+    /// Versions of the player that screens update themselves to (admin token).
+    #[command(subcommand)]
+    Release(Release),
     /// Answer a screen that waits to be paired.
     #[command(subcommand)]
     Pairing(Pairing),
@@ -139,6 +144,63 @@ enum Tenant {
         /// The tenant.
         name: String,
     },
+}
+
+#[derive(Subcommand)]
+enum Release {
+    /// Make the key that releases are signed with; prints what devices pin as `update.key`.
+    Key {
+        /// File to keep it in; not on the server, and not lost.
+        file: PathBuf,
+    },
+    /// Upload a built `vitrine` and put it into the index.
+    Add {
+        /// Its version, as `vitrine version` says it.
+        version: Version,
+        /// The program.
+        file: PathBuf,
+        /// Kind of machine, `aarch64` or `x86_64`; as the file itself says if not given.
+        #[arg(long)]
+        arch: Option<String>,
+        /// Share of all screens that may take it, in percent.
+        #[arg(long, default_value_t = 100, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+        rollout: u8,
+        /// Version that the installed package must have at least.
+        #[arg(long, value_name = "VERSION")]
+        min_package: Option<Version>,
+        #[command(flatten)]
+        signing: Signing,
+    },
+    /// Widen or narrow who may take a release.
+    Rollout {
+        /// Which.
+        version: Version,
+        /// Share of all screens, in percent; those that have it keep it.
+        #[arg(value_parser = clap::value_parser!(u8).range(0..=100))]
+        percent: u8,
+        #[command(flatten)]
+        signing: Signing,
+    },
+    /// Take a release out of the index; screens that run it keep it.
+    Remove {
+        /// Which.
+        version: Version,
+        #[command(flatten)]
+        signing: Signing,
+    },
+    /// Show the index.
+    List,
+}
+
+/// How an index is signed.
+#[derive(Args)]
+struct Signing {
+    /// The file of `release key`.
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// Screens report an index that was not signed anew for so long.
+    #[arg(long, default_value_t = 90, value_name = "DAYS")]
+    valid_days: u16,
 }
 
 #[derive(Subcommand)]

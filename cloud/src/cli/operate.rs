@@ -15,18 +15,18 @@ use vitrine_wire::operator::{NewOrder, NewSettings};
 use vitrine_wire::order;
 
 use super::{
-    Action, Asset, Command, Common, Device, Layout, Pairing, Playlist, Schedule, Setting, Whose,
-    entry, item, show,
+    Action, Asset, Command, Common, Device, Layout, Pairing, Playlist, Release, Schedule, Setting,
+    Whose, entry, item, release, show,
 };
 
 /// What a command answers: a text for people, a value for machines.
-struct Answer {
+pub(super) struct Answer {
     text: String,
     json: Value,
 }
 
 impl Answer {
-    fn new(text: impl Into<String>, value: &impl Serialize) -> Result<Self, String> {
+    pub(super) fn new(text: impl Into<String>, value: &impl Serialize) -> Result<Self, String> {
         let json = serde_json::to_value(value).map_err(|e| e.to_string())?;
         Ok(Answer { text: text.into(), json })
     }
@@ -38,8 +38,14 @@ impl Answer {
 
 /// Does one command and prints the answer.
 pub async fn run(command: Command, common: Common) -> Result<(), String> {
-    let client = client(&command, &common)?;
-    let answer = answer(command, &client).await?;
+    let answer = match command {
+        // The key never goes near a cloud.
+        Command::Release(Release::Key { file }) => release::make_key(&file)?,
+        command => {
+            let client = client(&command, &common)?;
+            answer(command, &client).await?
+        }
+    };
     let text = if common.json { show::json(&answer.json) } else { answer.text };
     let mut out = std::io::stdout().lock();
     match text.as_str() {
@@ -49,7 +55,7 @@ pub async fn run(command: Command, common: Common) -> Result<(), String> {
 }
 
 fn client(command: &Command, common: &Common) -> Result<Client, String> {
-    let admin = matches!(command, Command::Tenant(_));
+    let admin = matches!(command, Command::Tenant(_) | Command::Release(_));
     let token = match (&common.token, &common.data) {
         (_, Some(data)) if admin => read_admin_token(data).map_err(|e| e.to_string())?,
         (Some(token), _) => token.clone(),
@@ -69,6 +75,7 @@ async fn answer(command: Command, client: &Client) -> Result<Answer, String> {
     match command {
         Command::Serve(_) => Err("serve is not for a client".into()),
         Command::Tenant(command) => tenant(command, client).await,
+        Command::Release(command) => release::release(command, client).await,
         Command::Pairing(command) => pairing(command, client).await,
         Command::Asset(command) => asset(command, client).await,
         Command::Playlist(command) => playlist(command, client).await,
@@ -381,6 +388,6 @@ fn id_of(document: &Value) -> Result<String, String> {
     id.map(str::to_owned).ok_or_else(|| "want an object with a text \"id\"".into())
 }
 
-fn told(error: ClientError) -> String {
+pub(super) fn told(error: ClientError) -> String {
     error.to_string()
 }

@@ -5,6 +5,7 @@ use vitrine_cloud::records::Kept;
 use vitrine_wire::manifest::{Asset, Setting};
 use vitrine_wire::operator::{DeviceState, Room};
 use vitrine_wire::record::{Body, Record};
+use vitrine_wire::release::Index;
 
 /// Columns with two spaces between them, each as wide as its widest cell.
 fn table(rows: &[Vec<String>]) -> String {
@@ -33,6 +34,19 @@ pub fn assets(assets: &[Asset]) -> String {
         row([&digest, &size, &asset.media_type, &asset.name])
     }));
     table(&rows)
+}
+
+/// The release index.
+pub fn releases(index: &Index) -> String {
+    let mut rows = vec![row(["VERSION", "MACHINE", "ROLLOUT", "BYTES", "DIGEST"])];
+    rows.extend(index.releases.iter().map(|release| {
+        let (version, digest) = (release.version.to_string(), release.sha256.to_string());
+        let (share, size) =
+            (format!("{} %", release.rollout_percent), release.size_bytes.to_string());
+        row([&version, &release.arch, &share, &size, &digest])
+    }));
+    let until = index.not_after.map_or("for ever".into(), |at| format!("until {at:.0}"));
+    format!("index {}, good {until}\n{}", index.version, table(&rows))
 }
 
 /// Screens and how they are.

@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 use vitrine_cloud::api::table;
 use vitrine_cloud::auth::Access;
 use vitrine_cloud::limits;
+use vitrine_wire::release::{INDEX_BYTES, RELEASE_BYTES};
 
 use crate::rig::{Player, Rig, run};
 
@@ -48,9 +49,11 @@ fn whole_bodies() -> Vec<(Method, String, Access, usize)> {
         "/api/v3/operator/pairings/{user_code}" | "/api/v3/operator/devices/{device}/orders" => {
             Some(limits::SMALL_BODY_BYTES)
         }
+        "/api/v3/operator/releases" if *method == Method::PUT => Some(INDEX_BYTES),
         _ if *method == Method::DELETE || *method == Method::GET => None,
         // Streamed, or without a body: see the other tests of this file.
         "/pair" | "/api/v3/operator/assets" | "/api/v3/screenshots/{id}" => None,
+        "/api/v3/operator/releases/files" => None,
         "/api/v3/operator/publish"
         | "/api/v3/operator/tenants/{tenant}/token"
         | "/api/v3/operator/tenants/{tenant}/key" => None,
@@ -93,6 +96,7 @@ fn a_stream_that_says_it_is_too_long_is_refused_before_it_is_taken() {
         for (line, access, most) in [
             ("POST /api/v3/operator/assets?name=a", Access::Operator, limits::ASSET_BYTES),
             ("PUT /api/v3/screenshots/a", Access::Device, limits::SCREENSHOT_BYTES),
+            ("POST /api/v3/operator/releases/files", Access::Admin, RELEASE_BYTES),
         ] {
             let (token, length) = (tokens.of(rig, access), most + 1);
             let head = format!(

@@ -12,6 +12,7 @@ mod input;
 mod keys;
 mod pairing;
 mod records;
+mod releases;
 mod rig;
 mod schema;
 mod settings;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use vitrine_cloud::api::{Route, table};
 use vitrine_cloud::auth::Access;
 use vitrine_wire::manifest::Asset;
+use vitrine_wire::release::{self, Index};
 
 use crate::rig::{Call, Player, Rig, png, run};
 
@@ -79,6 +80,8 @@ fn call(rig: &Rig, route: &Route, of: &Estate, code: &str) -> Call {
         ("POST", "/api/v3/operator/publish") => call,
         ("POST", "/api/v3/operator/tenants") => call.json(json!({ "tenant": "third" })),
         ("POST", "/api/v3/operator/tenants/{tenant}/token") => call,
+        ("PUT", "/api/v3/operator/releases") => call.json(no_releases()),
+        ("POST", "/api/v3/operator/releases/files") => call.bytes(b"program"),
         ("POST", "/api/v3/records") => call.json(json!({ "records": [{ "id": "1".repeat(32),
             "at": "2026-07-01T12:00:00Z", "trust": "synced", "kind": "fault", "code": "x",
             "detail": "control" }]})),
@@ -106,6 +109,14 @@ fn call(rig: &Rig, route: &Route, of: &Estate, code: &str) -> Call {
         }
         (method, path) => panic!("{method} {path}: teach this test what to send"),
     }
+}
+
+/// A release index without releases.
+fn no_releases() -> Value {
+    let key = ed25519_dalek::SigningKey::from_bytes(&[9; 32]);
+    let issued_at = jiff::Timestamp::UNIX_EPOCH;
+    let index = Index { version: 1, issued_at, not_after: None, releases: Vec::new() };
+    serde_json::from_slice(&release::seal(&index, &[&key]).unwrap()).unwrap()
 }
 
 /// Everything that a tenant can see of itself, but for when its devices were last heard of.
@@ -158,6 +169,8 @@ fn no_route_lets_one_tenant_see_or_touch_the_other() {
     run(async |rig| {
         let acme = estate(rig, "acme", MARK, 1).await;
         let rival = estate(rig, "rival", "rival", 2).await;
+        let releases = rig.put("/api/v3/operator/releases", no_releases()).token(&rig.admin);
+        assert_eq!(releases.status().await, 204);
         let before = everything(rig, &acme).await;
         let scoped = || {
             let access = |route: &Route| matches!(route.access, Access::Device | Access::Operator);

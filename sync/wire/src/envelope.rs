@@ -1,6 +1,6 @@
-//! The signed envelope that manifests and orders travel in.
+//! The signed envelope that manifests, orders and release indexes travel in.
 //!
-//! In:  raw bytes, what they are to be, and the tenant's pinned public key.
+//! In:  raw bytes, what they are to be, and the pinned public key.
 //! Out: the raw payload bytes, proved, or why not.
 //!
 //! The signature covers the payload bytes exactly as sent: nothing is parsed before it is proved.
@@ -29,6 +29,8 @@ pub enum Purpose {
     Manifest,
     /// [`Orders`](crate::order::Orders).
     Orders,
+    /// A release [`Index`](crate::release::Index).
+    Releases,
 }
 
 impl Purpose {
@@ -37,6 +39,7 @@ impl Purpose {
         match self {
             Purpose::Manifest => b"vitrine manifest v3\0",
             Purpose::Orders => b"vitrine orders v3\0",
+            Purpose::Releases => b"vitrine releases v3\0",
         }
     }
 }
@@ -183,6 +186,7 @@ mod tests {
             ("another key", seal(Manifest, b"{}", &[&other])),
             ("another key under the pinned name", forged_name),
             ("made for another purpose", seal(Orders, b"{}", &[&pinned])),
+            ("made for another purpose", seal(Purpose::Releases, b"{}", &[&pinned])),
             ("payload swapped", swapped),
             ("newer format", newer),
             ("no signature", unsigned),

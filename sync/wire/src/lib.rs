@@ -15,5 +15,6 @@ pub mod manifest;
 pub mod operator;
 pub mod order;
 pub mod record;
+pub mod release;
 
 pub use digest::Digest;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::Digest;
 use crate::order::Action;
 use crate::record::Heartbeat;
 
@@ -90,6 +91,15 @@ pub struct NewOrder {
 pub struct OrderMade {
     /// Its id; the result record names it.
     pub order: String,
+}
+
+/// `POST /api/v3/operator/releases/files`, answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseFile {
+    /// Of the bytes that arrived.
+    pub sha256: Digest,
+    /// Their number.
+    pub size_bytes: u64,
 }
 
 /// One line of `GET /api/v3/operator/devices`.
