@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::civil::time;
+
 use crate::model::{
-    Audio, AudioDevice, Cache, Cloud, Config, Device, Log, LogFormat, Output, Paths, Playback,
-    Policy, Rotation, Screen,
+    Audio, AudioDevice, Cache, Cloud, Config, Device, Hours, Log, LogFormat, Output, Paths,
+    Playback, Policy, Rotation, Screen, Update, UpdatePolicy,
 };
 
 impl Default for Config {
@@ -42,6 +44,13 @@ impl Default for Config {
             playback: Playback {
                 image_duration: Duration::from_secs(10),
                 prepare: Duration::from_secs(5),
+            },
+            update: Update {
+                policy: UpdatePolicy::Order,
+                key: None,
+                hours: Hours { from: time(2, 0, 0, 0), until: time(5, 0, 0, 0) },
+                present_within: Duration::from_secs(120),
+                trial: Duration::from_secs(600),
             },
             log: Log { filter: "info".into(), format: LogFormat::Text },
             policy: Policy::default(),

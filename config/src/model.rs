@@ -26,6 +26,8 @@ pub struct Config {
     pub audio: Audio,
     /// `[playback]`
     pub playback: Playback,
+    /// `[update]`
+    pub update: Update,
     /// `[log]`
     pub log: Log,
     /// `[policy]`
@@ -183,6 +185,35 @@ pub struct Playback {
     /// `prepare_ms`: an item that is not ready this long after it was asked for is skipped,
     /// 500..=60 000 ms, default 5000. Live.
     pub prepare: Duration,
+}
+
+/// `[update]`: newer versions of the player itself. Restart of the agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Update {
+    /// `policy`: who begins an update, default `order`.
+    pub policy: UpdatePolicy,
+    /// `key`: Ed25519 public key that releases are signed with, 32 bytes in base64. Absent: no
+    /// updates.
+    pub key: Option<String>,
+    /// `hours`: when `window` looks for a newer version and tries it, default 02:00 to 05:00.
+    pub hours: Hours,
+    /// `present_within_s`: a new version that has not shown content by then is given up,
+    /// 5..=3600 s, default 120.
+    pub present_within: Duration,
+    /// `trial_s`: a new version must live for so long after its first content, 5..=86400 s,
+    /// default 600.
+    pub trial: Duration,
+}
+
+/// `update.policy`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpdatePolicy {
+    /// `"off"`: only a person at the device.
+    Off,
+    /// `"order"`: also the cloud, by an order.
+    Order,
+    /// `"window"`: also the device itself, within `hours`.
+    Window,
 }
 
 /// `[log]`. Restart of the process.

@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use jiff::civil::Time;
 
 use crate::limits::STRING_BYTES;
-use crate::model::{AudioDevice, Hours, LogFormat, Output, Rotation};
+use crate::model::{AudioDevice, Hours, LogFormat, Output, Rotation, UpdatePolicy};
 
 /// A window smaller than this is lost on screen; a larger one than [`SIDE_MAX_PX`] no GPU draws.
 const SIDE_MIN_PX: u32 = 16;
@@ -156,6 +156,32 @@ fn minute(text: &str) -> Option<Time> {
         text.parse().ok().filter(|_| digits)
     };
     Time::new(number(hour)?, number(minute)?, 0, 0).ok()
+}
+
+/// Reads `update.policy`.
+pub fn policy(text: &str) -> Option<UpdatePolicy> {
+    match text {
+        "off" => Some(UpdatePolicy::Off),
+        "order" => Some(UpdatePolicy::Order),
+        "window" => Some(UpdatePolicy::Window),
+        _ => None,
+    }
+}
+
+/// Writes `update.policy`.
+pub fn policy_text(policy: UpdatePolicy) -> &'static str {
+    match policy {
+        UpdatePolicy::Off => "off",
+        UpdatePolicy::Order => "order",
+        UpdatePolicy::Window => "window",
+    }
+}
+
+/// Takes 32 bytes in standard base64: 43 of its letters and the padding.
+pub fn key(text: &str) -> Option<String> {
+    let letters = text.strip_suffix('=')?;
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
+    (letters.len() == 43 && letters.bytes().all(fits)).then(|| text.to_owned())
 }
 
 /// Reads `yes` or `no`.
