@@ -59,7 +59,7 @@ vitrine.toml:11:14: screen.background = true: want a colour such as \"#00447f\"
 vitrine.toml:12:1: screen.size_mb = 5: want a known key; nearest: cache.size_mb
 vitrine.toml:14:2: [clod]: want a known section; nearest: [cloud]
 vitrine.toml:17:2: [weather]: want one of [cloud], [device], [paths], [cache], [screen], [audio], \
-[playback], [log], [policy]
+[playback], [update], [log], [policy]
 vitrine.toml:21:9: log.level = 3: want error, warn, info, debug, trace or off, alone or as \
 \"vitrine_sync=debug,info\"
 vitrine.toml:22:1: log.brightness_of_the_moon = 3: want one of level, format

@@ -19,6 +19,7 @@ use crate::stage_host::StageHost;
 use crate::status::Status;
 use crate::sync_door::{SyncDoor, Taker};
 use crate::telemetry::Records;
+use crate::update::desk::{Desk, News};
 
 /// Number of the question that these hands ask themselves; the control server counts from zero.
 const OWN_ASK: u64 = u64::MAX;
@@ -46,6 +47,10 @@ pub struct AgentHands<T> {
     pub zone: TimeZone,
     /// What comes due by itself.
     pub due: Due,
+    /// For updates.
+    pub desk: Desk,
+    /// Another version is due.
+    pub relieved: bool,
 }
 
 /// What comes due by itself, and what waits to be told.
@@ -81,6 +86,12 @@ impl<T: Taker> Hands for AgentHands<T> {
             }
             Event::FilesSay(local) => self.sync.post(Request::Settings(local.clone()), now.mono),
             Event::Sync(SyncEvent::Settings(words)) => self.afar.set(words.clone()),
+            Event::Update(News::State(state)) => {
+                let updates = settings::updates(&self.config, state);
+                if let Some(updates) = updates {
+                    self.sync.post(Request::Updates(updates), now.mono);
+                }
+            }
             Event::TimeZone(_) => {
                 self.sync.post(Request::Tune(settings::tuning(&self.config)), now.mono);
             }
@@ -108,6 +119,14 @@ impl<T: Taker> Hands for AgentHands<T> {
             Effect::Answer { ask, answer } => self.questions.answer(ask, answer),
             Effect::Ready => self.notifier.ready("the first frame is on the display"),
             Effect::Alive => self.notifier.alive(),
+            Effect::Content => {
+                if self.screen.as_ref().is_none_or(StageHost::is_of_this_release) {
+                    self.notifier.content();
+                }
+            }
+            Effect::TryRelease(release) => self.desk.try_release(release),
+            Effect::SendBack(ask) => self.desk.send_back(ask),
+            Effect::GiveWay => self.relieved = true,
             Effect::Finished => tracing::debug!("everything was played once"),
         }
     }
@@ -131,6 +150,10 @@ impl<T: Taker> Hands for AgentHands<T> {
         self.due.look = now.mono.after(LOOK_EVERY);
         let command = Command::Status;
         notify::is_wanted().then_some(Event::Command { ask: OWN_ASK, command })
+    }
+
+    fn done(&self, _now: &Now) -> bool {
+        self.relieved
     }
 
     fn deadline(&self) -> Option<Mono> {

@@ -54,6 +54,9 @@ pub enum Action {
     Sync(Sync),
     /// Go back to the content that was live before, until the cloud has something newer
     Rollback(Question),
+    /// Newer versions of the player itself
+    #[command(subcommand)]
+    Update(Update),
     /// Look at this device: what works, what does not, and what to do about it
     Doctor(Doctor),
     /// Check and show settings
@@ -132,6 +135,19 @@ impl Screenshot {
     pub fn settings(&self) -> Settings {
         Settings { config: self.config.clone(), over: self.over.clone() }
     }
+}
+
+/// `vitrine update …`
+#[derive(Debug, Subcommand)]
+pub enum Update {
+    /// See whether the cloud has a newer version for this device
+    Check(Question),
+    /// Bring the newest version and try it; it stays if it shows content
+    Now(Question),
+    /// Say which versions are here, on trial, and refused
+    Status(Question),
+    /// Send the version that runs back; the one before takes over
+    Rollback(Question),
 }
 
 /// `vitrine sync …`
@@ -215,6 +231,9 @@ pub struct Stage {
     /// The agent's socket
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub socket: PathBuf,
+    /// Releases of the player, to be of the same one as the agent
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub releases: Option<PathBuf>,
     /// Where light comes out.
     #[command(flatten)]
     pub target: Target,
@@ -310,6 +329,10 @@ mod tests {
             "vitrine sync now",
             "vitrine sync now --wait",
             "vitrine rollback",
+            "vitrine update check",
+            "vitrine update now --json",
+            "vitrine update status",
+            "vitrine update rollback",
             "vitrine doctor --json",
             "vitrine doctor clips a.mp4",
             "vitrine config check x.toml",

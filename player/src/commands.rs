@@ -19,10 +19,25 @@ pub fn ask(question: &cli::Question, command: Command) -> Result<(), Error> {
     match reply {
         Reply::Done if question.format.json => out::print(&json!({ "done": true }).to_string()),
         Reply::Done => Ok(()),
+        Reply::Told { text } if question.format.json => {
+            out::print(&json!({ "done": true, "text": text }).to_string())
+        }
+        Reply::Told { text } => out::print(&text),
         Reply::Status { status } if question.format.json => {
             out::print(&serde_json::to_string_pretty(&status).map_err(unprintable)?)
         }
         Reply::Status { status } => out::print(&show::status(&status)),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// Asks the running player for its versions.
+pub fn update_status(question: &cli::Question) -> Result<(), Error> {
+    match consult(&question.settings, Command::Status)? {
+        Reply::Status { status } if question.format.json => {
+            out::print(&serde_json::to_string_pretty(&status.update).map_err(unprintable)?)
+        }
+        Reply::Status { status } => out::print(&show::update(&status)),
         other => Err(unexpected(&other)),
     }
 }

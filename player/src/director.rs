@@ -24,12 +24,14 @@ use vitrine_sync::wire::record::{Body, Fault};
 use crate::event::{Answer, Effect, Event, HostFacts};
 use crate::scene_of;
 use crate::telemetry::Records;
+use crate::update::state::Release;
 use cards::Facts;
 use cloud::CloudView;
 use desk::Desk;
 use health::Health;
 use ledger::Ledger;
 use playback::Playback;
+use update::Updates;
 
 mod asks;
 mod cards;
@@ -43,6 +45,7 @@ mod showing;
 mod slot;
 mod stack;
 mod stage;
+mod update;
 mod view;
 
 #[cfg(test)]
@@ -87,6 +90,7 @@ pub struct Director {
     ledger: Ledger,
     desk: Desk,
     health: Health,
+    updates: Updates,
     card: Option<ShownCard>,
     last_wish: Option<Wish>,
     /// When the absence of content is shown, though nothing is known yet.
@@ -121,6 +125,7 @@ impl Director {
             ledger: Ledger::default(),
             desk: Desk::default(),
             health: Health::new(now.mono),
+            updates: Updates::default(),
             card: None,
             last_wish: None,
             patient_until: None,
@@ -148,6 +153,7 @@ impl Director {
                 self.playback.agenda.set_zone(zone);
             }
             Event::Trouble(fault) => self.fault(fault, now),
+            Event::Update(news) => self.update_says(news, now),
             Event::Tick => {}
         }
         self.settle(now);
@@ -187,7 +193,9 @@ impl Director {
                 if let Some(live) = live {
                     self.playback.adopt(live, now);
                 }
-                self.ready_if(self.playback.config.screen.output == Output::None);
+                let no_screen = self.playback.config.screen.output == Output::None;
+                self.ready_if(no_screen);
+                self.content(no_screen);
             }
             Said::Live(live) => {
                 if live.manifest.version != self.playback.version() {
@@ -210,6 +218,13 @@ impl Director {
             Said::RolledBack { ask, result } => {
                 let answer = result.map_or_else(Answer::Refused, |_| Answer::Done);
                 self.effects.push(Effect::Answer { ask, answer });
+            }
+            Said::ReleaseAnswer { ask, answer } => {
+                let answer = answer.map_or_else(Answer::Refused, Answer::Told);
+                self.effects.push(Effect::Answer { ask, answer });
+            }
+            Said::ReleaseHere { version, sha256, hurry } => {
+                self.release_here(Release { version, sha256 }, hurry);
             }
             Said::Order(order) => self.order(order, now),
         }
@@ -239,6 +254,7 @@ impl Director {
             self.fault(fault, now);
         }
         self.settle_desk(now);
+        self.settle_update();
         self.wish(now);
         self.beat(now);
         self.finish(now);

@@ -13,6 +13,8 @@ use vitrine_sync::LocalSettings;
 use vitrine_sync::wire::record::Fault;
 
 use crate::status::Status;
+use crate::update::desk::News;
+use crate::update::state::Release;
 
 /// A cause.
 #[derive(Debug, Clone)]
@@ -39,6 +41,8 @@ pub enum Event {
     /// Something went wrong outside of sync and the stage, such as a settings file that cannot be
     /// read; becomes a fault.
     Trouble(Fault),
+    /// From the update's desk.
+    Update(News),
     /// The deadline has come.
     Tick,
 }
@@ -93,6 +97,12 @@ pub enum Command {
     SyncNow,
     /// Go back to the content that was live before.
     Rollback,
+    /// See whether there is a newer version of the player.
+    UpdateCheck,
+    /// Bring it and try it.
+    UpdateNow,
+    /// Go back to the version before.
+    UpdateRollback,
 }
 
 /// The answer to a [`Command`].
@@ -100,6 +110,8 @@ pub enum Command {
 pub enum Answer {
     /// Done.
     Done,
+    /// Done, or found, in words.
+    Told(String),
     /// To [`Command::Status`].
     Status(Box<Status>),
     /// To [`Command::Screenshot`]: PNG.
@@ -133,6 +145,14 @@ pub enum Effect {
     Ready,
     /// The screen is proved alive: feed the watchdog.
     Alive,
+    /// Content is on the screen of the stage that is there: evidence for a version on trial.
+    Content,
+    /// Put this release on trial.
+    TryRelease(Release),
+    /// Send the version that runs back; the answer goes to this question.
+    SendBack(u64),
+    /// Another version is due: end, and let the package's program start it.
+    GiveWay,
     /// Everything was played once, as asked: end.
     Finished,
 }

@@ -39,6 +39,7 @@ mod succession;
 mod sync_door;
 mod sync_now;
 mod sync_start;
+mod update;
 
 use std::process::ExitCode;
 
@@ -72,7 +73,7 @@ fn usage(answer: &clap::Error) -> ExitCode {
 
 fn act(action: Action) -> Result<(), Error> {
     match action {
-        Action::Run(settings) => run::run(&settings),
+        Action::Run(settings) => update::launch::run(&settings),
         Action::Play(args) => play::play(&args),
         Action::Stage(args) => stage_cmd::stage(&args),
         Action::MediaWorker => stage_cmd::media_worker(),
@@ -82,6 +83,14 @@ fn act(action: Action) -> Result<(), Error> {
         Action::Identify(question) => commands::ask(&question, Command::Identify),
         Action::Sync(cli::Sync::Now(args)) => sync_now::sync_now(&args),
         Action::Rollback(question) => commands::ask(&question, Command::Rollback),
+        Action::Update(cli::Update::Check(question)) => {
+            commands::ask(&question, Command::UpdateCheck)
+        }
+        Action::Update(cli::Update::Now(question)) => commands::ask(&question, Command::UpdateNow),
+        Action::Update(cli::Update::Status(question)) => commands::update_status(&question),
+        Action::Update(cli::Update::Rollback(question)) => {
+            commands::ask(&question, Command::UpdateRollback)
+        }
         Action::Screenshot(args) => commands::screenshot(&args),
         Action::Doctor(args) => doctor::doctor(&args),
         Action::Config(cli::Config::Check { file }) => commands::config_check(&file),

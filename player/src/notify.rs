@@ -18,12 +18,19 @@ pub const READY_AT_LATEST: Duration = Duration::from_secs(45);
 
 const SOCKET: &str = "NOTIFY_SOCKET";
 
+/// Proof of life.
+pub const ALIVE: &str = "WATCHDOG=1";
+/// Content is on this version's own screen. Service managers pass over what begins with `X_`; the
+/// guardian of a trial waits for it.
+pub const CONTENT: &str = "X_VITRINE_CONTENT=1";
+
 /// The line to the service manager; remembers what has been said.
 #[derive(Debug, Default)]
 pub struct Notifier {
     ready: bool,
     /// READY has arrived.
     heard: bool,
+    content: bool,
     status: String,
 }
 
@@ -46,7 +53,12 @@ impl Notifier {
         if self.ready && !self.heard {
             self.heard = tell("READY=1");
         }
-        tell("WATCHDOG=1");
+        tell(ALIVE);
+    }
+
+    /// Content is on the screen. Said again with the next content if there was no room for it.
+    pub fn content(&mut self) {
+        self.content = self.content || tell(CONTENT);
     }
 
     /// One line for `systemctl status`; the same line is not said twice.
@@ -63,7 +75,7 @@ impl Notifier {
 }
 
 /// False if there was no room for it: it may be said again later.
-fn tell(text: &str) -> bool {
+pub fn tell(text: &str) -> bool {
     match send(text) {
         Ok(()) => true,
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
@@ -85,6 +97,12 @@ fn send(text: &str) -> io::Result<()> {
     let socket = UnixDatagram::unbound()?;
     socket.set_nonblocking(true)?;
     socket.send_to_addr(text.as_bytes(), &address).map(drop)
+}
+
+/// How long the service manager lets a service be silent (`WatchdogSec=`).
+pub fn watchdog() -> Option<Duration> {
+    let us = std::env::var("WATCHDOG_USEC").ok()?.parse().ok()?;
+    Some(Duration::from_micros(us)).filter(|limit| !limit.is_zero())
 }
 
 /// Whether there is a service manager that listens.

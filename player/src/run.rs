@@ -9,6 +9,8 @@
 //! 6. the director, on what both have said meanwhile;
 //! 7. the watches on settings and machine.
 //!
+//! Where another version is due, the stage stays with its picture: the next agent takes it up.
+//!
 //! Stop, within two seconds whatever the network does:
 //! 1. control: no more questions;
 //! 2. the watches;
@@ -44,6 +46,7 @@ use crate::stage_host::{self, StageHost};
 use crate::sync_door::SyncDoor;
 use crate::sync_start::LateSync;
 use crate::telemetry::Records;
+use crate::update::desk::Desk;
 use crate::{cli, control, director_loop, host, log, settings};
 
 /// Sync mostly stops in milliseconds. With a disk that hangs it takes up to two seconds: after this
@@ -54,20 +57,34 @@ const SYNC_LAST: Duration = Duration::from_millis(200);
 
 type Hands = AgentHands<LateSync>;
 
-/// Runs until SIGTERM or SIGINT.
-pub fn run(args: &cli::Settings) -> Result<(), Error> {
+/// How it ended.
+pub enum Over {
+    /// Somebody asked for it.
+    Stopped,
+    /// Another version is due; the stage has been left as it is.
+    Relieved,
+}
+
+/// Runs until SIGTERM or SIGINT, or until another version is due.
+pub fn run(args: &cli::Settings) -> Result<Over, Error> {
     let sources = settings::sources(args);
     let config = Arc::new(settings::load(&sources)?);
     log::start(&config.log);
     let mut signals = Signals::listen()?;
     tracing::info!(release = settings::release(), "starting");
     let mut agent = Agent::start(config, sources)?;
-    let ended = agent.wait(&mut signals);
-    Notifier::default().stopping();
+    let asked = agent.wait(&mut signals);
+    if asked {
+        Notifier::default().stopping();
+    }
     tracing::info!("stopping");
-    agent.stop();
-    tracing::info!("stopped");
-    ended
+    let relieved = agent.stop();
+    tracing::info!(relieved, "stopped");
+    match (asked, relieved) {
+        (true, _) => Ok(Over::Stopped),
+        (false, true) => Ok(Over::Relieved),
+        (false, false) => Err(Error::Ended("the director")),
+    }
 }
 
 /// Everything that runs.
@@ -103,6 +120,8 @@ impl Agent {
             due: Due::new(read_mono()),
             config: Arc::clone(&config),
             afar: sources.afar.clone(),
+            desk: Desk::start(&config.paths.state_dir, poster.clone())?,
+            relieved: false,
         };
         let (director, over) = start_director(&config, hands, inbox, clock)?;
         let host = host::Watcher::start(config.paths.state_dir.clone(), poster.clone())?;
@@ -110,13 +129,13 @@ impl Agent {
         Ok(Agent { control, poster, config, sources, watch, host: Some(host), director, over })
     }
 
-    /// Until somebody wants it to end.
-    fn wait(&mut self, signals: &mut Signals) -> Result<(), Error> {
+    /// Until somebody wants it to end: true; or the director has ended by itself.
+    fn wait(&mut self, signals: &mut Signals) -> bool {
         loop {
             match signals.wait(&mut self.over) {
-                Some(Asked::Stop) => return Ok(()),
+                Some(Asked::Stop) => return true,
                 Some(Asked::Reload) => self.reload(),
-                None => return Err(Error::Ended("the director")),
+                None => return false,
             }
         }
     }
@@ -131,18 +150,21 @@ impl Agent {
         }
     }
 
-    fn stop(self) {
+    /// Returns whether another version is due.
+    fn stop(self) -> bool {
         self.control.stop();
         drop((self.watch, self.host));
         self.poster.close();
         // A panic has been reported by the panic hook already.
-        let Ok(hands) = self.director.join() else { return };
+        let Ok(hands) = self.director.join() else { return false };
+        let relieved = hands.relieved;
         let stopped = stop_sync(hands.sync.into_inner(read_mono()));
         let _ = stopped.recv_timeout(SYNC_FIRST);
         if let Some(screen) = hands.screen {
-            screen.stop();
+            screen.stop(relieved);
         }
         let _ = stopped.recv_timeout(SYNC_LAST);
+        relieved
     }
 }
 

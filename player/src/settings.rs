@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
+use vitrine_config::model::UpdatePolicy;
 use vitrine_config::{Config, Place, Sources};
-use vitrine_sync::{Options, Tuning};
+use vitrine_sync::{Options, Tuning, Updates};
 
 use crate::error::Error;
+use crate::update::state::State;
+use crate::update::{launch, own_version};
 use crate::{cli, host, notify};
 
 /// Where the settings are if nobody says otherwise.
@@ -80,6 +83,20 @@ pub fn tuning(config: &Config) -> Tuning {
         metered: config.cache.metered,
         time_zone: time_zone(config).0,
     }
+}
+
+/// What sync is told of updates; None: there are none, because no key is pinned.
+pub fn updates(config: &Config, state: &State) -> Option<Updates> {
+    let update = &config.update;
+    Some(Updates {
+        key: update.key.clone()?,
+        running: own_version(),
+        package: launch::package_version(),
+        arch: std::env::consts::ARCH.to_owned(),
+        refused: state.refused.iter().map(|refused| refused.version.clone()).collect(),
+        keep: state.files(),
+        hours: (update.policy == UpdatePolicy::Window).then_some(update.hours),
+    })
 }
 
 /// The configured name, else the host name.

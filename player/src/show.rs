@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
+use semver::Version;
 use vitrine_config::limits;
 use vitrine_config::time::Trust;
 
 use crate::progress;
-use crate::status::{DiskWritten, SettingSaid, Status};
+use crate::status::{DiskWritten, SettingSaid, Status, Update};
 
 /// `vitrine status` as text: one fact a line, the most asked-for first.
 pub fn status(status: &Status) -> String {
@@ -44,6 +45,10 @@ pub fn status(status: &Status) -> String {
     };
     lines.add("clock", format!("{:.0}, {trust}", status.at));
     lines.add("release", format!("{}, up {}", status.release, span(status.uptime_s)));
+    lines.option("on trial", status.update.trial.clone());
+    for refused in &status.update.refused {
+        lines.add("refused", refused.clone());
+    }
     for trouble in &status.troubles {
         lines.add("trouble", trouble.clone());
     }
@@ -65,6 +70,19 @@ fn written(written: &DiskWritten) -> String {
         mb(limits::STORE_WRITTEN_BYTES_A_DAY),
         over(written.store_is_over()),
     )
+}
+
+/// `vitrine update status` as text.
+pub fn update(status: &Status) -> String {
+    let Update { current, previous, trial, refused } = &status.update;
+    let mut lines = Lines::default();
+    lines.add("running", status.release.clone());
+    let proved = current.as_ref().map_or_else(|| "the package's".to_owned(), Version::to_string);
+    lines.add("proved", proved);
+    lines.option("before it", previous.as_ref().map(Version::to_string));
+    lines.option("on trial", trial.clone());
+    refused.iter().for_each(|one| lines.add("refused", one.clone()));
+    lines.text
 }
 
 /// A span for people: `2d 3h`, `4m 5s`, `6s`.
@@ -172,6 +190,7 @@ mod tests {
             }],
             stage: "pid 5".into(),
             frames_presented: 9,
+            update: Update::default(),
             troubles: vec!["dog.jpg: not a picture".into()],
         };
         let want = "\

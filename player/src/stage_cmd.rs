@@ -14,10 +14,14 @@ use crate::clock::SystemClock;
 use crate::error::{Error, chain};
 use crate::stage_host::process;
 use crate::succession::Succession;
+use crate::update::launch;
 use crate::{cli, log};
 
 /// Runs a stage until its agent ends it.
 pub fn stage(args: &cli::Stage) -> Result<(), Error> {
+    if let Some(releases) = &args.releases {
+        launch::stage(releases);
+    }
     let format = if args.log_json { LogFormat::Json } else { LogFormat::Text };
     log::start(&Log { filter: args.log_level.clone(), format });
     let (tell, first_frame) = sync_channel(1);

@@ -1,6 +1,7 @@
 //! What `vitrine status` says. Built by the director, printed by the command line.
 
 use jiff::Timestamp;
+use semver::Version;
 use serde::{Deserialize, Serialize};
 use vitrine_config::{Word, limits};
 use vitrine_sync::wire::record::Downloads;
@@ -50,6 +51,9 @@ pub struct Status {
     pub stage: String,
     /// Frames handed to the display since the stage started.
     pub frames_presented: u64,
+    /// Versions of the player besides the one that runs.
+    #[serde(default)]
+    pub update: Update,
     /// The last troubles, newest first, at most ten.
     pub troubles: Vec<String>,
 }
@@ -104,6 +108,19 @@ impl SettingSaid {
         let SettingSaid { key, value, at, by } = self;
         (key, Word { value, at, by })
     }
+}
+
+/// Versions of the player, as far as they are not the package's.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Update {
+    /// The one that has proved itself; absent: the package's own.
+    pub current: Option<Version>,
+    /// The one before.
+    pub previous: Option<Version>,
+    /// The one that has to prove itself, and how often it was started.
+    pub trial: Option<String>,
+    /// Those that came back, newest last, each with the reason.
+    pub refused: Vec<String>,
 }
 
 /// One showing on the screen.

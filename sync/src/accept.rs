@@ -57,7 +57,7 @@ pub(crate) struct AcceptedOrders {
 
 /// Why an envelope is not believed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} refused: {why}", match purpose { Purpose::Manifest => "manifest", Purpose::Orders => "orders" })]
+#[error("{} refused: {why}", if *purpose == Purpose::Orders { "orders" } else { "manifest" })]
 pub(crate) struct Refusal {
     /// What it was to be.
     pub(crate) purpose: Purpose,
@@ -106,9 +106,8 @@ pub(crate) enum Why {
 impl Refusal {
     /// Code of the fault record.
     pub(crate) fn code(&self) -> &'static str {
-        let of = |manifest, orders| match self.purpose {
-            Purpose::Manifest => manifest,
-            Purpose::Orders => orders,
+        let of = |manifest, orders| {
+            if self.purpose == Purpose::Orders { orders } else { manifest }
         };
         match self.why {
             Why::Signature(_) => of("manifest_signature", "orders_signature"),

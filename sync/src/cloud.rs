@@ -118,6 +118,10 @@ pub(crate) trait Cloud: Send + Sync + 'static {
     /// Asks for the orders, unless they are those that `etag` names.
     fn orders(&self, pass: Pass, etag: Option<String>) -> impl Future<Output = Told<News>> + Send;
 
+    /// Asks for the release index, unless it is the one that `etag` names.
+    fn releases(&self, pass: Pass, etag: Option<String>)
+    -> impl Future<Output = Told<News>> + Send;
+
     /// Asks for an asset or the rest of one. Length and kind of the answer fit when this returns.
     fn asset(
         &self,

@@ -21,7 +21,7 @@ mod accept;
 mod backoff;
 mod cache;
 mod cloud;
-mod durable;
+pub mod durable;
 mod error;
 mod handle;
 mod hours;
@@ -31,6 +31,7 @@ mod kept;
 #[cfg(test)]
 mod kill_tests;
 mod plan;
+mod release;
 mod session;
 mod shell;
 mod store;
@@ -38,11 +39,13 @@ mod store;
 pub use error::StartError;
 pub use handle::{Full, STOP, Sync};
 pub use kept::kept;
+pub use release::Updates;
 pub use vitrine_wire as wire;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use model::Live;
+use semver::Version;
 use vitrine_config::Word;
 use vitrine_config::model::{Hours, Policy};
 use vitrine_wire::record::Record;
@@ -146,6 +149,22 @@ pub enum Event {
         ask: u64,
         /// What came of it.
         result: Result<u64, String>,
+    },
+    /// The answer to [`Request::Release`] of a person.
+    ReleaseAnswer {
+        /// Number of the question.
+        ask: u64,
+        /// What there is or will be done; or why nothing.
+        answer: Result<String, String>,
+    },
+    /// A newer version of the player is whole in `<state_dir>/releases` and may be tried.
+    ReleaseHere {
+        /// Which.
+        version: Version,
+        /// Name of its file, as in the cache of assets.
+        sha256: model::Digest,
+        /// Somebody asked for it: it need not wait for a good moment.
+        hurry: bool,
     },
     /// An order that is new, still valid and durably noted as begun: to be done once.
     Order(model::Order),
@@ -258,6 +277,16 @@ pub enum Request {
     Settings(LocalSettings),
     /// Go back to the generation that was live before; answered with [`Event::RolledBack`].
     Rollback(Asker),
+    /// What the player is and wants of updates; said once. Without it there are none.
+    Updates(Updates),
+    /// See whether the cloud has a newer version of the player; a person is answered with
+    /// [`Event::ReleaseAnswer`].
+    Release {
+        /// Who wants to know.
+        asker: Asker,
+        /// Bring it too: [`Event::ReleaseHere`] follows.
+        take: bool,
+    },
     /// A screenshot that an order asked for; its result record follows by itself.
     Screenshot {
         /// Id of the order.

@@ -17,5 +17,6 @@ pub mod picture;
 pub mod player;
 pub mod plug;
 pub mod process;
+pub mod release;
 pub mod strace;
 pub mod usage;

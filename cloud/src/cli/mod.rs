@@ -360,6 +360,8 @@ enum Action {
     Identify,
     /// Go back to what was in force before, until something else is published.
     Rollback,
+    /// Update the player itself to the newest release that it may have.
+    Update,
 }
 
 /// Does what was asked. The text of an error is for the person who asked.

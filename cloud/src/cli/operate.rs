@@ -102,6 +102,7 @@ async fn answer(command: Command, client: &Client) -> Result<Answer, String> {
                 Action::Screenshot => order::Action::Screenshot,
                 Action::Identify => order::Action::Identify,
                 Action::Rollback => order::Action::Rollback,
+                Action::Update => order::Action::Update,
             };
             let device = device_id(&device, client).await?;
             let new = NewOrder { action, expires_in_s };

@@ -24,6 +24,11 @@ pub const REPLY_BYTES: usize = vitrine_config::limits::LINK_BLOB_BYTES / 3 * 4 +
 pub enum Reply {
     /// Done.
     Done,
+    /// Done, or found.
+    Told {
+        /// For a person.
+        text: String,
+    },
     /// To `status`.
     Status {
         /// How the player is.
@@ -45,6 +50,7 @@ impl From<Answer> for Reply {
     fn from(answer: Answer) -> Reply {
         match answer {
             Answer::Done => Reply::Done,
+            Answer::Told(text) => Reply::Told { text },
             Answer::Status(status) => Reply::Status { status },
             Answer::Screenshot(png) => Reply::Screenshot { png: STANDARD.encode(png.as_slice()) },
             Answer::Refused(why) => Reply::Refused { why },

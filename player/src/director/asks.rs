@@ -32,6 +32,12 @@ impl Director {
                 let asker = vitrine_sync::Asker::Person(ask);
                 return self.effects.push(Effect::Sync(Request::Rollback(asker)));
             }
+            Command::UpdateCheck | Command::UpdateNow => {
+                let take = command == Command::UpdateNow;
+                let asker = vitrine_sync::Asker::Person(ask);
+                return self.effects.push(Effect::Sync(Request::Release { asker, take }));
+            }
+            Command::UpdateRollback => return self.effects.push(Effect::SendBack(ask)),
         };
         self.effects.push(Effect::Answer { ask, answer });
     }
@@ -56,10 +62,11 @@ impl Director {
                 let asker = vitrine_sync::Asker::Order(order.id);
                 self.effects.push(Effect::Sync(Request::Rollback(asker)));
             }
+            Action::Update => self.order_update(order.id, now),
         }
     }
 
-    fn order_result(&mut self, order: &str, result: Result<&str, &str>, now: &Now) {
+    pub(super) fn order_result(&mut self, order: &str, result: Result<&str, &str>, now: &Now) {
         let request = self.records.order(order, result, now);
         self.effects.push(Effect::Sync(request));
     }

@@ -30,6 +30,7 @@ impl Director {
         self.playback.restart(hello.newest_turn.max(showing), now);
         self.desk.renumber(|| self.playback.turns.next());
         self.health.up(hello);
+        self.updates.content_said = false;
         (self.card, self.last_wish) = (None, None);
         self.patient_until = Some(now.mono.after(STARTING_PATIENCE));
     }
@@ -60,6 +61,8 @@ impl Director {
                 self.ledger.shown(turn, at);
                 self.desk.shown(turn, at);
                 self.playback.shown(turn, at);
+                let content = self.ledger.on_screen().any(|(seen, _)| seen == turn);
+                self.content(content);
             }
             Report::Gone { turn, at, frames_presented, frames_dropped } => {
                 let proof = self.ledger.gone(turn, at, (frames_presented, frames_dropped));

@@ -36,6 +36,7 @@ impl Director {
             showing: self.showing_lines(),
             stage: self.stage_text(),
             frames_presented: self.health.frames_presented(),
+            update: self.update_status(),
             troubles: cloud.troubles.iter().cloned().collect(),
         }
     }

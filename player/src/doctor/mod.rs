@@ -13,6 +13,7 @@ mod finding;
 mod machine;
 mod screen;
 mod trial;
+mod update;
 
 use std::path::{Path, PathBuf};
 
@@ -52,6 +53,7 @@ fn examine(args: &cli::Doctor) -> Result<Vec<Finding>, Error> {
     findings.extend(clips(&args.clips).iter().map(|clip| trial::decoding(clip)));
     findings.push(cloud::route(root));
     findings.extend(config.cloud.url.as_deref().and_then(cloud::reach));
+    findings.push(update::update(&config));
     findings.push(cloud::player(&args.settings));
     Ok(findings)
 }

@@ -113,7 +113,8 @@ impl Hands for PlayHands {
             Effect::Answer { ask, answer } => self.take_picture(ask, answer),
             Effect::Finished => self.finish(now.mono),
             // There is no cloud, and no service manager.
-            Effect::Sync(_) | Effect::Ready | Effect::Alive => {}
+            Effect::Sync(_) | Effect::Ready | Effect::Alive | Effect::Content => {}
+            Effect::TryRelease(_) | Effect::SendBack(_) | Effect::GiveWay => {}
         }
     }
 
@@ -215,7 +216,7 @@ impl PlayHands {
                 }
             }
             Answer::Refused(why) => out::complain(&format!("no picture of {}: {why}", item.name)),
-            Answer::Done | Answer::Status(_) => {}
+            Answer::Done | Answer::Told(_) | Answer::Status(_) => {}
         }
     }
 }

@@ -91,6 +91,8 @@ pub enum Cause {
     Due,
     /// The player stops.
     Stop,
+    /// The player makes way for another one, which takes up the stage as it is.
+    Leave,
 }
 
 /// What is to be done.
@@ -159,6 +161,11 @@ impl Keeper {
         self.row <= 2 || self.row.is_multiple_of(TELL_EVERY)
     }
 
+    /// Whether a stage is on the link.
+    pub fn is_up(&self) -> bool {
+        matches!(self.phase, Phase::Up { .. })
+    }
+
     /// When [`Cause::Due`] is wanted.
     pub fn deadline(&self) -> Option<Mono> {
         match &self.phase {
@@ -188,6 +195,7 @@ impl Keeper {
             Cause::Wished => self.wish(now),
             Cause::Due => self.due(now),
             Cause::Stop => self.stop(now),
+            Cause::Leave => self.finish(),
         }
     }
 

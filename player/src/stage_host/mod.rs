@@ -4,12 +4,14 @@
 //! order. Thread `stage-wait` waits for the end of a stage process. The director's thread fills
 //! the link's slot and never waits for either.
 
+mod handover;
 pub mod keeper;
 pub mod process;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
@@ -17,12 +19,14 @@ use std::time::Duration;
 use vitrine_config::Config;
 use vitrine_config::model::{Log, Output};
 use vitrine_render::link::{AgentLink, Heard};
+use vitrine_render::report::{Hello, Report};
 use vitrine_render::scene::Wish;
 
 use crate::clock::read_mono;
 use crate::error::{Error, chain};
 use crate::event::{Event, StageEvent};
 use crate::inbox::Poster;
+use handover::{Handover, Step};
 use keeper::{Action, Cause, Keeper};
 use process::Recipe;
 
@@ -45,6 +49,8 @@ pub struct StageHost {
     link: Arc<AgentLink>,
     words: SyncSender<Word>,
     own: bool,
+    /// The stage on the link is of this release.
+    ours: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
@@ -58,10 +64,12 @@ impl StageHost {
         };
         let link = Arc::new(link.map_err(|error| Error::Stage(chain(&error)))?);
         let own = recipe.output != Output::External;
-        let keeper = Keeper::new(own);
+        let ours = Arc::new(AtomicBool::new(true));
         let host = Host {
             recipe,
-            keeper,
+            keeper: Keeper::new(own),
+            handover: Handover::new(own),
+            ours: Arc::clone(&ours),
             poster,
             link: Arc::clone(&link),
             words: words.clone(),
@@ -71,7 +79,7 @@ impl StageHost {
             .name("stage-host".into())
             .spawn(move || host.run(&inbox))
             .map_err(|source| Error::Thread { name: "stage-host", source })?;
-        Ok(StageHost { link, words, own, thread })
+        Ok(StageHost { link, words, own, ours, thread })
     }
 
     /// Says what is wanted now; replaces what was said before.
@@ -96,10 +104,15 @@ impl StageHost {
         self.link.snapshot(id);
     }
 
+    /// Whether the stage that is there, or was last, is of this release.
+    pub fn is_of_this_release(&self) -> bool {
+        self.ours.load(Ordering::SeqCst)
+    }
+
     /// Asks our own stage to end, kills it if it does not, and returns when it is gone. Somebody
-    /// else's stage keeps its picture.
-    pub fn stop(self) {
-        let _ = self.words.send(Word::Cause(Cause::Stop));
+    /// else's stage keeps its picture; so does our own if it is to be `left` to the next agent.
+    pub fn stop(self, left: bool) {
+        let _ = self.words.send(Word::Cause(if left { Cause::Leave } else { Cause::Stop }));
         drop(self.words);
         // A panic has been reported by the panic hook already.
         let _ = self.thread.join();
@@ -120,6 +133,8 @@ fn hear(words: &SyncSender<Word>, heard: Heard) {
 struct Host {
     recipe: Recipe,
     keeper: Keeper,
+    handover: Handover,
+    ours: Arc<AtomicBool>,
     poster: Poster,
     link: Arc<AgentLink>,
     words: SyncSender<Word>,
@@ -141,22 +156,24 @@ impl Host {
                     (self.recipe.output, self.recipe.log) = (output, log);
                     true
                 }
+                // The old stage is frozen meanwhile; the new one has its own limit.
+                Err(RecvTimeoutError::Timeout) if self.awaits_heir() => self.decide(Cause::Word),
                 Err(RecvTimeoutError::Timeout) => self.decide(Cause::Due),
                 Err(RecvTimeoutError::Disconnected) => false,
             };
         }
     }
 
-    /// A stage that an earlier agent left, if it is what we would start ourselves; another kind of
-    /// stage is killed, because it is not what the settings ask for.
+    /// A stage that an earlier agent left, of whatever release, if it draws where we would; another
+    /// kind of stage is killed, because it is not what the settings ask for.
     fn survivor(&mut self) -> Option<u32> {
         if self.recipe.output == Output::External {
             return None;
         }
         let found = process::survivor(&process::lock_path(&self.recipe.socket))?;
         self.watch_stranger(found.pid);
-        if found.kind == process::kind(self.recipe.output) {
-            tracing::info!(pid = found.pid, "taking up the stage that is there");
+        if found.draws_on(self.recipe.output) {
+            tracing::info!(pid = found.pid, is = found.kind, "taking up the stage that is there");
         } else {
             tracing::info!(pid = found.pid, was = found.kind, "replacing a stage of another kind");
             process::kill(found.pid);
@@ -164,18 +181,29 @@ impl Host {
         Some(found.pid)
     }
 
+    fn awaits_heir(&self) -> bool {
+        self.handover.heir().is_some() && self.keeper.is_up()
+    }
+
     fn heard(&mut self, heard: Heard) -> bool {
         let (cause, event) = match heard {
             Heard::Up(hello) => {
                 tracing::info!(pid = hello.pid, gpu = hello.gpu, "the stage is up");
                 self.watch_stranger(hello.pid);
-                (Cause::Up { pid: hello.pid }, Some(StageEvent::Up(hello)))
+                return self.up(hello);
             }
-            Heard::Report(report) => (Cause::Word, Some(StageEvent::Report(report))),
+            Heard::Report(report) => {
+                if matches!(report, Report::Shown { .. }) {
+                    self.hand_over();
+                }
+                (Cause::Word, Some(StageEvent::Report(report)))
+            }
             Heard::Snapshot { id, png } => {
                 let png = png.map(Arc::new);
                 (Cause::Word, Some(StageEvent::Snapshot { id, png }))
             }
+            // The next one has connected and is about to say hello.
+            Heard::Down { .. } if self.handover.heir().is_some() => return true,
             // The director hears of it from the keeper, with how the process ended.
             Heard::Down { why } => (Cause::Lost { why }, None),
         };
@@ -186,12 +214,54 @@ impl Host {
         running
     }
 
+    /// A stage is on the link. One that takes over from the one before leaves no gap to be told.
+    fn up(&mut self, hello: Hello) -> bool {
+        // The lock is still the old one's while its picture is there.
+        let known = process::survivor(&process::lock_path(&self.recipe.socket));
+        let known = known.filter(|known| known.pid == hello.pid);
+        let ours = known.is_none_or(|known| known.is_of_this_release());
+        let takes_over = self.handover.up(hello.pid, ours);
+        self.ours.store(self.handover.is_ours(), Ordering::SeqCst);
+        let mut actions = self.keeper.handle(Cause::Up { pid: hello.pid }, read_mono());
+        actions.retain(|action| !(takes_over && matches!(action, Action::Down { .. })));
+        let running = self.carry_out(actions);
+        self.post(StageEvent::Up(hello));
+        running
+    }
+
+    /// Something is on the screen: the moment to get from another release's stage to ours.
+    fn hand_over(&mut self) {
+        match self.handover.shown() {
+            None => {}
+            Some(Step::Renew { stage }) if process::renew_by_service(stage) => {}
+            Some(Step::Renew { .. }) => self.link.quit(),
+            Some(Step::StartHeir) => match self.recipe.start_heir() {
+                Ok(heir) => {
+                    let pid = heir.id();
+                    tracing::info!(pid, "our own stage is to take the place of another release's");
+                    self.handover.started(pid);
+                    self.watch(pid, move || process::wait(heir));
+                }
+                Err(error) => tracing::warn!(%error, "our own stage cannot be started"),
+            },
+        }
+    }
+
     /// Carries out what the keeper wants; false when nothing is left to be done.
     fn decide(&mut self, cause: Cause) -> bool {
         if let Cause::Ended { pid, .. } = &cause {
             self.watched.remove(pid);
+            self.handover.ended(*pid);
         }
-        for action in self.keeper.handle(cause, read_mono()) {
+        if matches!(cause, Cause::Stop | Cause::Leave) {
+            self.handover.heir().into_iter().for_each(|pid| _ = process::kill(pid));
+        }
+        let actions = self.keeper.handle(cause, read_mono());
+        self.carry_out(actions)
+    }
+
+    fn carry_out(&mut self, actions: Vec<Action>) -> bool {
+        for action in actions {
             let follows = match action {
                 Action::Start => Some(self.start()),
                 Action::Kill { pid, why } => self.kill(pid, why),

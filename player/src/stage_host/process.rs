@@ -22,6 +22,9 @@ use crate::error::{Code, Error};
 /// Contents of the lock file: a process id, a release and an output in words.
 const IDENTITY_BYTES: u64 = 1 << 10;
 
+/// Name of the process that keeps a stage on the screen.
+const SERVICE: &str = "screen";
+
 /// The lock file that belongs to a stage socket.
 pub fn lock_path(socket: &Path) -> PathBuf {
     socket.with_extension("lock")
@@ -37,6 +40,16 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// Whether it is of this release.
+    pub fn is_of_this_release(&self) -> bool {
+        self.kind.split(' ').next() == Some(env!("CARGO_PKG_VERSION"))
+    }
+
+    /// Whether it draws on `output`, whatever its release.
+    pub fn draws_on(&self, output: Output) -> bool {
+        self.kind.split(' ').skip(1).eq(flags(output))
+    }
+
     fn write(&self) -> String {
         format!("{}\n{}\n", self.pid, self.kind)
     }
@@ -123,6 +136,15 @@ impl Recipe {
     /// Starts one, in a process group of its own: a Ctrl-C at the terminal is for the agent, which
     /// then asks the stage to end; and its workers can be killed with it.
     pub fn start(&self) -> io::Result<Child> {
+        self.command().spawn()
+    }
+
+    /// Starts one that takes the place of the stage that is there.
+    pub fn start_heir(&self) -> io::Result<Child> {
+        self.command().arg("--take-over").spawn()
+    }
+
+    fn command(&self) -> Command {
         // The running file itself, even if an update has replaced it meanwhile.
         let mut command = Command::new("/proc/self/exe");
         command.arg0("vitrine").arg("stage").arg("--socket").arg(&self.socket);
@@ -132,7 +154,8 @@ impl Recipe {
         }
         // The service manager listens to the agent alone.
         command.env_remove("NOTIFY_SOCKET").env_remove("WATCHDOG_USEC");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).process_group(0).spawn()
+        command.stdin(Stdio::null()).stdout(Stdio::null()).process_group(0);
+        command
     }
 }
 
@@ -164,6 +187,19 @@ fn handle(pid: u32) -> Option<rustix::fd::OwnedFd> {
 
 fn process(pid: u32) -> Option<Pid> {
     i32::try_from(pid).ok().and_then(Pid::from_raw)
+}
+
+/// Has the screen's service start a new stage beside the one that is there, if the service is what
+/// `systemd/screen` says: the parent of that stage.
+pub fn renew_by_service(stage: u32) -> bool {
+    let about = |pid: u32, what: &str| std::fs::read_to_string(format!("/proc/{pid}/{what}"));
+    let parent = about(stage, "stat").ok().and_then(|stat| {
+        // proc(5): the parent is the second word after the name in brackets.
+        stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok()
+    });
+    let named = |pid: &u32| about(*pid, "comm").is_ok_and(|name| name.trim_end() == SERVICE);
+    let parent = parent.filter(named).and_then(process);
+    parent.is_some_and(|pid| rustix::process::kill_process(pid, Signal::HUP).is_ok())
 }
 
 /// Sends a signal to a stage alone; one that is gone needs none.

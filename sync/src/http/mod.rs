@@ -29,6 +29,7 @@ use vitrine_config::limits;
 use vitrine_wire::auth::{PairingAnswer, PairingRequest, Problem, TokenAnswer, TokenRequest};
 use vitrine_wire::order;
 use vitrine_wire::record::{Acknowledged, Batch};
+use vitrine_wire::release::INDEX_BYTES;
 
 use crate::cloud::{Answer, Cloud, News, Part, Polled, Told};
 use crate::error::{CloudError, Failure, chain};
@@ -173,6 +174,11 @@ impl Cloud for Http {
     async fn orders(&self, pass: Pass, etag: Option<String>) -> Told<News> {
         let (call, path) = ("GET orders", "/api/v3/orders");
         Ok(self.envelope(call, path, (&pass, etag), ANSWER_BYTES).await?.0)
+    }
+
+    async fn releases(&self, pass: Pass, etag: Option<String>) -> Told<News> {
+        let (call, path) = ("GET releases", "/api/v3/releases");
+        Ok(self.envelope(call, path, (&pass, etag), INDEX_BYTES).await?.0)
     }
 
     async fn asset(&self, pass: Pass, part: Part) -> Result<assets::HttpBody, CloudError> {

@@ -27,6 +27,7 @@ mod outbox;
 mod pairing;
 mod progress;
 mod push;
+mod release;
 mod rollback;
 mod scrub;
 mod settings;
@@ -47,7 +48,7 @@ use vitrine_config::time::{Clock, Mono, Now, Trust};
 use vitrine_wire::record::{self, Body, Fault, Record};
 
 use crate::cache::Cache;
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, News, Told};
 use crate::error::CloudError;
 use crate::hours;
 use crate::session::{Reply, Session};
@@ -77,6 +78,8 @@ enum Done {
     Screenshot(Result<(), CloudError>),
     Push(CloudError),
     Scrubbed(scrub::Scrubbed),
+    Index(Told<News>),
+    Release(fetch::Ended),
 }
 
 /// The ways out: what every part of the loop may use.
@@ -112,6 +115,7 @@ pub(crate) struct Shell<C: Cloud> {
     push: push::Push,
     note_time: errand::Errand,
     scrub: scrub::Scrub,
+    releases: release::Releases,
     /// Held by downloads while they write, so that a wipe finds none at work.
     disk: Arc<RwLock<()>>,
     tasks: JoinSet<Done>,
@@ -177,6 +181,7 @@ impl<C: Cloud> Shell<C> {
         self.send_records(&cloud, &pass, now).await;
         self.send_screenshot(&cloud, &pass, now);
         self.open_push(&cloud, &pass, now);
+        self.seek_release(&cloud, &pass, now);
     }
 
     /// When [`Shell::advance`] will have something to do, if nothing comes in before.
@@ -205,6 +210,7 @@ impl<C: Cloud> Shell<C> {
                 self.outbox.answer_deadline(),
                 self.outbox.pictures.deadline(),
                 self.push.errand.deadline(),
+                self.releases.deadline(),
             ]
         });
         let proved = proved.into_iter().flatten();
@@ -243,6 +249,8 @@ impl<C: Cloud> Shell<C> {
             Done::Screenshot(result) => self.screenshot_sent(result, now).await,
             Done::Push(error) => self.push_ended(&error, now).await,
             Done::Scrubbed(scrubbed) => self.scrubbed(scrubbed, now).await,
+            Done::Index(came) => self.index_came(came, now).await,
+            Done::Release(ended) => self.release_ended(ended, now).await,
         }
     }
 
@@ -256,6 +264,8 @@ impl<C: Cloud> Shell<C> {
                 Request::Tune(tuning) => self.tune(tuning, now),
                 Request::Settings(local) => self.set_locally(local, now).await,
                 Request::Rollback(asker) => self.roll_back(asker, now).await,
+                Request::Updates(updates) => self.set_updates(updates, now).await,
+                Request::Release { asker, take } => self.want_release(asker, take, now).await,
                 Request::Screenshot { order, png } => self.picture(order, png, now).await,
             }
         }
@@ -316,6 +326,7 @@ impl<C: Cloud> Shell<C> {
         self.outbox.pictures.put_off(now);
         self.scrub.errand.put_off(now);
         self.push.dropped(now);
+        self.releases.put_off(now);
         self.transfers.plan(Vec::new());
         self.content.settle.want(now.mono);
     }

@@ -165,6 +165,7 @@ impl<C: Cloud> Shell<C> {
             push: super::push::Push::new(),
             note_time: Default::default(),
             scrub: Default::default(),
+            releases: Default::default(),
             disk: Default::default(),
             tasks: JoinSet::new(),
             troubles: opened.troubles,

@@ -21,6 +21,7 @@ mod fake;
 mod fleet;
 mod large;
 mod orders;
+mod releases;
 mod rollback;
 mod settings;
 mod tenants;

@@ -48,4 +48,6 @@ pub enum Action {
     /// Go back to the manifest that was in force before, until other content is published than the one
     /// that was in force until then.
     Rollback,
+    /// Bring the newest version of the player that the device may have, and try it.
+    Update,
 }

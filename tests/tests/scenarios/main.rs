@@ -14,4 +14,5 @@ mod processes;
 mod rollback;
 mod settings;
 mod stage_set;
+mod updates;
 mod whole_way;

@@ -62,6 +62,7 @@ pub(super) struct World {
     version: Mutex<u64>,
     manifest: Mutex<Option<Bytes>>,
     orders: Mutex<Option<Bytes>>,
+    pub(super) releases: Mutex<Option<Bytes>>,
     pub(super) assets: Mutex<BTreeMap<Digest, Bytes>>,
     calls: Mutex<Vec<(u64, &'static str)>>,
     pub(super) faults: Mutex<Vec<String>>,
@@ -87,6 +88,7 @@ impl Fake {
             version: Mutex::default(),
             manifest: Mutex::default(),
             orders: Mutex::default(),
+            releases: Mutex::default(),
             assets: Mutex::default(),
             calls: Mutex::default(),
             faults: Mutex::default(),
@@ -268,6 +270,12 @@ impl Cloud for Fake {
     async fn orders(&self, _: Pass, etag: Option<String>) -> Told<News> {
         self.called("orders")?;
         told(news(self.0.orders.lock().unwrap().clone().unwrap_or_default(), etag))
+    }
+
+    async fn releases(&self, _: Pass, etag: Option<String>) -> Told<News> {
+        self.called("releases")?;
+        let raw = self.0.releases.lock().unwrap().clone().unwrap_or_default();
+        told(news(raw, etag))
     }
 
     async fn asset(&self, _: Pass, part: Part) -> Result<Whole, CloudError> {

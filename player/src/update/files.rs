@@ -1,0 +1,102 @@
+//! The directory of releases: what is remembered, and the programs.
+//!
+//! `state.json` has several writers in turn (the launcher, the guardian, the agent): each changes it
+//! under a lock, from what is there then.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+use sha2::{Digest as _, Sha256};
+use vitrine_sync::durable;
+use vitrine_sync::wire::Digest;
+
+use super::state::{Release, State};
+
+const STATE: &str = "state.json";
+const READ_BYTES: usize = 256 << 10;
+
+/// The directory.
+#[derive(Debug, Clone)]
+pub struct Releases {
+    dir: PathBuf,
+}
+
+impl Releases {
+    /// Below the player's state.
+    pub fn of(state_dir: &Path) -> Releases {
+        Releases::at(state_dir.join("releases"))
+    }
+
+    /// Itself.
+    pub fn at(dir: PathBuf) -> Releases {
+        Releases { dir }
+    }
+
+    /// Whether there ever was an update.
+    pub fn is_there(&self) -> bool {
+        self.dir.join(STATE).exists()
+    }
+
+    /// What is remembered; nothing where there never was an update. A file that cannot be understood
+    /// is as good as none: then the package runs.
+    pub fn read(&self) -> State {
+        let text = fs::read(self.dir.join(STATE)).unwrap_or_default();
+        serde_json::from_slice(&text).unwrap_or_default()
+    }
+
+    /// Lets `change` at what is remembered. When this returns, the change is on the medium.
+    pub fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> io::Result<T> {
+        durable::make_dir(&self.dir, 0o755)?;
+        let mut lock = OpenOptions::new();
+        let lock = lock.write(true).create(true).truncate(false).open(self.dir.join("lock"))?;
+        rustix::fs::flock(&lock, FlockOperation::LockExclusive)?;
+        let before = self.read();
+        let mut after = before.clone();
+        let done = change(&mut after);
+        if after != before {
+            durable::write(&self.dir.join(STATE), &serde_json::to_vec_pretty(&after)?, 0o644)?;
+        }
+        Ok(done)
+    }
+
+    /// Where a release's program lies: as in the cache of assets.
+    pub fn program(&self, release: &Release) -> PathBuf {
+        let name = release.sha256.to_string();
+        self.dir.join(&name[..2]).join(name)
+    }
+
+    /// Whether the program is what it is named after. One that is not is removed, so that it can be
+    /// fetched again.
+    pub fn whole(&self, release: &Release) -> Result<(), String> {
+        let path = self.program(release);
+        let say = |error: &dyn std::fmt::Display| format!("its file {}: {error}", path.display());
+        let found = digest(&path).map_err(|error| say(&error))?;
+        if found == release.sha256 {
+            return Ok(());
+        }
+        // Read-only for the screen's unit; the agent's own start removes it then.
+        let _ = fs::remove_file(&path);
+        Err(say(&"has rotted: it is not what its name says"))
+    }
+
+    /// Lets the program be started.
+    pub fn make_executable(&self, release: &Release) -> io::Result<()> {
+        let file = File::open(self.program(release))?;
+        file.set_permissions(Permissions::from_mode(0o555))?;
+        file.sync_all()
+    }
+}
+
+fn digest(path: &Path) -> io::Result<Digest> {
+    let (mut file, mut hash) = (File::open(path)?, Sha256::new());
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(Digest(hash.finalize().into())),
+            read => hash.update(&buffer[..read]),
+        }
+    }
+}
