@@ -221,7 +221,7 @@ impl<'a> Check<'a> {
         };
         let (name, found) = (&asset.name, &asset.media_type);
         let fits = found.starts_with(wanted);
-        let text = || format!("{name:?} is {found}, but the item is of kind {wanted}");
+        let text = || format!("{name:?} is {found}, want a file of kind {wanted}");
         let text = if fits { String::new() } else { text() };
         self.want(fits, &place, || text);
     }
@@ -236,6 +236,14 @@ impl<'a> Check<'a> {
         }
         if let Some(colour) = &layout.letterbox {
             self.colour(format!("{place}.letterbox"), colour);
+        }
+        for (name, image) in [
+            ("background_image", &layout.background_image),
+            ("letterbox_image", &layout.letterbox_image),
+        ] {
+            if let Some(image) = image {
+                self.file(format!("{place}.{name}"), image, "image");
+            }
         }
         self.transition(&place, layout.transition);
         let (zones, most) = (layout.zones.len(), limits::ZONES);
@@ -387,6 +395,8 @@ mod tests {
             ("/layouts/0/height_px", json!(20_000), "layouts.l.height_px"),
             ("/layouts/0/background", json!("#zzzzzz"), "layouts.l.background"),
             ("/layouts/0/letterbox", json!("black"), "layouts.l.letterbox"),
+            ("/layouts/0/background_image", digest(9), "layouts.l.background_image"),
+            ("/layouts/0/letterbox_image", digest(3), "layouts.l.letterbox_image"),
             ("/layouts/0/transition", json!({"kind": "unknown"}), "layouts.l.transition.kind"),
             ("/layouts/0/zones/0/rotation_deg", json!(361), "layouts.l.zones[0].rotation_deg"),
             ("/layouts/0/zones/0/playlist", json!("q"), "layouts.l.zones[0].playlist"),

@@ -5,7 +5,7 @@
 //!
 //! Promises, each held by a test of the same name:
 //! - `only_what_is_reached`: nothing that the schedule does not lead to is sent;
-//! - `every_asset_is_named`: each file that an item names is listed, once.
+//! - `every_asset_is_named`: each file that an item or a layout names is listed, once.
 //!
 //! Not here: signing and keeping (`publish`), whether content is right (`check`).
 
@@ -36,7 +36,7 @@ pub struct Edition {
     /// What was published.
     #[serde(flatten)]
     pub content: Draft,
-    /// Every file that its items name.
+    /// Every file that its items and layouts name.
     #[serde(default)]
     pub assets: Vec<Asset>,
 }
@@ -57,7 +57,7 @@ pub fn manifest(edition: &Edition, to: Address, settings: Vec<Setting>) -> Manif
     let layouts: Vec<_> = pick(&content.layouts, |l| &l.id, &layouts_of(&content.schedule));
     let wanted = playlists_of(&content.schedule, &layouts);
     let playlists: Vec<_> = pick(&content.playlists, |p| &p.id, &wanted);
-    let files = assets_of(&playlists);
+    let files = assets_of(&playlists, &layouts);
     let assets = edition.assets.iter().filter(|a| files.contains(&a.sha256)).cloned().collect();
     Manifest {
         version: 0,
@@ -79,9 +79,10 @@ pub fn asset_of(item: &Item) -> Option<Digest> {
     item.content.asset()
 }
 
-/// Every file that the items of `playlists` name.
-pub fn assets_of(playlists: &[Playlist]) -> BTreeSet<Digest> {
-    playlists.iter().flat_map(|p| &p.items).filter_map(asset_of).collect()
+/// Every file that the items of `playlists` name, and the pages themselves.
+pub fn assets_of(playlists: &[Playlist], layouts: &[Layout]) -> BTreeSet<Digest> {
+    let items = playlists.iter().flat_map(|p| &p.items);
+    items.filter_map(asset_of).chain(layouts.iter().flat_map(Layout::assets)).collect()
 }
 
 fn layouts_of(schedule: &[Entry]) -> BTreeSet<&str> {
@@ -113,13 +114,13 @@ mod tests {
     use serde_json::json;
 
     fn edition() -> Edition {
-        let (a, b, c) = (Digest([1; 32]), Digest([2; 32]), Digest([3; 32]));
+        let [a, b, c, d] = [1, 2, 3, 4].map(|n| Digest([n; 32]));
         let asset = |sha256: Digest| json!({"sha256": sha256, "size_bytes": 1, "media_type": "image/png", "name": "n"});
         let image = |id: &str, asset: Digest| json!({"id": id, "kind": "image", "asset": asset});
         let zone = json!({"id": "z", "x_px": 0, "y_px": 0, "width_px": 9, "height_px": 9,
             "playlist": "zoned"});
         serde_json::from_value(json!({
-            "assets": [asset(a), asset(b), asset(c)],
+            "assets": [asset(a), asset(b), asset(c), asset(d)],
             "playlists": [
                 {"id": "direct", "name": "", "items": [image("1", a), image("2", a),
                     {"id": "3", "kind": "colour", "colour": "#000000"}]},
@@ -128,7 +129,8 @@ mod tests {
             ],
             "layouts": [
                 {"id": "idle", "name": "", "width_px": 9, "height_px": 9, "zones": []},
-                {"id": "page", "name": "", "width_px": 9, "height_px": 9, "zones": [zone]},
+                {"id": "page", "name": "", "width_px": 9, "height_px": 9, "zones": [zone],
+                    "background_image": a, "letterbox_image": d},
             ],
             "schedule": [
                 {"id": "1", "target": {"playlist": "direct"}},
@@ -155,7 +157,7 @@ mod tests {
     fn every_asset_is_named() {
         let made = made(&edition());
         let listed: Vec<_> = made.assets.iter().map(|a| a.sha256).collect();
-        assert_eq!(listed, [Digest([1; 32]), Digest([2; 32])]);
+        assert_eq!(listed, [1, 2, 4].map(|n| Digest([n; 32])));
     }
 
     #[test]

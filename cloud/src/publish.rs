@@ -136,7 +136,7 @@ pub fn checked(scope: &Scope) -> Result<Edition, Error> {
     if !complaints.is_empty() {
         return Err(Error::content(complaints));
     }
-    let used = compose::assets_of(&content.playlists);
+    let used = compose::assets_of(&content.playlists, &content.layouts);
     assets.retain(|asset| used.contains(&asset.sha256));
     Ok(Edition { content, assets })
 }

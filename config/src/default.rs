@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::civil::time;
 
 use crate::model::{
-    Audio, AudioDevice, Cache, Cloud, Config, Device, Hours, Log, LogFormat, Output, Paths,
-    Playback, Policy, Rotation, Screen, Update, UpdatePolicy,
+    Audio, AudioDevice, Cache, Cloud, Config, Device, Displays, Hours, Log, LogFormat, Output,
+    Paths, Playback, Policy, Rotation, Screen, Update, UpdatePolicy,
 };
 
 impl Default for Config {
@@ -39,6 +39,9 @@ impl Default for Config {
                 output: Output::Fullscreen,
                 background: [0; 3],
                 rotation: Rotation::Normal,
+                overscan_percent: 0,
+                displays: Displays::First,
+                canvas: None,
             },
             audio: Audio { device: AudioDevice::Auto, volume: 1.0 },
             playback: Playback {

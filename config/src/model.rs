@@ -115,6 +115,33 @@ pub struct Screen {
     pub background: [u8; 3],
     /// `rotation`: how everything is turned, default `normal`. Live.
     pub rotation: Rotation,
+    /// `overscan_percent`: left free at each edge, of its length, 0..=10 %, default 0. Live.
+    pub overscan_percent: u8,
+    /// `displays`: which of several, default `first`. Live.
+    pub displays: Displays,
+    /// `canvas`: most pixels that are drawn of one display, sides 16..=16384. Absent: all. Live.
+    pub canvas: Option<Canvas>,
+}
+
+/// `screen.displays`: where there are several.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Displays {
+    /// `"first"`: one.
+    #[default]
+    First,
+    /// `"mirror"`: the same on each.
+    Mirror,
+    /// `"extend"`: together one screen.
+    Extend,
+}
+
+/// `screen.canvas`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Canvas {
+    /// Width.
+    pub width_px: u32,
+    /// Height.
+    pub height_px: u32,
 }
 
 /// `screen.rotation`: clockwise, for displays that hang on their side or head.

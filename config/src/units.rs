@@ -9,7 +9,9 @@ use std::path::{Component, Path, PathBuf};
 use jiff::civil::Time;
 
 use crate::limits::STRING_BYTES;
-use crate::model::{AudioDevice, Hours, LogFormat, Output, Rotation, UpdatePolicy};
+use crate::model::{
+    AudioDevice, Canvas, Displays, Hours, LogFormat, Output, Rotation, UpdatePolicy,
+};
 
 /// A window smaller than this is lost on screen; a larger one than [`SIDE_MAX_PX`] no GPU draws.
 const SIDE_MIN_PX: u32 = 16;
@@ -112,8 +114,7 @@ pub fn output(text: &str) -> Option<Output> {
         _ => {}
     }
     let (form, size) = text.split_once(' ')?;
-    let (width, height) = size.split_once('x')?;
-    let (width_px, height_px) = (side(width)?, side(height)?);
+    let Canvas { width_px, height_px } = canvas(size)?;
     match form {
         "windowed" => Some(Output::Windowed { width_px, height_px }),
         "offscreen" => Some(Output::Offscreen { width_px, height_px }),
@@ -130,6 +131,17 @@ pub fn output_text(output: Output) -> String {
         Output::External => "external".into(),
         Output::None => "none".into(),
     }
+}
+
+/// Reads `WxH`.
+pub fn canvas(text: &str) -> Option<Canvas> {
+    let (width, height) = text.split_once('x')?;
+    Some(Canvas { width_px: side(width)?, height_px: side(height)? })
+}
+
+/// Writes `WxH`.
+pub fn canvas_text(Canvas { width_px, height_px }: Canvas) -> String {
+    format!("{width_px}x{height_px}")
 }
 
 fn side(text: &str) -> Option<u32> {
@@ -229,6 +241,25 @@ pub fn rotation_text(rotation: Rotation) -> &'static str {
         Rotation::Quarter => "90",
         Rotation::Half => "180",
         Rotation::ThreeQuarters => "270",
+    }
+}
+
+/// Reads `screen.displays`.
+pub fn displays(text: &str) -> Option<Displays> {
+    match text {
+        "first" => Some(Displays::First),
+        "mirror" => Some(Displays::Mirror),
+        "extend" => Some(Displays::Extend),
+        _ => None,
+    }
+}
+
+/// Writes `screen.displays`.
+pub fn displays_text(displays: Displays) -> &'static str {
+    match displays {
+        Displays::First => "first",
+        Displays::Mirror => "mirror",
+        Displays::Extend => "extend",
     }
 }
 
@@ -394,6 +425,12 @@ mod tests {
         for text in ["", "0", "45", "-90", "90deg", "Normal"] {
             assert_eq!(rotation(text), None, "{text:?}");
         }
+        for text in ["first", "mirror", "extend"] {
+            assert_eq!(displays(text).map(displays_text), Some(text));
+        }
+        assert_eq!(displays("both"), None);
+        assert_eq!(canvas("1920x1080").map(canvas_text).as_deref(), Some("1920x1080"));
+        assert_eq!(canvas("1920"), None);
     }
 
     #[test]

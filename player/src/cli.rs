@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use jiff::SignedDuration;
 use vitrine_config::limits;
-use vitrine_config::model::AudioDevice;
+use vitrine_config::model::{AudioDevice, Displays, Rotation};
 use vitrine_render::scene::Size;
 
 const AFTER_HELP: &str = "\
@@ -202,6 +202,13 @@ pub struct Play {
     /// Where light comes out.
     #[command(flatten)]
     pub target: Target,
+    /// Turn everything clockwise, for a display that hangs on its side or head: 0, 90, 180 or 270
+    #[arg(long, value_name = "DEGREES", default_value = "0", value_parser = rotation)]
+    pub rotate: Rotation,
+    /// Where there are several displays, in full screen: one (first), the same on each (mirror), or
+    /// all of them as one (extend)
+    #[arg(long, value_name = "WHICH", default_value = "first", value_parser = displays)]
+    pub displays: Displays,
     /// Save a picture of every item when it is first shown, as NN-name.png
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub snapshot: Option<PathBuf>,
@@ -272,6 +279,25 @@ fn item_duration(text: &str) -> Result<Duration, String> {
         })
 }
 
+fn rotation(text: &str) -> Result<Rotation, String> {
+    match text {
+        "0" => Ok(Rotation::Normal),
+        "90" => Ok(Rotation::Quarter),
+        "180" => Ok(Rotation::Half),
+        "270" => Ok(Rotation::ThreeQuarters),
+        _ => Err(format!("want 0, 90, 180 or 270; found {text:?}")),
+    }
+}
+
+fn displays(text: &str) -> Result<Displays, String> {
+    match text {
+        "first" => Ok(Displays::First),
+        "mirror" => Ok(Displays::Mirror),
+        "extend" => Ok(Displays::Extend),
+        _ => Err(format!("want first, mirror or extend; found {text:?}")),
+    }
+}
+
 fn audio(text: &str) -> Result<AudioDevice, String> {
     match text {
         "" => Err("want auto, none or an ALSA device name; found nothing".to_owned()),
@@ -318,6 +344,7 @@ mod tests {
             "vitrine play a.png",
             "vitrine play a b --windowed 640x360 --image-duration 2s --once --for 5 --audio none",
             "vitrine play a --offscreen 64x36 --snapshot /tmp/x --json",
+            "vitrine play a --rotate 270 --displays mirror",
             "vitrine stage --socket /run/vitrine/stage.sock --offscreen 64x36",
             "vitrine stage --take-over --socket /run/vitrine/stage.sock",
             "vitrine media-worker",
@@ -371,6 +398,8 @@ mod tests {
             ("vitrine play a --image-duration 1ms", ErrorKind::ValueValidation),
             ("vitrine play a --image-duration=-5s", ErrorKind::ValueValidation),
             ("vitrine play a --for 0", ErrorKind::ValueValidation),
+            ("vitrine play a --rotate 45", ErrorKind::ValueValidation),
+            ("vitrine play a --displays both", ErrorKind::ValueValidation),
             ("vitrine run -o screen", ErrorKind::ValueValidation),
             ("vitrine run -o =1", ErrorKind::ValueValidation),
             ("vitrine stage", ErrorKind::MissingRequiredArgument),

@@ -34,6 +34,7 @@ use playback::Playback;
 use update::Updates;
 
 mod asks;
+mod backdrop;
 mod cards;
 mod cloud;
 mod desk;

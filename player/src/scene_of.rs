@@ -8,12 +8,12 @@
 use std::time::Duration;
 
 use vitrine_config::Config;
-use vitrine_config::model::{AudioDevice, Rotation as Turned};
+use vitrine_config::model::{AudioDevice, Canvas, Displays as Which, Rotation as Turned};
 use vitrine_render::scene::{
-    Align, AudioOut, Base, Card, Fit, Layer, Rect, Rgb, Rotation, Scene, Size, Source, Text,
-    TextStyle, Transition, TransitionKind, Turn, VerticalPlace, Way, Words,
+    Align, AudioOut, Base, Card, Displays, Fit, Layer, Rect, Rgb, Rotation, Scene, Size, Source,
+    Text, TextStyle, Transition, TransitionKind, Turn, VerticalPlace, Way, Words,
 };
-use vitrine_sync::model::{self, Content, Files, Item, Layout, Playlist, Zone};
+use vitrine_sync::model::{self, Content, Digest, Files, Item, Layout, Playlist, Zone};
 
 /// Where on a page a playlist plays.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,6 +66,12 @@ pub fn page(layout: Option<&Layout>, config: &Config) -> Scene {
         canvas: layout
             .map(|layout| Size { width_px: layout.width_px, height_px: layout.height_px }),
         rotation: rotation(config.screen.rotation),
+        margin: f32::from(config.screen.overscan_percent) / 100.0,
+        displays: displays(config.screen.displays),
+        resolution: config
+            .screen
+            .canvas
+            .map(|Canvas { width_px, height_px }| Size { width_px, height_px }),
         surround: layout.and_then(|layout| layout.letterbox).map(Rgb),
         ..Scene::default()
     }
@@ -74,6 +80,12 @@ pub fn page(layout: Option<&Layout>, config: &Config) -> Scene {
 /// The page of `layout` as what an overlay is placed on.
 pub fn base(layout: &Layout) -> Base {
     Base::Page(Size { width_px: layout.width_px, height_px: layout.height_px })
+}
+
+/// The picture of a page, cut to cover what it lies behind; None if its file has no place.
+pub fn backdrop(turn: Turn, asset: &Digest, files: &Files) -> Option<Layer> {
+    let source = Source::Image { path: files.path(asset)? };
+    Some(Layer { fit: Fit::Cover, ..whole(turn, source) })
 }
 
 /// The layer that shows `item` at `spot`; None if its file has no place.
@@ -217,6 +229,14 @@ fn audio(device: &AudioDevice) -> AudioOut {
     }
 }
 
+fn displays(which: Which) -> Displays {
+    match which {
+        Which::First => Displays::First,
+        Which::Mirror => Displays::Mirror,
+        Which::Extend => Displays::Extend,
+    }
+}
+
 fn rotation(turned: Turned) -> Rotation {
     match turned {
         Turned::Normal => Rotation::None,
@@ -239,7 +259,7 @@ fn fit(item: &Item) -> Fit {
 
 #[cfg(test)]
 mod tests {
-    use vitrine_sync::model::{Digest, TextStyle as Style, Words as Said};
+    use vitrine_sync::model::{TextStyle as Style, Words as Said};
 
     use super::*;
     use crate::director::sim::{colour, playlist};

@@ -16,9 +16,10 @@ use crate::link::{SNAPSHOTS_OPEN, StageLink};
 use crate::pacing::Pacing;
 use crate::report::{Hello, NO_GPU, Report};
 use crate::run::{StageError, StageOptions};
-use crate::scene::{Rotation, Size};
+use crate::scene::{Displays, Rotation, Size};
+use crate::screen::Screen;
 use crate::source::{Sources, Waker, Wall};
-use crate::stage::{Frame, Painter, Stage};
+use crate::stage::{Painter, Stage};
 
 /// A display that takes no frame is asked again after this, if nothing else happens before.
 const RETRY: Duration = Duration::from_millis(250);
@@ -130,13 +131,34 @@ impl Engine {
         self.painter.as_ref().filter(|painter| !painter.gpu.is_lost())
     }
 
-    /// The display has this extent.
-    pub(crate) fn resize(&mut self, size: Size) {
-        self.size = size;
-        self.stage.resize(size);
+    /// The displays are these.
+    pub(crate) fn resize(&mut self, screen: Screen) {
+        self.size = screen.main();
+        self.stage.resize(screen);
     }
 
-    /// The display shows each frame for this long.
+    /// How what is asked for comes onto the displays.
+    pub(crate) fn hung(&self) -> (Rotation, Displays) {
+        self.stage.hung()
+    }
+
+    /// Frames that were handed over since the start.
+    pub(crate) fn frames_presented(&self) -> u64 {
+        self.stage.frames_presented()
+    }
+
+    /// Whether something on the screen should be moving.
+    pub(crate) fn is_moving(&self) -> bool {
+        self.stage.is_moving()
+    }
+
+    /// The display is ready for another frame right now, and lets us know within its own time.
+    pub(crate) fn saw_refresh(&mut self) {
+        let now = self.now();
+        self.stage.saw_refresh(now);
+    }
+
+    /// The display says that it shows each frame for this long.
     pub(crate) fn set_refresh(&mut self, refresh: Duration) {
         self.stage.set_refresh(refresh);
     }
@@ -275,8 +297,7 @@ impl Engine {
         let painter = self.painter.as_ref().ok_or("there is no GPU yet")?;
         let frame = self.stage.frame_again().ok_or("nothing was shown yet")?;
         // For people: the way up that the viewer sees it.
-        let size = frame.rotation.upright(self.size);
-        let frame = Frame { rotation: Rotation::None, ..frame };
+        let (frame, size) = (frame.clone().upright(), frame.size);
         let (done, wake) = (self.taken.0.clone(), self.waker.clone());
         capture::start(painter, &frame, size, move |png| {
             // There is room for as many as are being taken; a stage that has ended wants none.

@@ -13,7 +13,7 @@ use winit::window::Window;
 
 use crate::gpu::Pane;
 use crate::run::StageError;
-use crate::scene::Size;
+use crate::scene::{Rotation, Size};
 use crate::source::{no_gpu_card, render_svg};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -40,17 +40,19 @@ impl Fallback {
         }
     }
 
-    /// Draws the card; a window that takes none is left as it is.
-    pub(crate) fn draw(&mut self, size: Size) {
-        if let Err(error) = self.try_draw(size) {
+    /// Draws the card, turned; a window that takes none is left as it is.
+    pub(crate) fn draw(&mut self, size: Size, rotation: Rotation) {
+        if let Err(error) = self.try_draw(size, rotation) {
             tracing::warn!(error, "the card about the missing GPU cannot be shown");
         }
     }
 
-    fn try_draw(&mut self, size: Size) -> Result<(), String> {
+    fn try_draw(&mut self, size: Size, rotation: Rotation) -> Result<(), String> {
         let sides = (NonZeroU32::new(size.width_px), NonZeroU32::new(size.height_px));
         let (Some(width), Some(height)) = sides else { return Ok(()) };
-        let rgba = render_svg(&no_gpu_card(&self.why, size), size)?;
+        let upright = rotation.upright(size);
+        let rgba = render_svg(&no_gpu_card(&self.why, upright), upright)?;
+        let rgba = turned(&rgba, upright, rotation);
         let put = match &mut self.canvas {
             Canvas::Wayland(surface) => put_on_wayland(surface, (width, height), &rgba),
             Canvas::X11(canvas) => canvas.put(size, &rgba),
@@ -74,6 +76,21 @@ impl Canvas {
     }
 }
 
+/// The pixels of an upright picture of `size`, turned clockwise.
+fn turned(rgba: &[u8], size: Size, rotation: Rotation) -> Vec<u8> {
+    let (width, height) = (size.width_px as usize, size.height_px as usize);
+    let at = |x: usize, y: usize| &rgba[(y * width + x) * 4..][..4];
+    let columns = || (0..width).flat_map(|x| (0..height).map(move |y| (x, y)));
+    match rotation {
+        Rotation::None => rgba.to_vec(),
+        Rotation::Quarter => columns().flat_map(|(x, y)| at(x, height - 1 - y)).copied().collect(),
+        Rotation::Half => rgba.chunks_exact(4).rev().flatten().copied().collect(),
+        Rotation::ThreeQuarters => {
+            columns().flat_map(|(x, y)| at(width - 1 - x, y)).copied().collect()
+        }
+    }
+}
+
 fn put_on_wayland(
     surface: &mut Surface<OwnedDisplayHandle, Arc<Window>>,
     (width, height): (NonZeroU32, NonZeroU32),
@@ -85,4 +102,26 @@ fn put_on_wayland(
         *to = u32::from_be_bytes([0, from[0], from[1], from[2]]);
     }
     Ok(pixels.present()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_card_is_turned_clockwise() {
+        // 1 2 3
+        // 4 5 6
+        let upright: Vec<u8> = (1..=6).flat_map(|n| [n; 4]).collect();
+        let size = Size { width_px: 3, height_px: 2 };
+        for (rotation, wanted) in [
+            (Rotation::None, [1, 2, 3, 4, 5, 6]),
+            (Rotation::Quarter, [4, 1, 5, 2, 6, 3]),
+            (Rotation::Half, [6, 5, 4, 3, 2, 1]),
+            (Rotation::ThreeQuarters, [3, 6, 2, 5, 1, 4]),
+        ] {
+            let got: Vec<u8> = turned(&upright, size, rotation).chunks(4).map(|p| p[0]).collect();
+            assert_eq!(got, wanted, "{rotation:?}");
+        }
+    }
 }

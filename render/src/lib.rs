@@ -17,6 +17,7 @@ mod place;
 pub mod report;
 mod run;
 pub mod scene;
+mod screen;
 pub mod source;
 mod stage;
 mod transition;

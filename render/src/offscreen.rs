@@ -1,6 +1,9 @@
 //! A stage without a display: the same frames onto a texture, up to 60 a second when something
 //! changes, none otherwise. For tests, pictures and machines without a screen.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::Builder;
@@ -11,7 +14,7 @@ use vitrine_config::time::{Clock, Mono};
 use crate::engine::Engine;
 use crate::gpu::Gpu;
 use crate::gpu::painter::GpuPainter;
-use crate::gpu::target::{OFFSCREEN_FORMAT, Offscreen};
+use crate::gpu::target::{Handed, OFFSCREEN_FORMAT, Offscreen, Target};
 use crate::run::{StageError, StageOptions};
 use crate::scene::Size;
 use crate::source::Waker;
@@ -30,30 +33,41 @@ pub(crate) fn run(
     clock: &Arc<dyn Clock>,
     size: Size,
 ) -> Result<(), StageError> {
+    run_on(options, clock, size, Offscreen::new)
+}
+
+/// The same onto what `make` makes for a GPU.
+fn run_on<T: Target>(
+    options: StageOptions,
+    clock: &Arc<dyn Clock>,
+    size: Size,
+    make: impl Fn(&Gpu, Size) -> T,
+) -> Result<(), StageError> {
     let (ring, bell) = sync_channel::<()>(1);
     // Full: it will ring anyway.
     let waker: Waker = Arc::new(move || {
         ring.try_send(()).ok();
     });
     let mut engine = Engine::start(options, clock.clone(), waker.clone())?;
-    engine.resize(size);
+    engine.resize(size.into());
     engine.set_refresh(REFRESH);
     let (gpu, ready) = sync_channel(1);
-    let stage = OffscreenStage { engine, waker, gpu, ready, size, target: None };
+    let stage = OffscreenStage { engine, waker, gpu, ready, size, make, target: None };
     stage.set_up()?;
     stage.run(&bell)
 }
 
-struct OffscreenStage {
+struct OffscreenStage<T, M> {
     engine: Engine,
     waker: Waker,
     gpu: SyncSender<Result<Gpu, String>>,
     ready: Receiver<Result<Gpu, String>>,
     size: Size,
-    target: Option<Offscreen>,
+    make: M,
+    target: Option<T>,
 }
 
-impl OffscreenStage {
+impl<T: Target, M: Fn(&Gpu, Size) -> T> OffscreenStage<T, M> {
     /// Looks for a GPU on a thread of its own: sources are prepared meanwhile.
     fn set_up(&self) -> Result<(), StageError> {
         let (found, waker) = (self.gpu.clone(), self.waker.clone());
@@ -84,9 +98,11 @@ impl OffscreenStage {
                 return Ok(());
             }
             if let (true, Some(target)) = (work.draw, &mut self.target) {
-                // A texture takes every frame.
-                self.engine.frame(target);
+                let handed = self.engine.frame(target);
                 next_refresh = now.after(REFRESH);
+                if handed == Handed::Lost {
+                    self.rebuild()?;
+                }
                 continue;
             }
             let refresh = Some(next_refresh).filter(|at| *at > now);
@@ -102,13 +118,18 @@ impl OffscreenStage {
     fn look_after_gpu(&mut self) -> Result<(), StageError> {
         if let Ok(found) = self.ready.try_recv() {
             let gpu = found.map_err(StageError::NoGpu)?;
-            self.target = Some(Offscreen::new(&gpu, self.size));
+            self.target = Some((self.make)(&gpu, self.size));
             self.engine.use_gpu(GpuPainter::new(gpu, OFFSCREEN_FORMAT));
         } else if self.target.is_some() && self.engine.gpu().is_none() {
-            self.target = None;
-            self.engine.drop_gpu();
-            self.set_up()?;
+            self.rebuild()?;
         }
         Ok(())
+    }
+
+    /// Everything on the GPU is gone: start again.
+    fn rebuild(&mut self) -> Result<(), StageError> {
+        self.target = None;
+        self.engine.drop_gpu();
+        self.set_up()
     }
 }

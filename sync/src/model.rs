@@ -29,7 +29,7 @@ pub struct Manifest {
     pub content: Digest,
     /// Report when it is later than this, and play on.
     pub not_after: Option<Timestamp>,
-    /// Every file that an item names.
+    /// Every file that an item or a layout names.
     pub assets: BTreeMap<Digest, Asset>,
     /// By id.
     pub playlists: BTreeMap<String, Playlist>,
@@ -212,12 +212,23 @@ pub struct Layout {
     pub height_px: u32,
     /// Red, green, blue behind all zones.
     pub background: Option<[u8; 3]>,
+    /// A still picture over that, cut to cover the page.
+    pub background_image: Option<Digest>,
     /// Red, green, blue around the page; None: the background.
     pub letterbox: Option<[u8; 3]>,
+    /// A still picture over that, cut to cover the screen.
+    pub letterbox_image: Option<Digest>,
     /// How items come in whose playlists say nothing of it either.
     pub transition: Option<Transition>,
     /// Back to front: sorted by `z`, then by place in the manifest.
     pub zones: Vec<Zone>,
+}
+
+impl Layout {
+    /// The files of its own; those of its zones are their playlists' affair.
+    pub fn assets(&self) -> impl Iterator<Item = Digest> {
+        [self.background_image, self.letterbox_image].into_iter().flatten()
+    }
 }
 
 /// One rectangle of a layout.

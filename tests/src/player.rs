@@ -58,6 +58,11 @@ impl Player {
         Ok(Player { process, dir: dir.to_owned() })
     }
 
+    /// Its processes, those of stage and workers among them.
+    pub fn pids(&self) -> Vec<u32> {
+        self.process.family()
+    }
+
     /// Its process; the family has stage and workers.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process

@@ -15,6 +15,26 @@ pub fn cpu(pid: u32) -> Duration {
     Duration::from_millis(ticks * 1_000 / TICKS_PER_S)
 }
 
+/// What the threads of `pids` have used so far: all but the software drivers', and those.
+pub fn cpu_by_driver(pids: &[u32]) -> (Duration, Duration) {
+    // Rasteriser and queue of Mesa's Vulkan driver, and its workers for the X server.
+    const DRIVER: [&str; 4] = ["llvmpipe", "lavapipe", "lvp", "WSI"];
+    let (mut own, mut driver) = (Duration::ZERO, Duration::ZERO);
+    for pid in pids {
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+        for task in tasks {
+            let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            let Some((head, rest)) = stat.rsplit_once(')') else { continue };
+            let ticks: u64 = rest.split_whitespace().skip(11).take(2).filter_map(number).sum();
+            let used = Duration::from_millis(ticks * 1_000 / TICKS_PER_S);
+            let name = head.split_once('(').map_or("", |(_, name)| name);
+            let is_driver = DRIVER.iter().any(|prefix| name.starts_with(prefix));
+            *(if is_driver { &mut driver } else { &mut own }) += used;
+        }
+    }
+    (own, driver)
+}
+
 fn number(field: &str) -> Option<u64> {
     field.parse().ok()
 }

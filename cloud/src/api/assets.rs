@@ -20,6 +20,7 @@ use super::extract::{AssetName, Query, text};
 use crate::auth::{Device, Operator};
 use crate::check::is_label;
 use crate::cloud::App;
+use crate::compose::Draft;
 use crate::conditions::{Part, part};
 use crate::error::Error;
 use crate::store::Scope;
@@ -93,10 +94,10 @@ pub async fn remove(
     let _alone = app.placing.lock().await;
     let work = move |scope: &Scope| {
         let (draft, edition) = (scope.draft()?, scope.edition()?);
-        let shown = [&draft.playlists, &edition.content.playlists];
-        if shown.iter().any(|playlists| compose::assets_of(playlists).contains(&digest)) {
-            let text = "a playlist names it, or did when it was published last: take it out there, \
-                        publish, then remove it";
+        let names = |content: &Draft| compose::assets_of(&content.playlists, &content.layouts);
+        if [&draft, &edition.content].iter().any(|content| names(content).contains(&digest)) {
+            let text = "a playlist or layout names it, or did when it was published last: take it \
+                        out there, publish, then remove it";
             return Err(Error::refused(StatusCode::CONFLICT, "in_use", text));
         }
         match scope.remove_asset(&digest)? {

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use vitrine_wire::Digest;
 use vitrine_wire::manifest::{Entry, Layout, Playlist, Transition};
 use vitrine_wire::operator::Published;
 
@@ -36,7 +37,9 @@ pub struct NewLayout {
     width_px: u32,
     height_px: u32,
     background: Option<String>,
+    background_image: Option<Digest>,
     letterbox: Option<String>,
+    letterbox_image: Option<Digest>,
     transition: Option<Transition>,
     zones: Vec<Box<RawValue>>,
 }
@@ -85,9 +88,18 @@ pub async fn put_layout(
 ) -> Result<StatusCode, Error> {
     same_id(&id, new.id)?;
     let zones = list(&format!("layouts.{id}.zones"), new.zones)?;
-    let NewLayout { width_px, height_px, background, letterbox, transition, .. } = new;
-    let name = new.name.unwrap_or_else(|| id.clone());
-    let layout = Layout { id, name, width_px, height_px, background, letterbox, transition, zones };
+    let layout = Layout {
+        name: new.name.unwrap_or_else(|| id.clone()),
+        id,
+        width_px: new.width_px,
+        height_px: new.height_px,
+        background: new.background,
+        background_image: new.background_image,
+        letterbox: new.letterbox,
+        letterbox_image: new.letterbox_image,
+        transition: new.transition,
+        zones,
+    };
     change(&app, &tenant, move |scope| scope.put_layout(&layout)).await
 }
 

@@ -77,7 +77,8 @@ pub fn read(text: &str) -> Result<Spec, String> {
     Ok(spec)
 }
 
-fn file(text: &str) -> Source {
+/// A file or the digest of an asset.
+pub fn file(text: &str) -> Source {
     text.parse().map_or_else(|_| Source::File(text.into()), Source::Asset)
 }
 

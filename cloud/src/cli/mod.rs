@@ -281,6 +281,12 @@ enum Layout {
     Put {
         /// A layout as in the OpenAPI file, with its id.
         file: PathBuf,
+        /// Picture behind the zones: a file, uploaded unless it is there, or a digest.
+        #[arg(long, value_name = "FILE")]
+        background_image: Option<String>,
+        /// Picture around the page on a screen of another shape.
+        #[arg(long, value_name = "FILE")]
+        letterbox_image: Option<String>,
     },
     /// Drop a layout.
     Remove {

@@ -255,8 +255,16 @@ async fn there(
 async fn layout(command: Layout, client: &Client) -> Result<Answer, String> {
     match command {
         Layout::Remove { id } => client.remove_layout(&id).await.map_err(told)?,
-        Layout::Put { file } => {
-            let document = document(&file)?;
+        Layout::Put { file, background_image, letterbox_image } => {
+            let mut document = document(&file)?;
+            for (key, image) in
+                [("background_image", background_image), ("letterbox_image", letterbox_image)]
+            {
+                let Some(image) = image else { continue };
+                let mut known = client.assets().await.map_err(told)?;
+                let asset = there(&item::file(&image), &mut known, client).await?;
+                document[key] = json!(asset.map(|asset| asset.sha256));
+            }
             client.put(&["layouts", &id_of(&document)?], &document).await.map_err(told)?;
         }
     }

@@ -13,6 +13,7 @@ use vitrine_render::scene::{Layer, Next, Scene, Turn};
 use vitrine_sync::model::{Entry, Live};
 use vitrine_sync::wire::record::Fault;
 
+use super::backdrop::Backdrop;
 use super::programme::{Bookmarks, Programme};
 use super::showing::{Maker, Showing, Turns};
 use super::slot::{Change, Slot};
@@ -126,6 +127,8 @@ impl Playback {
             let mut stack = std::mem::take(&mut self.stack);
             let mut maker = self.maker(&live, now.mono);
             stack.lanes_mut().for_each(|lane| lane.renumber(&mut maker, now));
+            let backdrops = stack.main.iter_mut().flat_map(|main| main.backdrops.iter_mut());
+            backdrops.for_each(|backdrop| backdrop.renumber(maker.turns));
             self.stack = stack;
         }
     }
@@ -134,6 +137,9 @@ impl Playback {
     pub fn suspend(&mut self) {
         for showing in self.showings_mut() {
             (showing.asked_at, showing.prepared) = (None, false);
+        }
+        for backdrop in self.backdrops_mut() {
+            (backdrop.asked_at, backdrop.ready) = (None, false);
         }
     }
 
@@ -145,6 +151,7 @@ impl Playback {
         if let Some(showing) = self.showings_mut().find(|showing| showing.turn == turn) {
             showing.shown_at.get_or_insert(at);
         }
+        self.backdrop_ready(turn);
     }
 
     /// The stage has everything that `turn` needs.
@@ -152,6 +159,12 @@ impl Playback {
         if let Some(showing) = self.showings_mut().find(|showing| showing.turn == turn) {
             showing.prepared = true;
         }
+        self.backdrop_ready(turn);
+    }
+
+    fn backdrop_ready(&mut self, turn: Turn) {
+        let backdrop = self.backdrops_mut().find(|backdrop| backdrop.turn() == turn);
+        backdrop.into_iter().for_each(|backdrop| backdrop.ready = true);
     }
 
     /// `turn` has come to its end and nothing stood ready.
@@ -165,6 +178,9 @@ impl Playback {
     pub fn asked(&mut self, now: Mono) {
         for showing in self.showings_mut() {
             showing.asked_at.get_or_insert(now);
+        }
+        for backdrop in self.backdrops_mut() {
+            backdrop.asked_at.get_or_insert(now);
         }
     }
 
@@ -389,10 +405,12 @@ impl Playback {
         if self.live.is_none() || self.curtain.is_some() {
             return None;
         }
-        let overdue =
-            self.showings().filter_map(|showing| showing.overdue_at(self.config.playback.prepare));
+        let prepare = self.config.playback.prepare;
+        let overdue = self.showings().filter_map(|showing| showing.overdue_at(prepare));
         let left = self.showings().filter_map(|showing| showing.left_at);
-        overdue.chain(left).chain(self.agenda.deadline()).chain(self.seat_again_at).min()
+        let backdrops = self.backdrops().flat_map(|b| [b.overdue_at(prepare), b.left_at]);
+        let items = overdue.chain(left).chain(backdrops.flatten());
+        items.chain(self.agenda.deadline()).chain(self.seat_again_at).min()
     }
 
     /// All showings of the wish.
@@ -404,6 +422,16 @@ impl Playback {
     fn showings_mut(&mut self) -> impl Iterator<Item = &mut Showing> {
         let current = self.stack.showings_mut();
         current.chain(self.slot.iter_mut().flat_map(Slot::showings_mut))
+    }
+
+    fn backdrops(&self) -> impl Iterator<Item = &Backdrop> {
+        let next = self.slot.iter().filter_map(Slot::programme);
+        self.stack.main.iter().chain(next).flat_map(|programme| programme.backdrops.iter())
+    }
+
+    fn backdrops_mut(&mut self) -> impl Iterator<Item = &mut Backdrop> {
+        let next = self.slot.iter_mut().filter_map(Slot::programme_mut);
+        self.stack.main.iter_mut().chain(next).flat_map(|programme| programme.backdrops.iter_mut())
     }
 
     fn stock<'a>(&'a self, live: &'a Live, mono: Mono) -> Stock<'a> {

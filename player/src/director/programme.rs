@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use vitrine_config::Config;
 use vitrine_render::scene::{Base, Scene};
-use vitrine_sync::model::{Entry, EntryKind, Item, Live, Manifest, Target, Zone};
+use vitrine_sync::model::{Entry, EntryKind, Item, Layout, Live, Manifest, Target, Zone};
 
+use super::backdrop::Backdrops;
 use super::showing::{Lane, Lasts, Maker, Showing};
 use crate::scene_of::{self, Spot};
 
@@ -45,6 +46,8 @@ pub struct Programme {
     pub target: Target,
     /// Whether it lies in front of another one.
     pub is_overlay: bool,
+    /// Behind all of them; an overlay has none.
+    pub backdrops: Backdrops,
     /// Back to front.
     pub lanes: Vec<Lane>,
 }
@@ -60,8 +63,10 @@ impl Programme {
         };
         let lanes = places.into_iter().map(lane).collect();
         let (entry, target) = (entry.id.clone(), entry.target.clone());
-        let mut programme = Programme { entry, target, is_overlay, lanes };
+        let backdrops = Backdrops::default();
+        let mut programme = Programme { entry, target, is_overlay, backdrops, lanes };
         programme.fill(maker);
+        programme.adopt_backdrops(maker);
         programme.shows_something().then_some(programme)
     }
 
@@ -87,11 +92,9 @@ impl Programme {
 
     /// The page that it plays on, empty.
     pub fn page(&self, live: &Live, config: &Config) -> Scene {
-        let layout = match &self.target {
-            Target::Playlist(_) => None,
-            Target::Layout(id) => live.manifest.layouts.get(id),
-        };
-        scene_of::page(layout, config)
+        let mut scene = scene_of::page(self.layout(&live.manifest), config);
+        self.backdrops.put(&mut scene);
+        scene
     }
 
     /// Goes on under another generation: what is unchanged stays on the screen undisturbed, what
@@ -108,7 +111,20 @@ impl Programme {
             }
         };
         self.lanes = places.into_iter().map(take_over).collect();
+        self.adopt_backdrops(maker);
         true
+    }
+
+    fn adopt_backdrops(&mut self, maker: &mut Maker) {
+        let layout = self.layout(&maker.stock.live.manifest).filter(|_| !self.is_overlay);
+        self.backdrops.adopt(layout, maker);
+    }
+
+    fn layout<'a>(&self, manifest: &'a Manifest) -> Option<&'a Layout> {
+        match &self.target {
+            Target::Playlist(_) => None,
+            Target::Layout(id) => manifest.layouts.get(id),
+        }
     }
 }
 

@@ -145,13 +145,26 @@ pub fn live_layout(version: u64, playlists: Vec<Playlist>) -> Live {
         width_px: 1_000,
         height_px: 100,
         background: None,
+        background_image: None,
         letterbox: None,
+        letterbox_image: None,
         transition: None,
         zones,
     };
     let mut live = live(version, playlists);
     live.manifest.schedule = vec![entry("page", Target::Layout("page".into()))];
     live.manifest.layouts.insert("page".into(), layout);
+    live
+}
+
+/// The same with pictures behind the zones and around the page.
+pub fn live_on_pictures(version: u64, playlists: Vec<Playlist>) -> Live {
+    let mut live = live_layout(version, playlists);
+    let layout = live.manifest.layouts.get_mut("page").expect("a page");
+    layout.background_image = Some(digest("backdrop:page"));
+    layout.letterbox_image = Some(digest("backdrop:around"));
+    let Files::Named(paths) = &mut live.files else { panic!("files without names") };
+    paths.extend(["backdrop:page", "backdrop:around"].map(|name| (digest(name), name.into())));
     live
 }
 

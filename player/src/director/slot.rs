@@ -71,6 +71,22 @@ impl Slot {
         }
     }
 
+    /// The programme that takes over, if one does.
+    pub fn programme(&self) -> Option<&Programme> {
+        match &self.change {
+            Change::TakeOver { main, .. } => main.as_ref(),
+            Change::Lanes(_) | Change::Curtain(_) => None,
+        }
+    }
+
+    /// The programme that takes over, if one does.
+    pub fn programme_mut(&mut self) -> Option<&mut Programme> {
+        match &mut self.change {
+            Change::TakeOver { main, .. } => main.as_mut(),
+            Change::Lanes(_) | Change::Curtain(_) => None,
+        }
+    }
+
     /// Whether `turn` first comes on the screen with this change.
     pub fn brings(&self, turn: Turn) -> bool {
         match &self.change {

@@ -161,6 +161,8 @@ fn direct(
     let mut config = Config::default();
     config.playback.image_duration = args.image_duration;
     config.audio.device = args.audio.clone();
+    config.screen.rotation = args.rotate;
+    config.screen.displays = args.displays;
     let facts = StartFacts {
         release: settings::release(),
         host_name: host::name(),

@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use wgpu::{Adapter, Backends, Device, DeviceType, Instance, Queue, Surface};
 use winit::event_loop::OwnedDisplayHandle;
+use winit::raw_window_handle::{HasWindowHandle, RawWindowHandle};
 use winit::window::Window;
 
 use crate::source::Waker;
@@ -32,6 +33,7 @@ const MESSAGES_LOGGED: u32 = 16;
 /// A device that can be drawn with.
 #[derive(Clone)]
 pub(crate) struct Gpu {
+    instance: Instance,
     pub adapter: Adapter,
     pub device: Device,
     pub queue: Queue,
@@ -43,6 +45,14 @@ pub(crate) struct Gpu {
 pub(crate) struct Pane {
     pub window: Arc<Window>,
     pub display: OwnedDisplayHandle,
+}
+
+impl Pane {
+    /// Whether the display server asks for frames within the display's own time, as Wayland does.
+    pub(crate) fn is_paced(&self) -> bool {
+        let handle = self.window.window_handle();
+        handle.is_ok_and(|handle| matches!(handle.as_raw(), RawWindowHandle::Wayland(_)))
+    }
 }
 
 impl Gpu {
@@ -83,9 +93,28 @@ impl Gpu {
         Err(if tried.is_empty() { "no driver".to_owned() } else { tried.join("; ") })
     }
 
+    /// A surface on another window than the one it was opened for.
+    ///
+    /// # Errors
+    /// What was tried and why it did not work, for people.
+    pub(crate) fn surface(&self, pane: &Pane) -> Result<Surface<'static>, String> {
+        let surface = self.instance.create_surface(pane.window.clone());
+        let surface = surface.map_err(|error| format!("no surface on this window: {error}"))?;
+        match self.adapter.is_surface_supported(&surface) {
+            true => Ok(surface),
+            false => Err(format!("{} cannot draw on this display", self.describe())),
+        }
+    }
+
     /// The device is gone: everything on it must be made again on another one.
     pub(crate) fn is_lost(&self) -> bool {
         self.lost.load(Ordering::Relaxed)
+    }
+
+    /// As the driver does it when it resets the hardware.
+    #[cfg(test)]
+    pub(crate) fn lose(&self) {
+        self.lost.store(true, Ordering::Relaxed);
     }
 
     /// Adapter, driver and whether it is a software one, for people.
@@ -120,6 +149,7 @@ fn has_render_node() -> bool {
 
 /// An adapter that fits the surface, with what keeps it alive.
 struct Candidate {
+    instance: Instance,
     adapter: Adapter,
     surface: Option<Surface<'static>>,
 }
@@ -151,7 +181,7 @@ fn candidates(
                 break;
             }
         };
-        found.push(Candidate { adapter, surface });
+        found.push(Candidate { instance: instance.clone(), adapter, surface });
     }
     let (mut real, software): (Vec<_>, Vec<_>) = found
         .into_iter()
@@ -166,7 +196,7 @@ fn candidates(
 
 impl Candidate {
     fn open(self, waker: &Waker) -> Result<(Gpu, Option<Surface<'static>>), String> {
-        let Candidate { adapter, surface } = self;
+        let Candidate { instance, adapter, surface } = self;
         let limits = wgpu::Limits::downlevel_defaults().using_resolution(adapter.limits());
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("stage"),
@@ -177,7 +207,7 @@ impl Candidate {
         .map_err(|error| format!("{}: {error}", describe(&adapter)))?;
         let lost = Arc::new(AtomicBool::new(false));
         watch(&device, &lost, waker);
-        Ok((Gpu { adapter, device, queue, lost }, surface))
+        Ok((Gpu { instance, adapter, device, queue, lost }, surface))
     }
 }
 

@@ -12,7 +12,8 @@ use super::target;
 use super::texture::{Format, Kind, Pool, Slot};
 use super::upload::Upload;
 use crate::colour;
-use crate::scene::{Rotation, Size, Turn};
+use crate::place::{Area, Quad};
+use crate::scene::{Rgb, Rotation, Size, Turn};
 use crate::source::Picture;
 use crate::stage::{Drawn, Frame, Page, Paint, Painter};
 
@@ -29,10 +30,12 @@ pub(crate) struct GpuPainter {
     flat: Slot,
     /// What a page that comes in is drawn on first; None while none does.
     coming: RefCell<Option<Rc<Sheet>>>,
+    /// What displays show parts of; None while one shows all of it as it is drawn.
+    whole: RefCell<Option<Rc<Sheet>>>,
 }
 
 /// A target that is a picture afterwards.
-struct Sheet {
+pub(crate) struct Sheet {
     size: Size,
     view: TextureView,
     bind: BindGroup,
@@ -52,14 +55,51 @@ impl GpuPainter {
         let one = Kind { format: Format::Rgba, size: Size { width_px: 1, height_px: 1 } };
         let flat = Slot::make(&gpu.device, &compositor.layout, one);
         let (pool, pictures) = (Pool::default(), BTreeMap::new());
-        let coming = RefCell::default();
-        GpuPainter { gpu, format, compositor, pool, upload: None, pictures, flat, coming }
+        let (coming, whole) = (RefCell::default(), RefCell::default());
+        GpuPainter { gpu, format, compositor, pool, upload: None, pictures, flat, coming, whole }
     }
 
-    /// Draws `frame` onto `view`, which has `size`, and starts the GPU on it.
+    /// Draws `frame` onto the only display, `view` of `size`.
     pub(crate) fn draw(&self, frame: &Frame, view: &TextureView, size: Size) {
-        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-        let sheet = frame.coming.as_ref().map(|_| self.sheet(frame.rotation.upright(size)));
+        let upright = frame.rotation.upright(size);
+        let whole = Quad::of(Area::of(upright));
+        if upright == frame.size && frame.parts.first().is_none_or(|part| *part == whole) {
+            self.whole.take();
+            self.draw_page(frame, (view, size), frame.rotation);
+        } else {
+            let picture = self.picture(frame);
+            self.draw_part(frame, (&picture, 0), view, size);
+        }
+    }
+
+    /// Draws all of `frame` once, for displays that show parts of it.
+    pub(crate) fn picture(&self, frame: &Frame) -> Rc<Sheet> {
+        let sheet = self.sheet(&self.whole, frame.size);
+        self.draw_page(frame, (&sheet.view, sheet.size), Rotation::None);
+        sheet
+    }
+
+    /// Draws display `number`'s part of `frame`, whose picture was drawn, onto `view` of `size`.
+    pub(crate) fn draw_part(
+        &self,
+        frame: &Frame,
+        (picture, number): (&Sheet, usize),
+        view: &TextureView,
+        size: Size,
+    ) {
+        let part = frame.parts.get(number).map(|quad| Drawn {
+            paint: Paint::Coming,
+            quad: *quad,
+            background: None,
+            opacity: 1.0,
+        });
+        let page = Page { background: Rgb([0; 3]), layers: part.into_iter().collect() };
+        self.submit(&[self.pass(&page, Some(picture), (view, size), frame.rotation)]);
+    }
+
+    /// Draws the pages of `frame` onto all of `view`.
+    fn draw_page(&self, frame: &Frame, (view, size): (&TextureView, Size), rotation: Rotation) {
+        let sheet = frame.coming.as_ref().map(|_| self.sheet(&self.coming, frame.size));
         if sheet.is_none() {
             self.coming.take();
         }
@@ -67,11 +107,15 @@ impl GpuPainter {
             .as_deref()
             .zip(frame.coming.as_ref())
             .map(|(sheet, page)| self.pass(page, None, (&sheet.view, sheet.size), Rotation::None));
-        let last = self.pass(&frame.page, sheet.as_deref(), (view, size), frame.rotation);
-        let passes: Vec<_> = first.into_iter().chain([last]).collect();
+        let last = self.pass(&frame.page, sheet.as_deref(), (view, size), rotation);
+        self.submit(&first.into_iter().chain([last]).collect::<Vec<_>>());
+    }
+
+    fn submit(&self, passes: &[Pass<'_>]) {
         let Gpu { device, queue, .. } = &self.gpu;
-        self.compositor.draw((device, queue), &mut encoder, &passes);
-        self.gpu.queue.submit([encoder.finish()]);
+        let mut encoder = device.create_command_encoder(&Default::default());
+        self.compositor.draw((device, queue), &mut encoder, passes);
+        queue.submit([encoder.finish()]);
     }
 
     fn pass<'a>(
@@ -85,9 +129,9 @@ impl GpuPainter {
         Pass { view, size, rotation, background: page.background, draws }
     }
 
-    /// The sheet of this size, the one before if it is that.
-    fn sheet(&self, size: Size) -> Rc<Sheet> {
-        let mut kept = self.coming.borrow_mut();
+    /// The sheet of this size, the one that is kept if it is that.
+    fn sheet(&self, kept: &RefCell<Option<Rc<Sheet>>>, size: Size) -> Rc<Sheet> {
+        let mut kept = kept.borrow_mut();
         if let Some(sheet) = kept.as_ref().filter(|sheet| sheet.size == size) {
             return Rc::clone(sheet);
         }

@@ -31,12 +31,6 @@ pub(crate) enum Handed {
 
 /// Takes frames.
 pub(crate) trait Target {
-    /// Its extent; zero sides are possible.
-    fn size(&self) -> Size;
-
-    /// It has another extent now.
-    fn resize(&mut self, gpu: &Gpu, size: Size);
-
     /// Draws `frame` and hands it to the display.
     fn hand_over(&mut self, painter: &GpuPainter, frame: &Frame) -> Handed;
 }
@@ -85,11 +79,6 @@ impl WindowTarget {
         Ok(WindowTarget { window, surface, config, size, stale: true })
     }
 
-    /// What frames must be made for.
-    pub(crate) fn format(&self) -> TextureFormat {
-        self.config.format
-    }
-
     fn configure(&mut self, gpu: &Gpu) {
         let limit = gpu.device.limits().max_texture_dimension_2d;
         self.config.width = self.size.width_px.clamp(1, limit);
@@ -104,45 +93,93 @@ impl WindowTarget {
             if self.stale {
                 self.configure(gpu);
             }
-            match self.surface.get_current_texture() {
-                CurrentSurfaceTexture::Success(texture) => return Ok(texture),
-                CurrentSurfaceTexture::Suboptimal(texture) => {
-                    self.stale = true;
-                    return Ok(texture);
-                }
-                CurrentSurfaceTexture::Outdated => self.stale = true,
-                CurrentSurfaceTexture::Lost => return Err(Handed::Lost),
-                CurrentSurfaceTexture::Timeout
-                | CurrentSurfaceTexture::Occluded
-                | CurrentSurfaceTexture::Validation => return Err(Handed::Later),
+            let found = self.surface.get_current_texture();
+            let (renew, handed) = what_of(&found);
+            self.stale |= renew;
+            match found {
+                CurrentSurfaceTexture::Success(texture)
+                | CurrentSurfaceTexture::Suboptimal(texture) => return Ok(texture),
+                _ if renew => {}
+                _ => return Err(handed),
             }
         }
         Err(Handed::Later)
     }
 }
 
-impl Target for WindowTarget {
-    fn size(&self) -> Size {
-        self.size
+/// Whether a surface that gives this has to be set up again, and what becomes of the frame.
+fn what_of(found: &CurrentSurfaceTexture) -> (bool, Handed) {
+    match found {
+        CurrentSurfaceTexture::Success(_) => (false, Handed::Over),
+        CurrentSurfaceTexture::Suboptimal(_) => (true, Handed::Over),
+        CurrentSurfaceTexture::Outdated => (true, Handed::Later),
+        CurrentSurfaceTexture::Lost => (false, Handed::Lost),
+        CurrentSurfaceTexture::Timeout
+        | CurrentSurfaceTexture::Occluded
+        | CurrentSurfaceTexture::Validation => (false, Handed::Later),
     }
+}
 
-    fn resize(&mut self, _gpu: &Gpu, size: Size) {
+impl WindowTarget {
+    /// It has another extent now; zero sides are possible.
+    fn resize(&mut self, size: Size) {
         self.stale |= self.size != size;
         self.size = size;
     }
 
-    fn hand_over(&mut self, painter: &GpuPainter, frame: &Frame) -> Handed {
+    /// Hands over what `draw` draws.
+    fn hand(&mut self, gpu: &Gpu, draw: impl FnOnce(&TextureView, Size)) -> Handed {
         if self.size.width_px == 0 || self.size.height_px == 0 {
             return Handed::Later;
         }
-        let texture = match self.acquire(&painter.gpu) {
+        let texture = match self.acquire(gpu) {
             Ok(texture) => texture,
             Err(handed) => return handed,
         };
-        painter.draw(frame, &view(&texture.texture), self.size);
+        draw(&view(&texture.texture), self.size);
         self.window.pre_present_notify();
-        painter.gpu.queue.present(texture);
+        gpu.queue.present(texture);
         Handed::Over
+    }
+}
+
+/// The windows on the displays, in their order; one mostly.
+pub(crate) struct Windows(Vec<WindowTarget>);
+
+impl Windows {
+    pub(crate) fn new(windows: Vec<WindowTarget>) -> Windows {
+        Windows(windows)
+    }
+
+    /// What frames must be made for.
+    pub(crate) fn format(&self) -> TextureFormat {
+        self.0.first().map_or(OFFSCREEN_FORMAT, |window| window.config.format)
+    }
+
+    /// The window in this place has another extent now.
+    pub(crate) fn resize(&mut self, place: usize, size: Size) {
+        self.0.get_mut(place).into_iter().for_each(|window| window.resize(size));
+    }
+}
+
+impl Target for Windows {
+    fn hand_over(&mut self, painter: &GpuPainter, frame: &Frame) -> Handed {
+        if let [only] = &mut self.0[..] {
+            return only.hand(&painter.gpu, |view, size| painter.draw(frame, view, size));
+        }
+        let picture = painter.picture(frame);
+        let windows = self.0.iter_mut().enumerate();
+        let handed: Vec<_> = windows
+            .map(|(place, window)| {
+                let part = (&*picture, place);
+                window.hand(&painter.gpu, |view, size| painter.draw_part(frame, part, view, size))
+            })
+            .collect();
+        // A display that is off keeps nobody waiting; it is drawn on again when it is back.
+        [Handed::Lost, Handed::Over]
+            .into_iter()
+            .find(|one| handed.contains(one))
+            .unwrap_or(Handed::Later)
     }
 }
 
@@ -160,14 +197,6 @@ impl Offscreen {
 }
 
 impl Target for Offscreen {
-    fn size(&self) -> Size {
-        self.size
-    }
-
-    fn resize(&mut self, gpu: &Gpu, size: Size) {
-        *self = Offscreen::new(gpu, size);
-    }
-
     fn hand_over(&mut self, painter: &GpuPainter, frame: &Frame) -> Handed {
         painter.draw(frame, &self.view, self.size);
         Handed::Over
@@ -200,4 +229,23 @@ pub(super) fn texture(
 
 pub(super) fn view(texture: &wgpu::Texture) -> TextureView {
     texture.create_view(&wgpu::TextureViewDescriptor::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_surface_gives_says_what_becomes_of_the_frame() {
+        use CurrentSurfaceTexture::{Lost, Occluded, Outdated, Timeout, Validation};
+        for (found, renew, handed) in [
+            (Outdated, true, Handed::Later),
+            (Lost, false, Handed::Lost),
+            (Timeout, false, Handed::Later),
+            (Occluded, false, Handed::Later),
+            (Validation, false, Handed::Later),
+        ] {
+            assert_eq!(what_of(&found), (renew, handed), "{found:?}");
+        }
+    }
 }

@@ -10,7 +10,8 @@ use super::target::OFFSCREEN_FORMAT;
 use super::*;
 use crate::colour;
 use crate::place::{Area, Laid, Quad};
-use crate::scene::{Rgb, Rotation, Size};
+use crate::scene::{Displays, Rgb, Rotation, Scene, Size};
+use crate::screen::Screen;
 use crate::source::{Chroma, Colour, Picture, Plane};
 use crate::stage::{Drawn, Frame, Page, Paint, Painter};
 use crate::transition::Look;
@@ -33,12 +34,13 @@ fn draw(picture: &Picture<'_>, screen: Size, layer: impl Fn(Drawn) -> Drawn) -> 
     painter.put(1, picture).expect("put");
     let quad = Quad::of(Area::of(screen));
     let drawn = layer(Drawn { paint: Paint::Turn(1), quad, background: None, opacity: 1.0 });
-    read_back(&painter, &frame(vec![drawn]), screen)
+    read_back(&painter, &frame(vec![drawn], screen), screen)
 }
 
-fn frame(layers: Vec<Drawn>) -> Frame {
+fn frame(layers: Vec<Drawn>, size: Size) -> Frame {
     let page = Page { background: Rgb([0, 0, 0]), layers };
-    Frame { rotation: Rotation::None, page, coming: None }
+    let parts = vec![Quad::of(Area::of(size))];
+    Frame { rotation: Rotation::None, size, parts, page, coming: None }
 }
 
 /// A picture of `picture` in the middle of `screen`, all of which is touched.
@@ -241,6 +243,58 @@ fn bars_have_the_layers_background() {
     });
     let row: Vec<_> = (0..16).map(|x| got.get_pixel(x, 2).0[0]).collect();
     assert_eq!(row, [10, 10, 10, 10, 10, 10, 255, 255, 255, 255, 10, 10, 10, 10, 10, 10]);
+}
+
+/// A picture of four columns, each of its own shade, as display `number` of `screen` shows it.
+fn shown(screen: &Screen, scene: &Scene, (number, display): (usize, Size)) -> RgbImage {
+    let mut painter = GpuPainter::new(GPU.clone(), OFFSCREEN_FORMAT);
+    let columns =
+        [[10, 10, 10, 255], [80, 80, 80, 255], [160, 160, 160, 255], [250, 250, 250, 255]];
+    let data = columns.concat();
+    painter.put(1, &Picture::Rgba { size: size(4, 1), data: &data }).expect("put");
+    let picture = screen.picture(scene);
+    let quad = Quad::of(Area::of(picture));
+    let drawn = Drawn { paint: Paint::Turn(1), quad, background: None, opacity: 1.0 };
+    let parts = vec![screen.parts(scene)[number]];
+    let frame = Frame { rotation: scene.rotation, parts, ..frame(vec![drawn], picture) };
+    read_back(&painter, &frame, display)
+}
+
+#[test]
+fn displays_show_their_part_of_the_picture() {
+    let display = size(40, 20);
+    let two = Screen::of(vec![display, display], false).expect("two");
+    let extend = Scene { displays: Displays::Extend, ..Scene::default() };
+    let shade = |picture: &RgbImage, x, y| picture.get_pixel(x, y).0[0];
+    let near = |found: u8, wanted: u8| found.abs_diff(wanted) <= 3;
+    let (left, right) = (shown(&two, &extend, (0, display)), shown(&two, &extend, (1, display)));
+    assert!(near(shade(&left, 2, 10), 10) && near(shade(&right, 37, 10), 250));
+    // They meet in the middle: what is last on the one is half a pixel from what is first there.
+    assert!(shade(&left, 39, 10).abs_diff(shade(&right, 0, 10)) <= 6);
+    // Hung on their right sides, each is turned by itself.
+    let turned = Scene { rotation: Rotation::Quarter, ..extend };
+    let left = shown(&two, &turned, (0, display));
+    assert!(near(shade(&left, 20, 2), 10) && shade(&left, 20, 17) > 90, "not turned");
+    let right = shown(&two, &turned, (1, display));
+    assert!(near(shade(&right, 20, 17), 250) && shade(&right, 20, 2) < 160, "not turned");
+    // Mirrored on a display of another shape: bars, and in between all of it.
+    let other = size(40, 40);
+    let both = Screen::of(vec![display, other], false).expect("two");
+    let mirror = Scene { displays: Displays::Mirror, ..Scene::default() };
+    let mirrored = shown(&both, &mirror, (1, other));
+    let seen = [(2, 5, 0), (2, 20, 10), (37, 20, 250), (37, 35, 0)];
+    assert!(seen.iter().all(|(x, y, wanted)| near(shade(&mirrored, *x, *y), *wanted)));
+}
+
+#[test]
+fn a_coarser_canvas_is_scaled_up_over_the_whole_display() {
+    let display = size(80, 40);
+    let scene = Scene { resolution: Some(size(40, 40)), ..Scene::default() };
+    let screen = Screen::from(display);
+    assert_eq!(screen.picture(&scene), size(40, 20));
+    let picture = shown(&screen, &scene, (0, display));
+    let ends = [(0, 0), (0, 39), (79, 0), (79, 39)].map(|(x, y)| picture.get_pixel(x, y).0[0]);
+    assert!(ends.iter().zip([10, 10, 250, 250]).all(|(f, w)| f.abs_diff(w) <= 3), "{ends:?}");
 }
 
 #[test]

@@ -13,6 +13,7 @@
 //!
 //! Not here: where pixels go (`place`), how they are drawn (`gpu`), who calls (`engine`).
 
+mod moving_on;
 mod passing;
 mod picture;
 mod showing;
@@ -27,21 +28,15 @@ use vitrine_config::time::Mono;
 use self::passing::Passing;
 pub(crate) use self::picture::{Drawn, Frame, Page, Paint};
 use self::showing::Showing;
-use crate::pacing;
-use crate::place::{Fitting, View};
+use crate::pacing::Grid;
+use crate::place::Fitting;
 use crate::report::{Beat, Report};
-use crate::scene::{self, Base, Fit, Layer, Next, Scene, Size, Start, Turn, Wish};
+use crate::scene::{Displays, Layer, Next, Rotation, Scene, Size, Turn, Wish};
+use crate::screen::Screen;
 use crate::source::{Picture, Source};
 
 /// Evidence of life is due this often while a wish stands.
 const BEAT: Duration = Duration::from_secs(1);
-/// What comes up to this much after its moment came in time: several refreshes of a busy display.
-/// Its own time counts from that moment.
-const IN_TIME: Duration = Duration::from_millis(100);
-/// Turns remembered as left behind. A wish that is on its way while the stage moves on is a few
-/// milliseconds old: a handful would do.
-const LEFT_BEHIND: usize = 64;
-
 /// Makes sources for layers.
 pub(crate) trait Opener {
     /// Starts to prepare `layer`; what goes wrong shows in the source's state.
@@ -59,9 +54,9 @@ pub(crate) trait Painter {
 
 /// The stage.
 pub(crate) struct Stage {
-    screen: Size,
-    /// Of the display; zero while that is not known.
-    refresh: Duration,
+    screen: Screen,
+    /// The display's refreshes.
+    grid: Grid,
     showings: BTreeMap<Turn, Showing>,
     /// What frames are made of.
     current: Scene,
@@ -85,8 +80,8 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) fn new(screen: Size) -> Stage {
         Stage {
-            screen,
-            refresh: Duration::ZERO,
+            screen: screen.into(),
+            grid: Grid::new(Duration::ZERO),
             showings: BTreeMap::new(),
             current: Scene::default(),
             passing: Passing::default(),
@@ -118,13 +113,18 @@ impl Stage {
         self.dirty |= self.frames_presented == 0 && self.wanted.is_none();
     }
 
-    /// The display shows each frame for this long.
+    /// The display says that it shows each frame for this long.
     pub(crate) fn set_refresh(&mut self, refresh: Duration) {
-        self.refresh = refresh;
+        self.grid = Grid::new(refresh);
     }
 
-    /// The screen has another extent.
-    pub(crate) fn resize(&mut self, screen: Size) {
+    /// The display was seen to be ready for another frame at `at`.
+    pub(crate) fn saw_refresh(&mut self, at: Mono) {
+        self.grid.saw(at);
+    }
+
+    /// The screen is another one.
+    pub(crate) fn resize(&mut self, screen: Screen) {
         if self.screen != screen {
             self.screen = screen;
             // What is on its way out was made for another extent.
@@ -149,8 +149,7 @@ impl Stage {
             // A picture that was lost is back.
             self.dirty |= showing.started && !had_picture && showing.uploaded;
         }
-        let picture_due =
-            self.next_picture().is_some_and(|at| at <= pacing::due_by(now, self.refresh));
+        let picture_due = self.next_drawing().is_some_and(|at| at <= now);
         let takes_over = self.upcoming(now).is_some();
         self.dirty |= picture_due || takes_over;
         for turn in turns(&self.current).filter(|_| !takes_over) {
@@ -189,8 +188,7 @@ impl Stage {
             if showing.failed {
                 continue;
             }
-            let due_by = pacing::due_by(now, self.refresh);
-            if let Err(error) = showing.refresh(turn, due_by, painter) {
+            if let Err(error) = showing.refresh_for(turn, (now, &self.grid), painter) {
                 let report = showing.fail(turn, error);
                 self.reports.extend(Some(report).filter(|_| asked.contains(&turn)));
             }
@@ -245,7 +243,7 @@ impl Stage {
         }
         (self.wanted, self.next, self.beat_at) = (None, None, None);
         self.passing = Passing::default();
-        self.current.layers.clear();
+        self.current = Scene::default();
     }
 
     /// The GPU has lost all pictures; the sources give them again.
@@ -261,14 +259,24 @@ impl Stage {
         let due = self.next.as_ref().filter(|next| self.is_prepared(&next.scene));
         let due = due.and_then(|next| self.due_at(next.start));
         let over = self.moving().filter_map(Showing::ends_at).min();
-        let picture = self.next_picture().map(|at| pacing::draw_at(at, self.refresh));
-        let moments = [self.beat_at, due, over, picture];
+        let moments = [self.beat_at, due, over, self.next_drawing()];
         moments.into_iter().flatten().filter(|at| *at > now).min()
+    }
+
+    /// How the newest scene that was asked for comes onto the displays.
+    pub(crate) fn hung(&self) -> (Rotation, Displays) {
+        let scene = self.wanted.as_ref().unwrap_or(&self.current);
+        (scene.rotation, scene.displays)
     }
 
     /// What has happened since the last call, in order.
     pub(crate) fn take_reports(&mut self) -> Vec<Report> {
         std::mem::take(&mut self.reports)
+    }
+
+    /// Frames that the display was handed since the start.
+    pub(crate) fn frames_presented(&self) -> u64 {
+        self.frames_presented
     }
 
     /// Highest turn that was asked for.
@@ -287,104 +295,13 @@ impl Stage {
         self.frame().filter(|_| self.frames_presented > 0)
     }
 
-    /// Makes `current` what it should be by now. When that was to be, if it is in time.
-    fn advance(&mut self, now: Mono) -> Option<Mono> {
-        let mut due_at = None;
-        match self.upcoming(now) {
-            Some(Upcoming::Wanted) => {
-                if let Some(scene) = self.wanted.take() {
-                    self.take_on(scene, now);
-                }
-            }
-            Some(Upcoming::Next) => {
-                if let Some(next) = self.next.take() {
-                    due_at = self.due_at(next.start).filter(|at| now.since(*at) <= IN_TIME);
-                    self.move_on(next.scene, now);
-                }
-            }
-            None => return None,
-        }
-        self.fit();
-        due_at
-    }
-
-    /// Takes the next scene and remembers what was left for it.
-    fn move_on(&mut self, scene: Scene, now: Mono) {
-        let staying: BTreeSet<_> = turns(&scene).collect();
-        let passed_over = self.wanted.take();
-        let before = turns(&self.current).chain(passed_over.iter().flat_map(turns));
-        self.left.extend(before.filter(|turn| !staying.contains(turn)));
-        let surplus = self.left.len().saturating_sub(LEFT_BEHIND);
-        self.left.drain(..surplus);
-        self.take_on(scene, now);
-    }
-
-    /// Makes `scene` the current one; what it replaces may pass.
-    fn take_on(&mut self, scene: Scene, now: Mono) {
-        if self.frames_presented > 0 && !self.current.layers.is_empty() {
-            self.passing.change(&self.current, &scene, now);
-        }
-        self.current = scene;
-        let on: BTreeSet<_> = turns(&self.current).collect();
-        for turn in self.passing.layers().map(|layer| layer.turn).filter(|turn| !on.contains(turn))
-        {
-            if let Some(showing) = self.showings.get_mut(&turn) {
-                showing.source.leave();
-            }
-        }
-    }
-
-    /// The scene that should replace the current one now. The next one wins: when it is due, the
-    /// wanted one is of the past.
-    fn upcoming(&self, now: Mono) -> Option<Upcoming> {
-        let next = self.next.as_ref().filter(|next| self.is_prepared(&next.scene));
-        if next.and_then(|next| self.due_at(next.start)).is_some_and(|at| at <= now) {
-            return Some(Upcoming::Next);
-        }
-        self.wanted.as_ref().filter(|scene| self.is_prepared(scene)).map(|_| Upcoming::Wanted)
-    }
-
-    /// When this start comes; None while that is not known.
-    fn due_at(&self, start: Start) -> Option<Mono> {
-        let turn = match start {
-            Start::At(at) => return Some(at),
-            Start::After { turn, .. } | Start::AtEnd { turn } => turn,
-        };
-        let awaited = self.current.layers.iter().chain(self.wanted.iter().flat_map(|s| &s.layers));
-        let Some(showing) = self
-            .showings
-            .get(&turn)
-            .filter(|_| awaited.into_iter().any(|layer| layer.turn == turn))
-        else {
-            // Neither on the screen nor on its way there: it has had its time.
-            return Some(Mono(0));
-        };
-        match start {
-            Start::At(at) => Some(at),
-            Start::After { lasts, .. } => showing.since().map(|at| at.after(lasts)),
-            Start::AtEnd { .. } => showing.source.ends_at().filter(|_| showing.shown_at.is_some()),
-        }
-    }
-
-    fn is_prepared(&self, scene: &Scene) -> bool {
-        turns(scene).all(|turn| {
-            let showing = self.showings.get(&turn);
-            showing.is_some_and(|showing| showing.is_prepared() || showing.shown_at.is_some())
-        })
-    }
-
-    fn is_left_behind(&self, scene: &Scene) -> bool {
-        turns(scene).any(|turn| self.left.contains(&turn))
-    }
-
     /// Opens what is asked for and not there yet, and fits everything to its newest place.
     fn open(&mut self, opener: &mut dyn Opener) {
         self.take_back();
         let scenes =
             [Some(&self.current), self.wanted.as_ref(), self.next.as_ref().map(|n| &n.scene)];
         for scene in scenes.into_iter().flatten() {
-            for layer in &scene.layers {
-                let fitting = fitting(&view(scene, layer, self.screen), layer);
+            for (layer, fitting) in self.fittings(scene) {
                 self.showings
                     .entry(layer.turn)
                     .or_insert_with(|| Showing::new(opener.open(layer, fitting), fitting));
@@ -407,19 +324,19 @@ impl Stage {
     /// Tells each source the pixels it covers: where it is now, else where it will be.
     fn fit(&mut self) {
         let next = self.next.as_ref().map(|next| &next.scene);
-        for scene in [next, self.wanted.as_ref(), Some(&self.current)].into_iter().flatten() {
-            for layer in &scene.layers {
-                if let Some(showing) = self.showings.get_mut(&layer.turn) {
-                    showing.fit(fitting(&view(scene, layer, self.screen), layer));
-                }
+        let scenes = [next, self.wanted.as_ref(), Some(&self.current)];
+        let fittings = scenes.into_iter().flatten().flat_map(|scene| self.fittings(scene));
+        let fittings: Vec<_> = fittings.map(|(layer, fitting)| (layer.turn, fitting)).collect();
+        for (turn, fitting) in fittings {
+            if let Some(showing) = self.showings.get_mut(&turn) {
+                showing.fit(fitting);
             }
         }
     }
 
-    /// When the first of the pictures on screen changes.
-    fn next_picture(&self) -> Option<Mono> {
-        let moving = self.moving();
-        moving.filter_map(|showing| showing.source.next_at()).min()
+    /// When to draw the first of the pictures on screen that change.
+    fn next_drawing(&self) -> Option<Mono> {
+        self.moving().filter_map(|showing| showing.draw_at(&self.grid)).min()
     }
 
     /// What is on screen and not broken.
@@ -429,8 +346,12 @@ impl Stage {
     }
 
     fn beat(&self, at: Mono) -> Beat {
-        let moving = self.moving().any(|showing| showing.source.next_at().is_some());
-        Beat { at, frames_presented: self.frames_presented, moving }
+        Beat { at, frames_presented: self.frames_presented, moving: self.is_moving() }
+    }
+
+    /// Whether something on the screen should be moving.
+    pub(crate) fn is_moving(&self) -> bool {
+        self.moving().any(|showing| showing.source.next_at().is_some())
     }
 
     fn asked(&self) -> BTreeSet<Turn> {
@@ -440,29 +361,6 @@ impl Stage {
     }
 }
 
-/// Which scene comes now.
-enum Upcoming {
-    Wanted,
-    Next,
-}
-
 fn turns(scene: &Scene) -> impl Iterator<Item = Turn> + '_ {
-    scene.layers.iter().map(|layer| layer.turn)
-}
-
-/// How the base of `layer` lies on the upright screen.
-fn view(scene: &Scene, layer: &Layer, screen: Size) -> View {
-    let page = match layer.base {
-        Base::Canvas => scene.canvas,
-        Base::Screen => None,
-        Base::Page(size) => Some(size),
-    };
-    View::of(page, scene.rotation.upright(screen))
-}
-
-fn fitting(view: &View, layer: &Layer) -> Fitting {
-    // A colour has no shape of its own.
-    let is_colour = matches!(layer.source, scene::Source::Colour(_));
-    let fit = if is_colour { Fit::Stretch } else { layer.fit };
-    Fitting { covers: view.layer(layer.place).size(), fit, scale: view.scale }
+    scene.pictures().map(|layer| layer.turn)
 }

@@ -57,7 +57,7 @@ impl Passing {
 
     /// The layers on their way out; such as stay are among those of a page.
     pub(super) fn layers(&self) -> impl Iterator<Item = &Layer> {
-        let pages = self.page.iter().flat_map(|passage| &passage.from.layers);
+        let pages = self.page.iter().flat_map(|passage| passage.from.pictures());
         pages.chain(self.layers.iter().filter_map(|(_, passage)| passage.from.as_ref()))
     }
 
@@ -85,10 +85,7 @@ impl Passing {
         match passages.first() {
             None => {}
             Some((_, first)) if !same_page || rearranged => {
-                if old.rotation == new.rotation
-                    && stay_in_front(old, &is)
-                    && stay_in_front(new, &was)
-                {
+                if is_hung_alike(old, new) && stay_in_front(old, &is) && stay_in_front(new, &was) {
                     let transition = first.transition;
                     self.page = Some(Passage { from: old.clone(), transition, began });
                 } else if same_page {
@@ -114,8 +111,19 @@ impl Passing {
 }
 
 fn is_same_page(one: &Scene, other: &Scene) -> bool {
-    let page = |scene: &Scene| (scene.background, scene.surround, scene.canvas, scene.rotation);
-    page(one) == page(other)
+    let turn = |picture: &Option<Layer>| picture.as_ref().map(|layer| layer.turn);
+    let behind = |scene: &Scene| {
+        let colours = (scene.background, scene.surround);
+        (colours, turn(&scene.backdrop), turn(&scene.surround_picture))
+    };
+    let page = |scene: &Scene| (scene.canvas, scene.margin);
+    behind(one) == behind(other) && page(one) == page(other) && is_hung_alike(one, other)
+}
+
+/// Whether two scenes come onto the displays in the same way.
+fn is_hung_alike(one: &Scene, other: &Scene) -> bool {
+    let hung = |scene: &Scene| (scene.rotation, scene.displays, scene.resolution);
+    hung(one) == hung(other)
 }
 
 fn is_same_place(one: &Layer, other: &Layer) -> bool {
@@ -125,6 +133,7 @@ fn is_same_place(one: &Layer, other: &Layer) -> bool {
 /// Whether the layers of `scene` with these turns lie in front of all others: such as stay while
 /// the page changes behind them.
 fn stay_in_front(scene: &Scene, these: &BTreeSet<Turn>) -> bool {
-    let mut behind = turns(scene).skip_while(|turn| !these.contains(turn));
+    let layers = scene.layers.iter().map(|layer| layer.turn);
+    let mut behind = layers.skip_while(|turn| !these.contains(turn));
     behind.all(|turn| these.contains(&turn))
 }

@@ -5,19 +5,31 @@
 use super::Stage;
 use super::passing::Passage;
 use super::showing::Showing;
-use crate::place::{Area, Laid, Quad, View};
-use crate::scene::{Layer, Rgb, Rotation, Scene, Size, Turn};
+use crate::place::{Area, Fitting, Laid, Quad, View, within_margin};
+use crate::scene::{self, Base, Fit, Layer, Rgb, Rotation, Scene, Size, Turn};
 use crate::source::Part;
 use crate::transition::{Look, looks};
 
 /// One frame.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Frame {
-    /// How it lies on the display.
+    /// How it lies on the displays.
     pub rotation: Rotation,
+    /// Of the upright picture.
+    pub size: Size,
+    /// For each display, in its own upright pixels: where which part of the picture lies.
+    pub parts: Vec<Quad>,
     pub page: Page,
     /// Another page on its way in; [`Paint::Coming`] is a picture of it.
     pub coming: Option<Page>,
+}
+
+impl Frame {
+    /// The same upright, in its own extent: as people see it.
+    pub(crate) fn upright(self) -> Frame {
+        let parts = vec![Quad::of(Area::of(self.size))];
+        Frame { rotation: Rotation::None, parts, ..self }
+    }
 }
 
 /// One upright picture, to be drawn back to front.
@@ -54,23 +66,25 @@ impl Stage {
     /// What the display should show by now. None: a picture that was lost with its GPU is still on
     /// its way, so the display keeps the frame it has.
     pub(super) fn frame(&self) -> Option<Frame> {
-        let complete = self.current.layers.iter().all(|layer| {
-            let showing = self.showings.get(&layer.turn);
+        let complete = super::turns(&self.current).all(|turn| {
+            let showing = self.showings.get(&turn);
             showing.is_some_and(|showing| showing.uploaded || showing.failed)
         });
-        let rotation = self.current.rotation;
-        complete.then(|| match self.passing.page() {
-            Some(passage) => self.change_of_page(passage),
-            None => Frame { rotation, page: self.page(&self.current, |_| true), coming: None },
+        complete.then(|| {
+            let (page, coming) = match self.passing.page() {
+                Some(passage) => self.change_of_page(passage),
+                None => (self.page(&self.current, |_| true), None),
+            };
+            let (rotation, size) = (self.current.rotation, self.upright(&self.current));
+            Frame { rotation, size, parts: self.screen.parts(&self.current), page, coming }
         })
     }
 
     /// The old page, the new one on its way in, and in front what stays.
-    fn change_of_page(&self, passage: &Passage<Scene>) -> Frame {
+    fn change_of_page(&self, passage: &Passage<Scene>) -> (Page, Option<Page>) {
         let has = |scene: &Scene, turn| super::turns(scene).any(|other| other == turn);
         let stays = |turn| has(&passage.from, turn) && has(&self.current, turn);
-        let rotation = self.current.rotation;
-        let screen = rotation.upright(self.screen);
+        let screen = self.upright(&self.current);
         let (old, new) = looks(passage.transition.kind, passage.share(self.composed_at), true);
         let mut page = self.page(&passage.from, |turn| !stays(turn));
         let by = [old.shift[0] * screen.width_px as f32, old.shift[1] * screen.height_px as f32];
@@ -85,27 +99,32 @@ impl Stage {
             opacity: new.opacity,
         }));
         page.layers.extend(self.layers(&self.current, stays));
-        let coming = Some(self.page(&self.current, |turn| !stays(turn)));
-        Frame { rotation, page, coming }
+        (page, Some(self.page(&self.current, |turn| !stays(turn))))
     }
 
     fn page(&self, scene: &Scene, keep: impl Fn(Turn) -> bool) -> Page {
         let surround = scene.surround.filter(|_| scene.canvas.is_some());
-        let canvas = Quad { uv: NOWHERE, ..Quad::of(self.view(scene).layer(None)) };
-        let canvas = surround.map(|_| Drawn {
+        let view = self.view(scene);
+        let draw = |view: &View, layer: &Layer| self.draw(view, layer, &Look::PLAIN);
+        let around = scene.surround_picture.as_ref().map(|layer| draw(&self.whole(scene), layer));
+        let is_apart = surround.is_some() || around.is_some();
+        let canvas = is_apart.then(|| Drawn {
             paint: Paint::Flat,
-            quad: canvas,
+            quad: Quad { uv: NOWHERE, ..Quad::of(view.layer(None)) },
             background: Some(scene.background),
             opacity: 1.0,
         });
-        let layers = canvas.into_iter().chain(self.layers(scene, keep)).collect();
+        let backdrop = scene.backdrop.as_ref().map(|layer| draw(&view, layer));
+        let behind = around.into_iter().flatten().chain(canvas);
+        let behind = behind.chain(backdrop.into_iter().flatten());
+        let layers = behind.chain(self.layers(scene, keep)).collect();
         Page { background: surround.unwrap_or(scene.background), layers }
     }
 
     fn layers(&self, scene: &Scene, keep: impl Fn(Turn) -> bool) -> Vec<Drawn> {
         let mut drawn = Vec::with_capacity(scene.layers.len());
         for (place, layer) in scene.layers.iter().enumerate().filter(|(_, l)| keep(l.turn)) {
-            let view = super::view(scene, layer, self.screen);
+            let view = self.view_of(scene, layer);
             match self.passing.below(layer.turn) {
                 Some(passage) => drawn.extend(self.change_of_layer(&view, scene, place, passage)),
                 None => drawn.extend(self.draw(&view, layer, &Look::PLAIN)),
@@ -139,15 +158,16 @@ impl Stage {
     /// The colour of everything behind the layer at `place`, if it is one.
     fn colour_behind(&self, scene: &Scene, place: usize) -> Option<Rgb> {
         let layer = scene.layers.get(place)?;
-        let room_of = |layer: &Layer| super::view(scene, layer, self.screen).layer(layer.place);
+        let room_of = |layer: &Layer| self.view_of(scene, layer).layer(layer.place);
         let room = room_of(layer);
         let canvas = self.view(scene).layer(None);
-        let beyond = scene.surround.is_some() && room.common(canvas) != room;
+        let apart = scene.surround.is_some() || scene.surround_picture.is_some();
+        let beyond = apart && room.common(canvas) != room;
         let mut behind = scene.layers.iter().take(place);
         let touches = |other: &Layer| !room.common(room_of(other)).is_empty();
         let turned = |layer: &Layer| layer.turned_deg != 0.0;
-        let free =
-            !beyond && !turned(layer) && !behind.any(|other| turned(other) || touches(other));
+        let plain = scene.backdrop.is_none() && !beyond;
+        let free = plain && !turned(layer) && !behind.any(|other| turned(other) || touches(other));
         free.then_some(scene.background)
     }
 
@@ -167,14 +187,44 @@ impl Stage {
         }
     }
 
-    /// How `scene` lies on the upright screen.
-    pub(super) fn view(&self, scene: &Scene) -> View {
-        View::of(scene.canvas, self.upright(scene))
+    /// Each picture of `scene` with the pixels that it covers.
+    pub(super) fn fittings<'a>(&self, scene: &'a Scene) -> Vec<(&'a Layer, Fitting)> {
+        let around = scene.surround_picture.iter().map(|layer| (layer, self.whole(scene)));
+        let on_page = scene.backdrop.iter().chain(&scene.layers);
+        let on_page = on_page.map(|layer| (layer, self.view_of(scene, layer)));
+        around.chain(on_page).map(|(layer, view)| (layer, fitting(&view, layer))).collect()
+    }
+
+    /// How the base of `layer` lies on the upright screen.
+    fn view_of(&self, scene: &Scene, layer: &Layer) -> View {
+        let page = match layer.base {
+            Base::Canvas => scene.canvas,
+            Base::Screen => None,
+            Base::Page(size) => Some(size),
+        };
+        View::of(page, within_margin(self.upright(scene), scene.margin))
+    }
+
+    /// How the canvas of `scene` lies on the upright screen.
+    fn view(&self, scene: &Scene) -> View {
+        View::of(scene.canvas, within_margin(self.upright(scene), scene.margin))
+    }
+
+    /// All of the upright screen, for what lies around a page.
+    fn whole(&self, scene: &Scene) -> View {
+        View::of(None, Area::of(self.upright(scene)))
     }
 
     fn upright(&self, scene: &Scene) -> Size {
-        scene.rotation.upright(self.screen)
+        self.screen.picture(scene)
     }
+}
+
+fn fitting(view: &View, layer: &Layer) -> Fitting {
+    // A colour has no shape of its own.
+    let is_colour = matches!(layer.source, scene::Source::Colour(_));
+    let fit = if is_colour { Fit::Stretch } else { layer.fit };
+    Fitting { covers: view.layer(layer.place).size(), fit, scale: view.scale }
 }
 
 /// A layer whose picture is seen in parts, over a ground of its own.

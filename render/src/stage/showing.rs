@@ -3,6 +3,7 @@
 use vitrine_config::time::Mono;
 
 use super::Painter;
+use crate::pacing::{Grid, Rhythm};
 use crate::place::Fitting;
 use crate::report::Report;
 use crate::scene::{Size, Turn};
@@ -33,6 +34,7 @@ pub(super) struct Showing {
     /// What the source has said of that.
     taken: Option<u64>,
     frames: u64,
+    rhythm: Rhythm,
 }
 
 impl Showing {
@@ -53,6 +55,7 @@ impl Showing {
             again: false,
             taken: None,
             frames: 0,
+            rhythm: Rhythm::default(),
         }
     }
 
@@ -95,6 +98,31 @@ impl Showing {
             return None;
         }
         Some(Report::Prepared { turn })
+    }
+
+    /// Puts the picture on the GPU that belongs on the refresh which shows what is drawn at `now`, if
+    /// it is another one.
+    ///
+    /// # Errors
+    /// A picture that cannot be put there.
+    pub(super) fn refresh_for(
+        &mut self,
+        turn: Turn,
+        (now, grid): (Mono, &Grid),
+        painter: &mut dyn Painter,
+    ) -> Result<(), String> {
+        let (due, shown, refresh) = (self.source.next_at(), grid.next(now), grid.refresh());
+        let due_by = self.rhythm.due_by(shown.unwrap_or(now), refresh);
+        self.refresh(turn, due_by, painter)?;
+        if let (Some(due), Some(shown)) = (due.filter(|due| *due <= due_by), shown) {
+            self.rhythm.took(due, shown, refresh);
+        }
+        Ok(())
+    }
+
+    /// When to draw its next picture; None if that is not known or never.
+    pub(super) fn draw_at(&self, grid: &Grid) -> Option<Mono> {
+        self.source.next_at().map(|due| self.rhythm.draw_at(due, grid))
     }
 
     /// Puts the newest picture that is due on the GPU, if there is another one.

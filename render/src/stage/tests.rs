@@ -6,9 +6,10 @@ use std::rc::Rc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::scene::{Rgb, Transition, TransitionKind};
+use crate::scene::{self, Fit, Rgb, Start, Transition, TransitionKind};
 use crate::source::{SourceError, State};
 
+mod day;
 mod film;
 mod gapless;
 mod passing;

@@ -2,9 +2,10 @@
 
 #![allow(clippy::disallowed_methods, clippy::expect_used, dead_code, missing_docs)]
 
+pub mod delta_e;
 pub mod profile;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -184,6 +185,11 @@ pub fn colour(turn: Turn, rgb: [u8; 3]) -> Layer {
 
 pub fn file(turn: Turn, path: &Path) -> Layer {
     layer(turn, Source::Image { path: path.to_owned() })
+}
+
+/// A still of four colours.
+pub fn quadrants() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/media/quadrants.png")
 }
 
 pub fn near(found: Pixel<u8>, wanted: [u8; 3], tolerance: u8) -> bool {

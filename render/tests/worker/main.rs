@@ -5,6 +5,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::expect_used)]
 
+mod colour;
 mod faults;
 mod life;
 mod overlay;
@@ -12,6 +13,7 @@ mod pictures;
 mod rig;
 #[path = "../support/mod.rs"]
 mod support;
+mod zones;
 
 /// Not a test: the process that the others start. By itself it has no stage and says so.
 #[test]

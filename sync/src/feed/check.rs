@@ -258,7 +258,9 @@ pub(crate) fn layout(mut value: Value) -> Result<Layout, String> {
         width_px: raw.width_px,
         height_px: raw.height_px,
         background: raw.background.map(|text| rgb("background", &text)).transpose()?,
+        background_image: raw.background_image,
         letterbox: raw.letterbox.map(|text| rgb("letterbox", &text)).transpose()?,
+        letterbox_image: raw.letterbox_image,
         transition: transition(raw.transition)?,
         zones: Vec::new(),
     })

@@ -64,12 +64,12 @@ pub fn read(payload: &[u8]) -> Result<(Manifest, Vec<Complaint>), Unreadable> {
     let playlists = list(&mut root, "playlists", limits::PLAYLISTS, &mut notes);
     let playlists = self::playlists(playlists, &assets, &mut notes);
     let layouts = list(&mut root, "layouts", limits::LAYOUTS, &mut notes);
-    let layouts = self::layouts(layouts, &playlists, &mut notes);
+    let layouts = self::layouts(layouts, &playlists, &assets, &mut notes);
     let schedule = list(&mut root, "schedule", limits::ENTRIES, &mut notes);
     let schedule = self::schedule(schedule, &playlists, &layouts, &mut notes);
     let settings = list(&mut root, "settings", limits::SETTINGS, &mut notes);
     let settings = notes.distinct(settings, "settings", check::setting, |(key, _)| key.clone());
-    let named = named(&playlists);
+    let named = named(&playlists, &layouts);
     assets.retain(|digest, _| named.contains(digest));
     let Head { version, tenant, device } = head;
     let manifest = Manifest {
@@ -194,16 +194,26 @@ fn items(
 fn layouts(
     raw: Vec<Value>,
     playlists: &BTreeMap<String, Playlist>,
+    assets: &BTreeMap<Digest, Asset>,
     notes: &mut Notes,
 ) -> BTreeMap<String, Layout> {
     let mut kept = BTreeMap::new();
     for (n, mut value) in raw.into_iter().enumerate() {
         let place = format!("layouts[{n}]");
         let zones = notes.within(&place, |notes| list(&mut value, "zones", limits::ZONES, notes));
-        let Some(layout) = notes.taken(&place, check::layout(value)) else { continue };
+        let Some(mut layout) = notes.taken(&place, check::layout(value)) else { continue };
         if kept.contains_key(&layout.id) {
             notes.add(&place, format!("id {:?} is taken", layout.id));
             continue;
+        }
+        // A page without its picture is better than none.
+        for (name, image) in [
+            ("background_image", &mut layout.background_image),
+            ("letterbox_image", &mut layout.letterbox_image),
+        ] {
+            if let Some(gone) = image.take_if(|asset| !assets.contains_key(asset)) {
+                notes.add(&format!("{place}.{name}"), format!("no asset {gone}"));
+            }
         }
         let zones = self::zones(zones, &place, playlists, notes);
         kept.insert(layout.id.clone(), Layout { zones, ..layout });
@@ -247,9 +257,13 @@ fn schedule(
     notes.distinct(raw, "schedule", read, |entry| entry.id.clone())
 }
 
-fn named(playlists: &BTreeMap<String, Playlist>) -> BTreeSet<Digest> {
+fn named(
+    playlists: &BTreeMap<String, Playlist>,
+    layouts: &BTreeMap<String, Layout>,
+) -> BTreeSet<Digest> {
     let items = playlists.values().flat_map(|playlist| &playlist.items);
-    items.filter_map(|item| item.content.asset()).collect()
+    let of_items = items.filter_map(|item| item.content.asset());
+    of_items.chain(layouts.values().flat_map(Layout::assets)).collect()
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use jiff::civil::{DateTime, Weekday};
 use jiff::{Timestamp, ToSpan, Zoned};
 use vitrine_wire::Digest;
 
-use crate::model::{Day, Entry, EntryKind, Item, Manifest, Playlist, Target, Window};
+use crate::model::{Day, Entry, EntryKind, Item, Layout, Manifest, Playlist, Target, Window};
 
 /// An asset, and when it is first needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,9 @@ pub(super) fn needs(manifest: &Manifest, now: &Zoned) -> Vec<Need> {
     let mut list = List { manifest, seen: BTreeSet::new(), order: Vec::new() };
     let mut visited = BTreeSet::new();
     for (opens, entry) in entries(manifest, now) {
+        // A page is whole from the start.
+        let page = layout(manifest, &entry.target);
+        page.into_iter().flat_map(Layout::assets).for_each(|asset| list.add(asset, Some(opens)));
         let playlists: Vec<&Playlist> = playlists(manifest, &entry.target)
             .filter(|playlist| visited.insert(playlist.id.as_str()))
             .collect();
@@ -83,15 +86,22 @@ impl List<'_> {
     }
 }
 
+fn layout<'a>(manifest: &'a Manifest, target: &Target) -> Option<&'a Layout> {
+    match target {
+        Target::Playlist(_) => None,
+        Target::Layout(id) => manifest.layouts.get(id),
+    }
+}
+
 fn playlists<'a>(
     manifest: &'a Manifest,
     target: &'a Target,
 ) -> impl Iterator<Item = &'a Playlist> + 'a {
-    let (one, zones) = match target {
-        Target::Playlist(id) => (manifest.playlists.get(id), None),
-        Target::Layout(id) => (None, manifest.layouts.get(id)),
+    let one = match target {
+        Target::Playlist(id) => manifest.playlists.get(id),
+        Target::Layout(_) => None,
     };
-    let zones = zones.map_or(&[][..], |layout| &layout.zones).iter();
+    let zones = layout(manifest, target).map_or(&[][..], |layout| &layout.zones).iter();
     let of_zones = zones.filter_map(|zone| manifest.playlists.get(&zone.playlist));
     one.into_iter().chain(of_zones)
 }

@@ -111,7 +111,9 @@ fn layout(manifest: &mut Manifest, id: &str, playlists: &[&str]) {
         width_px: 1,
         height_px: 1,
         background: None,
+        background_image: None,
         letterbox: None,
+        letterbox_image: None,
         transition: None,
         zones,
     };
@@ -165,6 +167,18 @@ fn first_need_table() {
                 entry(m, EntryKind::Normal, 0, Target::Layout("l".into()), true);
             },
             &[9, 1, 8, 2, 7, 3, 4, 5, 6],
+        ),
+        (
+            "the pictures of a page before those of its zones",
+            |m| {
+                playlist(m, "left", &[9, 8]);
+                layout(m, "l", &["left"]);
+                let page = m.layouts.get_mut("l").unwrap();
+                page.background_image = Some(digest(5));
+                page.letterbox_image = Some(digest(4));
+                entry(m, EntryKind::Normal, 0, Target::Layout("l".into()), true);
+            },
+            &[5, 4, 9, 8, 1, 2, 3, 6, 7],
         ),
         (
             "playlists without entry before assets without item",

@@ -27,7 +27,7 @@ pub struct Manifest {
     /// When the cloud would like to have replaced it. Later a device reports and plays on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_after: Option<Timestamp>,
-    /// Every file that an item names.
+    /// Every file that an item or a layout names.
     #[serde(default)]
     pub assets: Vec<Asset>,
     /// Ordered lists of items.
@@ -390,14 +390,27 @@ pub struct Layout {
     /// Behind all zones, `#rrggbb`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub background: Option<String>,
+    /// A still picture over that, cut to cover the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub background_image: Option<Digest>,
     /// Around the page on a screen of another shape, `#rrggbb`; absent: the background.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub letterbox: Option<String>,
+    /// A still picture over that, cut to cover the screen; the page lies on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub letterbox_image: Option<Digest>,
     /// How items come in whose playlists say nothing of it either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transition: Option<Transition>,
     /// In any order; `z` decides.
     pub zones: Vec<Zone>,
+}
+
+impl Layout {
+    /// The files of its own; those of its zones are their playlists' affair.
+    pub fn assets(&self) -> impl Iterator<Item = Digest> {
+        [self.background_image, self.letterbox_image].into_iter().flatten()
+    }
 }
 
 /// One rectangle of a layout with its own playlist.

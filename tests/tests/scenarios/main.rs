@@ -6,6 +6,7 @@
 mod agent_dies;
 mod bad_manifests;
 mod download;
+mod glass;
 mod headless;
 mod keys;
 mod offline;

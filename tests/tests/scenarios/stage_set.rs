@@ -40,9 +40,7 @@ impl Set {
 
     /// A still of one colour.
     pub fn still(&self, name: &str, colour: [u8; 3]) -> PathBuf {
-        let path = self.path().join(format!("{name}.png"));
-        RgbImage::from_pixel(64, 36, Rgb(colour)).save(&path).unwrap();
-        path
+        still_at(self.path(), name, colour)
     }
 
     /// A player that syncs from this cloud, started and approved.
@@ -75,6 +73,13 @@ impl Set {
     pub fn records(&self, kind: &str) -> Vec<serde_json::Value> {
         self.tenant.records(&self.device(), kind).unwrap()
     }
+}
+
+/// A still of one colour in `dir`.
+pub fn still_at(dir: &Path, name: &str, colour: [u8; 3]) -> PathBuf {
+    let path = dir.join(format!("{name}.png"));
+    RgbImage::from_pixel(64, 36, Rgb(colour)).save(&path).unwrap();
+    path
 }
 
 /// A generated video of `./dev test`'s sample media.

@@ -1,5 +1,8 @@
 //! From an empty cloud to the right picture on a display, and a change that follows.
 
+use std::io::Write;
+
+use serde_json::json;
 use vitrine_tests::display::Display;
 use vitrine_tests::patience::until;
 use vitrine_tests::picture;
@@ -60,4 +63,30 @@ fn an_order_is_done_once_and_answered() {
     set.tenant.operator(&["screenshot", &device, "-o", path]).unwrap();
     let shot = image::open(&file).unwrap().to_rgb8();
     assert!(picture::near(picture::at(&shot, 0.5, 0.5), GREEN, TOLERANCE));
+}
+
+#[test]
+fn a_layout_lies_on_its_pictures() {
+    let set = Set::new();
+    let player = set.paired_player(SCREEN);
+    let [red, green, blue] =
+        [("red", RED), ("green", GREEN), ("blue", BLUE)].map(|(name, rgb)| set.still(name, rgb));
+    let [red, green, blue] = [&red, &green, &blue].map(|path| path.to_str().unwrap());
+    let page = set.path().join("page.json");
+    let zone = json!({"id": "middle", "x_px": 40, "y_px": 40, "width_px": 100, "height_px": 100,
+        "playlist": "main"});
+    let layout = json!({"id": "page", "width_px": 180, "height_px": 180, "zones": [zone]});
+    std::fs::File::create(&page).unwrap().write_all(layout.to_string().as_bytes()).unwrap();
+    let operator = |args: &[&str]| set.tenant.operator(args).unwrap();
+    operator(&["playlist", "set", "main", "--item", &format!("{green},fit=cover")]);
+    let images = ["--background-image", red, "--letterbox-image", blue];
+    operator(&[&["layout", "put", page.to_str().unwrap()][..], &images].concat());
+    operator(&["schedule", "set", "--entry", "layout:page"]);
+    operator(&["publish"]);
+    until_colour(&player, GREEN);
+    let seen = player.screenshot().unwrap();
+    for (case, x, colour) in [("around", 0.05, BLUE), ("page", 0.27, RED), ("zone", 0.5, GREEN)] {
+        let found = picture::at(&seen, x, 0.5);
+        assert!(picture::near(found, colour, TOLERANCE), "{case}: {found:?}");
+    }
 }

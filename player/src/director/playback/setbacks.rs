@@ -8,6 +8,7 @@ use vitrine_sync::model::Live;
 use vitrine_sync::wire::record::Fault;
 
 use super::Playback;
+use crate::director::backdrop::Backdrop;
 use crate::director::showing::{Lane, Showing};
 use crate::director::slot::Slot;
 use crate::telemetry;
@@ -21,6 +22,8 @@ impl Playback {
     pub fn gone(&mut self, turn: Turn, now: Mono) {
         if let Some(showing) = self.showings_mut().find(|showing| showing.turn == turn) {
             showing.left_at = Some(now.after(LEFT_GRACE));
+        } else if let Some(backdrop) = self.backdrops_mut().find(|b| b.turn() == turn) {
+            backdrop.left_at = Some(now.after(LEFT_GRACE));
         }
     }
 
@@ -34,6 +37,17 @@ impl Playback {
             && let Some(showing) = slot.showings().find(|showing| showing.turn == turn)
         {
             self.note_failure(showing, error, now);
+        } else {
+            self.backdrop_failed(turn, error);
+        }
+    }
+
+    fn backdrop_failed(&mut self, turn: Turn, error: &str) {
+        let found = self.backdrops_mut().find(|backdrop| backdrop.turn() == turn);
+        if let Some(backdrop) = found.filter(|backdrop| !backdrop.has_failed()) {
+            backdrop.fail();
+            let detail = format!("{}: {error}; the page is shown without it", backdrop.key);
+            self.faults.push(Fault { code: "backdrop_failed".into(), detail });
         }
     }
 
@@ -68,11 +82,16 @@ impl Playback {
     pub(super) fn pass_over_the_overdue(&mut self, now: Mono, stage_is_judge: bool) {
         let prepare = self.config.playback.prepare;
         let overdue = |s: &Showing| s.overdue_at(prepare).is_some_and(|at| at <= now);
+        let too_late = |b: &Backdrop| b.overdue_at(prepare).is_some_and(|at| at <= now);
         if !stage_is_judge {
             let late = self.showings_mut().filter(|showing| overdue(showing));
-            return late.for_each(|showing| showing.asked_at = Some(now));
+            late.for_each(|showing| showing.asked_at = Some(now));
+            let late = self.backdrops_mut().filter(|backdrop| too_late(backdrop));
+            return late.for_each(|backdrop| backdrop.asked_at = Some(now));
         }
-        let turns: Vec<Turn> = self.showings().filter(|s| overdue(s)).map(|s| s.turn).collect();
+        let items = self.showings().filter(|showing| overdue(showing)).map(|s| s.turn);
+        let backdrops = self.backdrops().filter(|backdrop| too_late(backdrop)).map(Backdrop::turn);
+        let turns: Vec<Turn> = items.chain(backdrops).collect();
         let error = format!("not ready within {} ms", prepare.as_millis());
         turns.into_iter().for_each(|turn| self.failed(turn, &error, now));
     }
@@ -88,6 +107,9 @@ impl Playback {
                 lane.renumber(&mut maker, now);
             }
         }
+        let left = |backdrop: &&mut Backdrop| backdrop.left_at.is_some_and(|at| at <= now.mono);
+        let backdrops = stack.main.iter_mut().flat_map(|main| main.backdrops.iter_mut());
+        backdrops.filter(left).for_each(|backdrop| backdrop.renumber(maker.turns));
         self.stack = stack;
     }
 }

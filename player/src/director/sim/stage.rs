@@ -59,7 +59,7 @@ fn length(layer: &Layer) -> Option<Duration> {
 }
 
 fn turns(scene: &Scene) -> BTreeSet<Turn> {
-    scene.layers.iter().map(|layer| layer.turn).collect()
+    scene.pictures().map(|layer| layer.turn).collect()
 }
 
 impl Stage {
@@ -82,6 +82,16 @@ impl Stage {
             broken: BTreeSet::new(),
             stuck: BTreeSet::new(),
         }
+    }
+
+    /// A file cannot be shown.
+    pub fn break_it(&mut self, file: &str) {
+        self.broken.insert(file.into());
+    }
+
+    /// A file is never ready.
+    pub fn stick(&mut self, file: &str) {
+        self.stuck.insert(file.into());
     }
 
     pub fn hello(&self) -> Hello {
@@ -116,7 +126,7 @@ impl Stage {
 
     fn layers(&self) -> Vec<Layer> {
         let scenes = self.wanted.iter().chain(self.next.iter().map(|next| &next.scene));
-        scenes.flat_map(|scene| &scene.layers).cloned().collect()
+        scenes.flat_map(Scene::pictures).cloned().collect()
     }
 
     fn is_ready(&self, scene: &Scene) -> bool {
@@ -212,7 +222,7 @@ impl Stage {
                 reports.push(Report::Gone { turn, at: now, frames_presented, frames_dropped: 0 });
             }
         }
-        for layer in &scene.layers {
+        for layer in scene.pictures() {
             if !self.on.contains_key(&layer.turn) {
                 reports.push(Report::Shown { turn: layer.turn, at: now });
             }

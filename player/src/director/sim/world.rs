@@ -131,7 +131,7 @@ impl World {
         assert!(!wish.wanted.layers.is_empty(), "black");
         let scenes = [Some(&wish.wanted), wish.next.as_ref().map(|next| &next.scene)];
         for scene in scenes.into_iter().flatten() {
-            for layer in &scene.layers {
+            for layer in scene.pictures() {
                 let (turn, newest) = (layer.turn, self.newest_before);
                 let known = self.sent.insert(turn, name(layer)).is_some();
                 assert!(known || turn > newest, "turn {turn} after {newest}");
@@ -185,7 +185,8 @@ impl World {
 
     fn note_shown(&mut self, turn: Turn) {
         let name = self.sent.get(&turn).expect("the stage shows what it was asked for");
-        if !name.starts_with("card") {
+        // Neither has a proof of play.
+        if !name.starts_with("card") && !name.starts_with("backdrop") {
             self.presented.push(turn);
         }
         self.shown.push(format!("{} {name}", self.ms));

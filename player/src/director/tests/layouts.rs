@@ -158,3 +158,56 @@ fn a_zone_whose_only_item_breaks_off_waits_for_its_gap() {
     world.run_to(30_000);
     assert_eq!(world.take_shown(), ["50 60a", "50 b", "20050 60a"]);
 }
+
+fn one_zone() -> Vec<vitrine_sync::model::Playlist> {
+    vec![playlist("left", vec![image("a"), image("b")])]
+}
+
+#[test]
+fn a_page_comes_with_its_pictures_and_they_stay() {
+    let mut world = World::playing(live_on_pictures(1, one_zone()));
+    world.run_to(25_000);
+    let want = ["50 backdrop:around", "50 backdrop:page", "50 a", "10050 b", "20050 a"];
+    assert_eq!(world.take_shown(), want);
+    // A manifest with the same pictures leaves them alone, one without takes them away.
+    world.go_live(live_on_pictures(2, one_zone()));
+    world.run_to(29_000);
+    assert_eq!(world.take_shown(), [""; 0]);
+    world.go_live(live_layout(3, one_zone()));
+    world.run_to(30_000);
+    assert_eq!(world.stage.as_ref().expect("a stage").names(), "a");
+}
+
+#[test]
+fn a_page_stands_without_a_picture_that_fails() {
+    for (case, fails, at) in
+        [("broken", Stage::break_it as fn(&mut Stage, &str), 100), ("never", Stage::stick, 5_050)]
+    {
+        let mut stage = Stage::new(0);
+        fails(&mut stage, "backdrop:page");
+        let mut world = World::new(false);
+        world.start(Some(live_on_pictures(1, one_zone())));
+        world.up(stage);
+        world.run_to(9_000);
+        let shown = world.take_shown();
+        assert_eq!(shown.len(), 2, "{case}: {shown:?}");
+        let by_then = |line: &String| {
+            let ms = line.split(' ').next().and_then(|ms| ms.parse::<u64>().ok());
+            ms.is_some_and(|ms| ms <= at)
+        };
+        assert!(shown.iter().all(by_then), "{case}: {shown:?}");
+        assert_eq!(world.faults(), ["backdrop_failed"], "{case}");
+    }
+}
+
+#[test]
+fn pictures_of_a_page_are_back_after_the_stage_died() {
+    let mut world = World::playing(live_on_pictures(1, one_zone()));
+    world.run_to(3_000);
+    world.down();
+    world.run_to(4_000);
+    world.up(Stage::new(0));
+    world.run_to(5_000);
+    let names = world.stage.as_ref().expect("a stage").names();
+    assert_eq!(names, "a backdrop:page backdrop:around");
+}

@@ -33,7 +33,8 @@ fn sample() -> Value {
             { "id": "q", "name": "Q", "items": [] },
         ],
         "layouts": [
-            { "id": "l", "name": "L", "width_px": 1920, "height_px": 1080, "zones": [
+            { "id": "l", "name": "L", "width_px": 1920, "height_px": 1080,
+              "background_image": digest(1), "letterbox_image": digest(1), "zones": [
                 { "id": "front", "x_px": 0, "y_px": 0, "width_px": 10, "height_px": 10, "z": 2,
                   "playlist": "p" },
                 { "id": "back", "x_px": -5, "y_px": 0, "width_px": 10, "height_px": 10, "z": 1,
@@ -64,6 +65,7 @@ fn all_of_a_good_manifest_is_taken() {
     assert_eq!(ticker.words, Words::Ticker { text: "news".into(), speed_px_s: 90 });
     assert_eq!((ticker.style.colour, ticker.style.size_px), ([0, 255, 0], 48));
     assert_eq!(manifest.playlists["p"].items[0].background, Some([0x10, 0x20, 0x30]));
+    assert_eq!(manifest.layouts["l"].assets().count(), 2);
     let zones: Vec<_> = manifest.layouts["l"].zones.iter().map(|z| z.id.as_str()).collect();
     assert_eq!(zones, ["back", "front"], "back to front");
     assert_eq!(manifest.schedule.len(), 2);
@@ -115,13 +117,34 @@ fn a_wrong_part_costs_that_part() {
             &["playlists[0].items[2]"],
         ),
         ("bad time", "/playlists/0/items/0/valid_from", json!("noon"), &["playlists[0].items[0]"]),
-        ("digest", "/assets/0/sha256", json!("../../etc"), &["assets[0]", "playlists[0].items[0]"]),
+        (
+            "digest",
+            "/assets/0/sha256",
+            json!("../../etc"),
+            &[
+                "assets[0]",
+                "playlists[0].items[0]",
+                "layouts[0].background_image",
+                "layouts[0].letterbox_image",
+            ],
+        ),
+        (
+            "page without its picture",
+            "/layouts/0/background_image",
+            json!(digest(9)),
+            &["layouts[0].background_image"],
+        ),
         ("empty file", "/assets/1/size_bytes", json!(0), &["assets[1]", "playlists[0].items[1]"]),
         (
             "long name",
             "/assets/0/name",
             json!("x".repeat(5000)),
-            &["assets[0]", "playlists[0].items[0]"],
+            &[
+                "assets[0]",
+                "playlists[0].items[0]",
+                "layouts[0].background_image",
+                "layouts[0].letterbox_image",
+            ],
         ),
         (
             "taken playlist id",
@@ -134,7 +157,13 @@ fn a_wrong_part_costs_that_part() {
             "assets no array",
             "/assets",
             json!("x"),
-            &["assets", "playlists[0].items[0]", "playlists[0].items[1]"],
+            &[
+                "assets",
+                "playlists[0].items[0]",
+                "playlists[0].items[1]",
+                "layouts[0].background_image",
+                "layouts[0].letterbox_image",
+            ],
         ),
         ("empty id", "/playlists/1/id", json!(""), &["playlists[1]", "layouts[0].zones[1]"]),
         ("layout width", "/layouts/0/width_px", json!(0), &["layouts[0]", "schedule[1]"]),
@@ -253,7 +282,7 @@ fn complaints_are_no_flood() {
 }
 
 #[test]
-fn files_that_no_item_names_are_not_fetched() {
+fn files_that_nothing_names_are_not_fetched() {
     let mut value = sample();
     let items = value["playlists"][0]["items"].as_array_mut().unwrap();
     items.remove(1);
@@ -262,6 +291,10 @@ fn files_that_no_item_names_are_not_fetched() {
     value["playlists"][0]["items"][2]["style"]["font"] = json!(digest(2));
     let (manifest, _) = read_value(&value).unwrap();
     assert!(manifest.assets.contains_key(&Digest::of(&[2])), "a font is a file, too");
+    value["playlists"][0]["items"][2]["style"] = json!({});
+    value["layouts"][0]["letterbox_image"] = json!(digest(2));
+    let (manifest, _) = read_value(&value).unwrap();
+    assert!(manifest.assets.contains_key(&Digest::of(&[2])), "a page has files of its own");
 }
 
 /// What everybody who holds a [`Manifest`] relies on.
@@ -282,6 +315,8 @@ fn whole(manifest: &Manifest) -> Result<(), String> {
     for (id, layout) in &manifest.layouts {
         ok(*id == layout.id && layout.width_px > 0 && layout.height_px > 0, "layout")?;
         ok(layout.zones.len() <= limits::ZONES, "zones")?;
+        let there = |asset| manifest.assets.contains_key(&asset);
+        ok(layout.assets().all(there), "dangling picture")?;
         for zone in &layout.zones {
             ok(manifest.playlists.contains_key(&zone.playlist), "dangling zone")?;
             ok(zone.width_px > 0 && zone.height_px > 0, "zone size")?;

@@ -8,11 +8,15 @@
 // What is measured for people is read from the real clock.
 #![allow(clippy::disallowed_methods)]
 
+mod changes;
 mod glue;
+mod jpeg;
+mod peers;
 mod readings;
 mod rig;
 mod start;
 mod still;
+mod ticker;
 mod video;
 
 use std::error::Error;
@@ -27,11 +31,14 @@ use crate::rig::{Bench, Outcome};
 type Measure = fn(&Bench) -> Outcome<()>;
 
 /// Group, name and function of each measure.
-const MEASURES: [(&str, &str, Measure); 4] = [
+const MEASURES: [(&str, &str, Measure); 7] = [
     ("display", "still", still::still),
     ("display", "video", video::video),
     ("display", "glue", glue::glue),
     ("display", "start", start::start),
+    ("display", "changes", changes::changes),
+    ("display", "ticker", ticker::ticker),
+    ("display", "jpeg", jpeg::jpeg),
 ];
 
 #[derive(Parser)]
@@ -43,13 +50,16 @@ struct Args {
     /// Readings of each figure.
     #[arg(long, default_value_t = 3)]
     runs: usize,
+    /// Changes from item to item that are looked at.
+    #[arg(long, default_value_t = 1_000)]
+    changes: usize,
     /// Only these measures or groups of measures (display).
     names: Vec<String>,
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let bench = match Bench::new(&args.media, args.runs) {
+    let bench = match Bench::new(&args.media, args.runs, args.changes) {
         Ok(bench) => bench,
         Err(error) => return failed("set-up", &*error),
     };

@@ -23,6 +23,10 @@ pub struct Bench {
     pub runs: usize,
     /// For logs and state; gone at the end.
     pub work: TempDir,
+    /// Changes from item to item that are looked at.
+    pub changes: usize,
+    /// What `tests/media/make` made.
+    pub media: PathBuf,
     /// A 1080p30 H.264 video with sound.
     pub clip: PathBuf,
     /// A 1920x1080 picture.
@@ -31,13 +35,14 @@ pub struct Bench {
 
 impl Bench {
     /// Makes the work folder and the picture.
-    pub fn new(media: &Path, runs: usize) -> Outcome<Bench> {
-        let clip = std::path::absolute(media.join("1080p30.mp4"))?;
+    pub fn new(media: &Path, runs: usize, changes: usize) -> Outcome<Bench> {
+        let media = std::path::absolute(media)?;
+        let clip = media.join("1080p30.mp4");
         let work = tempfile::tempdir()?;
         let still = work.path().join("still.png");
         image::RgbImage::from_fn(1_920, 1_080, |x, y| image::Rgb([x as u8, y as u8, 90]))
             .save(&still)?;
-        Ok(Bench { runs, work, clip, still })
+        Ok(Bench { runs, work, changes, media, clip, still })
     }
 
     /// One reading from `measure` for each of `runs`, of two things in turn, so that a slow minute

@@ -2,13 +2,16 @@
 //!
 //! Ends when the agent says so or by the close button, and, unless it is the screen of a device that
 //! anybody could walk up to, by Escape or q. No GPU that could draw:
-//! `fallback` takes over the window, so that the screen says what is wrong.
+//! `fallback` takes over the windows, so that the screen says what is wrong.
+//!
+//! Start at `panes` (which windows there are).
 
-use std::ops::RangeInclusive;
+mod blanking;
+mod panes;
+
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::Builder;
-use std::time::Duration;
 
 use vitrine_config::time::{Clock, Mono};
 use wgpu::Surface;
@@ -17,26 +20,25 @@ use winit::dpi::PhysicalSize;
 use winit::event::{ElementState, KeyEvent, WindowEvent};
 use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoop, EventLoopProxy};
 use winit::keyboard::{Key, NamedKey};
-use winit::window::{Fullscreen, Window, WindowAttributes, WindowId};
+use winit::window::WindowId;
 
+use self::blanking::Awake;
+use self::panes::{Panes, size_of};
 use crate::engine::Engine;
 use crate::fallback::Fallback;
+use crate::gpu::Gpu;
 use crate::gpu::painter::GpuPainter;
-use crate::gpu::target::{Handed, Target, WindowTarget};
-use crate::gpu::{Gpu, Pane};
+use crate::gpu::target::{Handed, WindowTarget, Windows};
 use crate::link::Agent;
 use crate::run::{StageError, StageOptions};
-use crate::scene::Size;
+use crate::scene::{Rotation, Size};
 use crate::source::Waker;
-
-/// What displays do; anything else is a driver that does not know.
-const REFRESH_MILLIHERTZ: RangeInclusive<u32> = 20_000..=500_000;
 
 /// Something has happened outside the window; what, the engine knows.
 struct Woken;
 
-/// What the GPU's set-up thread found.
-type Found = Result<(Gpu, Surface<'static>), String>;
+/// What the GPU's set-up thread found, with a surface on this window.
+type Found = Result<(Gpu, Surface<'static>, WindowId), String>;
 
 /// Runs until the agent or a person ends it. `size` None: full screen.
 ///
@@ -63,12 +65,14 @@ pub(crate) fn run(
     let mut stage = WindowStage {
         engine,
         waker,
-        size,
         keys,
         gpu: sync_channel(1),
-        pane: None,
+        panes: Panes::new(size),
         target: None,
-        fallback: None,
+        fallback: Vec::new(),
+        hung: Rotation::None,
+        listening: false,
+        _awake: size.is_none().then(Awake::keep).flatten(),
         ended: Ok(()),
     };
     events.run_app(&mut stage).map_err(no_display)?;
@@ -82,31 +86,29 @@ fn no_display(error: impl std::fmt::Display) -> StageError {
 struct WindowStage {
     engine: Engine,
     waker: Waker,
-    size: Option<Size>,
     /// A person at the keyboard may end it.
     keys: bool,
     gpu: (SyncSender<Found>, Receiver<Found>),
-    pane: Option<Pane>,
-    target: Option<WindowTarget>,
-    fallback: Option<Fallback>,
+    panes: Panes,
+    target: Option<Windows>,
+    /// One for each window, when there is no GPU.
+    fallback: Vec<Fallback>,
+    /// How the card without a GPU was last turned.
+    hung: Rotation,
+    /// The display's word that it is ready for another frame is waited for.
+    listening: bool,
+    _awake: Option<Awake>,
     ended: Result<(), StageError>,
 }
 
 impl ApplicationHandler<Woken> for WindowStage {
     fn resumed(&mut self, events: &ActiveEventLoop) {
-        if self.pane.is_some() {
+        if self.panes.first().is_some() {
             return;
         }
-        let opened = self.open(events).and_then(|pane| {
-            self.set_up(&pane)?;
-            Ok(pane)
-        });
+        let opened = self.panes.begin(events).and_then(|()| self.set_up());
         match opened {
-            Ok(pane) => {
-                self.engine.resize(size_of(&pane.window));
-                self.engine.set_refresh(refresh_of(&pane.window));
-                self.pane = Some(pane);
-            }
+            Ok(()) => self.measure(events),
             Err(error) => self.end(events, Err(error)),
         }
     }
@@ -115,15 +117,23 @@ impl ApplicationHandler<Woken> for WindowStage {
         // `about_to_wait` follows each event.
     }
 
-    fn window_event(&mut self, events: &ActiveEventLoop, _id: WindowId, event: WindowEvent) {
+    fn window_event(&mut self, events: &ActiveEventLoop, id: WindowId, event: WindowEvent) {
         match event {
-            WindowEvent::CloseRequested | WindowEvent::Destroyed => self.end(events, Ok(())),
+            WindowEvent::CloseRequested => self.end(events, Ok(())),
+            // One of several goes with its display.
+            WindowEvent::Destroyed if self.panes.position(id) == Some(0) => {
+                self.end(events, Ok(()));
+            }
             WindowEvent::KeyboardInput { event, .. } if self.keys && is_end_key(&event) => {
                 self.end(events, Ok(()));
             }
-            WindowEvent::Resized(size) => self.resize(size),
+            WindowEvent::Resized(size) => self.resize(id, size, events),
             WindowEvent::Occluded(false) => self.engine.redraw(),
-            WindowEvent::RedrawRequested => self.draw(),
+            WindowEvent::RedrawRequested
+                if self.panes.position(id) == Some(0) || !self.fallback.is_empty() =>
+            {
+                self.draw();
+            }
             _ => {}
         }
     }
@@ -132,11 +142,12 @@ impl ApplicationHandler<Woken> for WindowStage {
         if let Err(error) = self.look_after_gpu() {
             self.end(events, Err(error));
         }
+        self.keep_to_the_displays(events);
         let work = self.engine.work();
         if work.quit {
             self.end(events, Ok(()));
         }
-        if let (true, Some(pane)) = (work.draw, &self.pane) {
+        if let (true, Some(pane)) = (work.draw, self.panes.first()) {
             pane.window.request_redraw();
         }
         events.set_control_flow(self.sleep(work.wake_at));
@@ -150,26 +161,14 @@ impl ApplicationHandler<Woken> for WindowStage {
 }
 
 impl WindowStage {
-    fn open(&self, events: &ActiveEventLoop) -> Result<Pane, StageError> {
-        let mut wanted = Window::default_attributes().with_title("Vitrine");
-        wanted = match self.size {
-            None => full_screen(wanted, events),
-            Some(Size { width_px, height_px }) => {
-                wanted.with_inner_size(PhysicalSize::new(width_px, height_px))
-            }
-        };
-        let window = Arc::new(events.create_window(wanted).map_err(no_display)?);
-        window.set_cursor_visible(false);
-        Ok(Pane { window, display: events.owned_display_handle() })
-    }
-
     /// Looks for a GPU on a thread of its own: sources are prepared meanwhile.
-    fn set_up(&self, pane: &Pane) -> Result<(), StageError> {
-        let (found, waker, pane) = (self.gpu.0.clone(), self.waker.clone(), pane.clone());
+    fn set_up(&self) -> Result<(), StageError> {
+        let Some(pane) = self.panes.first().cloned() else { return Ok(()) };
+        let (found, waker) = (self.gpu.0.clone(), self.waker.clone());
         let open = move || {
             let gpu = Gpu::open(Some(&pane), &waker).and_then(|(gpu, surface)| {
                 let surface = surface.ok_or_else(|| "no surface on the window".to_owned())?;
-                Ok((gpu, surface))
+                Ok((gpu, surface, pane.window.id()))
             });
             // Let go of the window first, so that it can close.
             drop(pane);
@@ -186,17 +185,14 @@ impl WindowStage {
 
     /// Takes a new GPU into use; looks for another one when it was lost.
     fn look_after_gpu(&mut self) -> Result<(), StageError> {
-        let Some(pane) = &self.pane else { return Ok(()) };
         if let Ok(found) = self.gpu.1.try_recv() {
-            let window = pane.window.clone();
-            let usable = found.and_then(|(gpu, surface)| {
-                let target = WindowTarget::new(&gpu, surface, window)?;
-                Ok((gpu, target))
-            });
-            match usable {
+            // The first window is another one by now.
+            if matches!(&found, Ok((_, _, id)) if self.panes.position(*id) != Some(0)) {
+                return self.set_up();
+            }
+            match found.and_then(|(gpu, surface, _)| self.target_on(gpu, surface)) {
                 Ok((gpu, target)) => {
                     let format = target.format();
-                    self.engine.resize(target.size());
                     self.target = Some(target);
                     self.engine.use_gpu(GpuPainter::new(gpu, format));
                 }
@@ -208,46 +204,95 @@ impl WindowStage {
         Ok(())
     }
 
+    /// Everything to draw on; `surface` is the first window's.
+    fn target_on(&self, gpu: Gpu, surface: Surface<'static>) -> Result<(Gpu, Windows), String> {
+        let mut surfaces = vec![surface];
+        for pane in self.panes.iter().skip(1) {
+            surfaces.push(gpu.surface(pane)?);
+        }
+        let windows = self.panes.iter().map(|pane| pane.window.clone());
+        let targets = surfaces.into_iter().zip(windows);
+        let targets = targets.map(|(surface, window)| WindowTarget::new(&gpu, surface, window));
+        let targets = targets.collect::<Result<_, _>>()?;
+        Ok((gpu, Windows::new(targets)))
+    }
+
     /// Everything on the GPU is gone: start again.
     fn rebuild(&mut self) -> Result<(), StageError> {
         tracing::warn!("setting up the GPU again");
-        self.target = None;
+        (self.target, self.listening) = (None, false);
         self.engine.drop_gpu();
-        let Some(pane) = self.pane.clone() else { return Ok(()) };
-        self.set_up(&pane)
+        self.set_up()
     }
 
     fn fall_back(&mut self, why: String) -> Result<(), StageError> {
-        let Some(pane) = &self.pane else { return Ok(()) };
         tracing::warn!(why, "no usable GPU");
         self.engine.no_gpu(&why);
-        let fallback = Fallback::open(pane, why)?;
-        self.fallback = Some(fallback);
-        pane.window.request_redraw();
+        let fallbacks = self.panes.iter().map(|pane| Fallback::open(pane, why.clone()));
+        self.fallback = fallbacks.collect::<Result<_, _>>()?;
+        self.panes.iter().for_each(|pane| pane.window.request_redraw());
         Ok(())
     }
 
-    fn resize(&mut self, size: PhysicalSize<u32>) {
+    /// Has a window on each display that is asked for, and what goes with that.
+    fn keep_to_the_displays(&mut self, events: &ActiveEventLoop) {
+        let (rotation, displays) = self.engine.hung();
+        if !self.fallback.is_empty() && std::mem::replace(&mut self.hung, rotation) != rotation {
+            self.panes.first().into_iter().for_each(|pane| pane.window.request_redraw());
+        }
+        let Some(wanted) = self.panes.change(displays, events) else { return };
+        // Surfaces go before their windows. Everything is set up anew: it happens when somebody
+        // plugs a cable.
+        let drew = self.target.take().is_some();
+        self.panes.make(wanted, events);
+        self.measure(events);
+        if drew {
+            self.engine.drop_gpu();
+            if let Err(error) = self.set_up() {
+                self.end(events, Err(error));
+            }
+        }
+    }
+
+    /// Tells the engine what the windows are like.
+    fn measure(&mut self, events: &ActiveEventLoop) {
+        self.engine.resize(self.panes.screen(events));
+        // Another mode mostly comes with another size.
+        self.engine.set_refresh(self.panes.refresh());
+    }
+
+    fn resize(&mut self, id: WindowId, size: PhysicalSize<u32>, events: &ActiveEventLoop) {
         let size = Size { width_px: size.width, height_px: size.height };
-        self.engine.resize(size);
-        if let Some(pane) = &self.pane {
-            // Another mode mostly comes with another size.
-            self.engine.set_refresh(refresh_of(&pane.window));
+        if let (Some(target), Some(place)) = (&mut self.target, self.panes.position(id)) {
+            target.resize(place, size);
         }
-        if let (Some(target), Some(painter)) = (&mut self.target, self.engine.gpu()) {
-            target.resize(&painter.gpu, size);
-        }
+        self.measure(events);
         self.engine.redraw();
     }
 
     fn draw(&mut self) {
-        if let (Some(fallback), Some(pane)) = (&mut self.fallback, &self.pane) {
-            fallback.draw(size_of(&pane.window));
+        if !self.fallback.is_empty() {
+            for (fallback, pane) in self.fallback.iter_mut().zip(self.panes.iter()) {
+                fallback.draw(size_of(&pane.window), self.hung);
+            }
             return;
         }
         let Some(target) = &mut self.target else { return };
+        if std::mem::take(&mut self.listening) {
+            self.engine.saw_refresh();
+        }
+        let before = self.engine.frames_presented();
         let handed = self.engine.frame(target);
         self.engine.frame_done();
+        // Wayland's word that it is ready for the next frame comes with its refresh. While something
+        // moves, it is worth a wake-up to learn when that is.
+        let drew = self.engine.frames_presented() > before;
+        if let Some(pane) = self.panes.first().filter(|_| drew && self.engine.is_moving())
+            && pane.is_paced()
+        {
+            self.listening = true;
+            pane.window.request_redraw();
+        }
         if handed == Handed::Lost
             && let Err(error) = self.rebuild()
         {
@@ -270,18 +315,6 @@ impl WindowStage {
     }
 }
 
-fn size_of(window: &Window) -> Size {
-    let size = window.inner_size();
-    Size { width_px: size.width, height_px: size.height }
-}
-
-/// For how long the display shows each frame; as most do where it does not say.
-fn refresh_of(window: &Window) -> Duration {
-    let millihertz = window.current_monitor().and_then(|found| found.refresh_rate_millihertz());
-    let plausible = millihertz.filter(|rate| REFRESH_MILLIHERTZ.contains(rate)).unwrap_or(60_000);
-    Duration::from_nanos(1_000_000_000_000 / u64::from(plausible))
-}
-
 fn is_end_key(event: &KeyEvent) -> bool {
     let ends = match &event.logical_key {
         Key::Named(NamedKey::Escape) => true,
@@ -289,14 +322,4 @@ fn is_end_key(event: &KeyEvent) -> bool {
         _ => false,
     };
     ends && event.state == ElementState::Pressed
-}
-
-/// Full screen; where no window manager is there to see to that (a bare X server), the size of the
-/// display does the same.
-fn full_screen(wanted: WindowAttributes, events: &ActiveEventLoop) -> WindowAttributes {
-    let wanted = wanted.with_fullscreen(Some(Fullscreen::Borderless(None)));
-    match events.primary_monitor().or_else(|| events.available_monitors().next()) {
-        Some(monitor) => wanted.with_inner_size(monitor.size()).with_position(monitor.position()),
-        None => wanted,
-    }
 }

@@ -3,12 +3,19 @@
 //! The director says what state it wants, not which steps lead there: a [`Wish`] replaces the one
 //! before, whatever became of that.
 
+mod card;
+mod transition;
+mod words;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use vitrine_config::time::Mono;
+
+pub use self::card::Card;
+pub use self::transition::{Transition, TransitionKind, Way};
+pub use self::words::{Align, Text, TextStyle, VerticalPlace, Words};
 
 /// Number of one showing of one source. Rises with each showing the director thinks of; every
 /// report carries it, so a late report is known to be late.
@@ -66,15 +73,32 @@ pub enum Start {
 pub struct Scene {
     /// Behind all layers.
     pub background: Rgb,
+    /// Over that, on all of the canvas. Prepared and reported like any layer.
+    #[serde(default)]
+    pub backdrop: Option<Layer>,
     /// Around the canvas, where the screen has another shape. None: the background.
     #[serde(default)]
     pub surround: Option<Rgb>,
-    /// The page that layers are placed on, scaled uniformly and centred. None: the screen itself,
-    /// one canvas pixel per screen pixel.
+    /// Over that, on all of the screen and below the canvas. Prepared and reported like any layer.
+    #[serde(default)]
+    pub surround_picture: Option<Layer>,
+    /// Left free at each edge of the screen, in shares of that side, 0.0 to 0.25: the canvas keeps
+    /// out of it, what is around the canvas does not.
+    #[serde(default)]
+    pub margin: f32,
+    /// The page that layers are placed on, scaled uniformly and centred. None: the screen itself
+    /// within its margin, one canvas pixel per screen pixel.
     pub canvas: Option<Size>,
     /// How the whole picture is turned for a display that hangs on its side or head.
     #[serde(default)]
     pub rotation: Rotation,
+    /// Which displays show it.
+    #[serde(default)]
+    pub displays: Displays,
+    /// The picture of a display is drawn in no more pixels than these, either way up, and scaled up.
+    /// None: in the display's own.
+    #[serde(default)]
+    pub resolution: Option<Size>,
     /// Back to front.
     pub layers: Vec<Layer>,
 }
@@ -126,45 +150,6 @@ pub enum Base {
     Page(Size),
 }
 
-/// How one picture takes the place of another; both keep moving meanwhile.
-///
-/// The layers that it replaces are those with the same rectangle on the same page. When the page
-/// itself is another one, all of it comes in as the hindmost new layer does; layers with the same
-/// turn in both stay undisturbed. A showing is [`crate::report::Report::Gone`] when its successor
-/// begins to come in: transitions add nothing to anybody's time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Transition {
-    /// What it looks like.
-    pub kind: TransitionKind,
-    /// From the first frame in which the new picture has a part to the first without the old one.
-    pub lasts: Duration,
-}
-
-/// What a transition looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TransitionKind {
-    /// One becomes the other.
-    Fade,
-    /// The new one pushes the old one this way.
-    Slide(Way),
-    /// An edge moves this way and uncovers the new one.
-    Wipe(Way),
-    /// The new one grows out of the middle.
-    Zoom,
-}
-
-/// Where something moves to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum Way {
-    Left,
-    Right,
-    Up,
-    Down,
-}
-
 /// Clockwise quarter turns of the whole picture.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -190,6 +175,20 @@ impl Rotation {
             }
         }
     }
+}
+
+/// Which displays show a scene, where there are several; counted from the left, or from the top
+/// where they lie one below the other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Displays {
+    /// One of them.
+    #[default]
+    First,
+    /// Each shows all of it, as the first one has it.
+    Mirror,
+    /// Side by side they are one screen, each turned by itself.
+    Extend,
 }
 
 /// Where pixels come from.
@@ -221,99 +220,6 @@ pub enum Source {
     Card(Card),
 }
 
-/// Words and how they look.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Text {
-    /// What is written.
-    pub words: Words,
-    /// How.
-    pub style: TextStyle,
-}
-
-/// What is written. Every letter that some font has is shown; a font is compiled in.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Words {
-    /// Paragraphs, one a line, that stand still.
-    Still(String),
-    /// One line that runs across: from right to left, or from left to right where the script does.
-    Ticker {
-        /// Ends of lines become gaps.
-        text: String,
-        /// Canvas pixels a second.
-        speed_px_s: f32,
-        /// Follows itself for as long as it is wanted; else it ends when it has run across once.
-        looped: bool,
-    },
-    /// The time of day.
-    Clock {
-        /// As `strftime` has it, such as `%H:%M`.
-        format: String,
-        /// IANA name. None, or one that is not known: the system's.
-        zone: Option<String>,
-    },
-    /// The time that is left.
-    Countdown {
-        /// The moment it counts down to.
-        to: Timestamp,
-        /// `%D` days, `%H` hours, `%M` minutes, `%S` seconds, `%%`; the largest unit named takes all
-        /// that is above it, the smallest is rounded up.
-        format: String,
-        /// What is shown from that moment on. None: zeros.
-        over: Option<String>,
-    },
-}
-
-/// How words look. Lengths in canvas pixels.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TextStyle {
-    /// A font file, asked first for every letter.
-    pub font: Option<PathBuf>,
-    /// An installed family, such as `DejaVu Sans`; asked after `font`. The compiled-in one is
-    /// `Vitrine Sans`.
-    pub family: Option<String>,
-    /// Height of the letters' em.
-    pub size_px: f32,
-    /// 100 to 900: 400 is regular, 700 is bold. The nearest that the font has is taken.
-    pub weight: u16,
-    /// Of the letters.
-    pub colour: Rgb,
-    /// Along the line.
-    pub align: Align,
-    /// Across the lines; a text that is too long begins at the top.
-    pub place: VerticalPlace,
-    /// Lines break where they are too long for the rectangle.
-    pub wrap: bool,
-    /// Free on all four sides.
-    pub padding_px: f32,
-}
-
-/// Where a line stands.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Align {
-    /// Where its script begins.
-    #[default]
-    Start,
-    /// In the middle.
-    Centre,
-    /// Where its script ends.
-    End,
-}
-
-/// Where the lines stand together.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum VerticalPlace {
-    /// At the top.
-    Top,
-    /// In the middle.
-    #[default]
-    Middle,
-    /// At the bottom.
-    Bottom,
-}
-
 /// Where sound goes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -325,37 +231,6 @@ pub enum AudioOut {
     None,
     /// An ALSA device by name; silence if it does not open.
     Alsa(String),
-}
-
-/// A built-in picture: there when there is nothing better. Needs no font, file or network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Card {
-    /// The device waits for an operator.
-    Pairing {
-        /// As a person types it, `XXXX-XXXX`.
-        user_code: String,
-        /// Where, in words.
-        verification_uri: String,
-        /// The same with the code, for the QR code.
-        verification_uri_complete: String,
-        /// Fingerprint of the device key, in groups.
-        fingerprint: String,
-    },
-    /// Nothing to play, and why.
-    NoContent {
-        /// One short headline, such as "No content yet".
-        headline: String,
-        /// One or two sentences: what is missing and what helps.
-        detail: String,
-    },
-    /// Which device this is; drawn as a band over the running picture.
-    Identify {
-        /// Name of the device.
-        name: String,
-        /// More lines: address, release.
-        detail: String,
-    },
 }
 
 /// How a picture is placed in its rectangle.
@@ -418,8 +293,13 @@ impl Layer {
 }
 
 impl Scene {
+    /// Everything in it that has a turn, back to front.
+    pub fn pictures(&self) -> impl Iterator<Item = &Layer> {
+        self.surround_picture.iter().chain(&self.backdrop).chain(&self.layers)
+    }
+
     /// The highest turn in it; 0 for an empty scene.
     pub fn newest_turn(&self) -> Turn {
-        self.layers.iter().map(|layer| layer.turn).max().unwrap_or(0)
+        self.pictures().map(|layer| layer.turn).max().unwrap_or(0)
     }
 }
