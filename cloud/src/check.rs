@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use vitrine_wire::Digest;
 use vitrine_wire::manifest::{
-    self, Asset, Content, Entry, Item, Layout, Playlist, Target, TextStyle, Transition,
+    self, Asset, Content, Entry, Item, Layout, NewsFeed, Playlist, Target, TextStyle, Transition,
     TransitionKind, Zone,
 };
 
@@ -68,11 +68,13 @@ impl<'a> Check<'a> {
 
     fn counts(&mut self, draft: &Draft) {
         let items = draft.playlists.iter().map(|p| p.items.len()).sum::<usize>();
+        let feeds: BTreeSet<&str> = draft.playlists.iter().flat_map(feed_urls).collect();
         for (place, found, most) in [
             ("playlists", draft.playlists.len(), limits::LIST),
             ("layouts", draft.layouts.len(), limits::LIST),
             ("schedule", draft.schedule.len(), limits::LIST),
             ("items of all playlists", items, limits::ITEMS),
+            ("feeds of all tickers", feeds.len(), limits::FEEDS),
         ] {
             self.want(found <= most, place, || format!("{found} of them, at most {most}"));
         }
@@ -128,8 +130,15 @@ impl<'a> Check<'a> {
             Content::Video { asset } => self.asset(place, asset, "video"),
             Content::Colour { colour } => self.colour(format!("{place}.colour"), colour),
             Content::Text { text, .. } => self.text(format!("{place}.text"), text),
-            Content::Ticker { text, speed_px_s, .. } => {
+            Content::Ticker { text, feed, speed_px_s, .. } => {
                 self.text(format!("{place}.text"), text);
+                let says = feed.is_some() || !text.trim().is_empty();
+                self.want(says, &format!("{place}.text"), || {
+                    "is empty, and there is no feed".into()
+                });
+                if let Some(feed) = feed {
+                    self.feed(&format!("{place}.feed"), feed);
+                }
                 let (least, most) = limits::TICKER_SPEED_PX_S;
                 self.number(format!("{place}.speed_px_s"), *speed_px_s, least, most);
             }
@@ -161,6 +170,14 @@ impl<'a> Check<'a> {
         self.transition(place, item.transition);
         self.share(format!("{place}.volume"), item.volume);
         self.validity(place, item.valid_from, item.valid_until);
+    }
+
+    fn feed(&mut self, place: &str, feed: &NewsFeed) {
+        self.format(format!("{place}.url"), &feed.url, manifest::feed_url_fault(&feed.url));
+        self.number(format!("{place}.items"), feed.items, 1, limits::FEED_HEADLINES);
+        let (least, most) = limits::FEED_REFRESH_S;
+        self.number(format!("{place}.refresh_s"), feed.refresh_s, least, most);
+        self.text(format!("{place}.separator"), feed.separator.as_deref().unwrap_or_default());
     }
 
     fn transition(&mut self, place: &str, transition: Option<Transition>) {
@@ -293,6 +310,13 @@ impl<'a> Check<'a> {
     }
 }
 
+fn feed_urls(playlist: &Playlist) -> impl Iterator<Item = &str> {
+    playlist.items.iter().filter_map(|item| match &item.content {
+        Content::Ticker { feed, .. } => feed.as_ref().map(|feed| feed.url.as_str()),
+        _ => None,
+    })
+}
+
 fn no_such(what: &str, id: &str) -> String {
     format!("no {what} {id:?}")
 }
@@ -319,7 +343,8 @@ mod tests {
                 {"id": "2", "kind": "video", "asset": Digest([2; 32]), "volume": 0.5},
                 {"id": "3", "kind": "colour", "colour": "#00ff7F"},
                 {"id": "4", "kind": "text", "text": "words", "style": {"font": Digest([3; 32])}},
-                {"id": "5", "kind": "ticker", "text": "words", "speed_px_s": 60},
+                {"id": "5", "kind": "ticker", "speed_px_s": 60,
+                    "feed": {"url": "https://news.example/rss", "items": 5, "refresh_s": 60}},
                 {"id": "6", "kind": "clock", "format": "%A %H:%M", "time_zone": "Europe/Berlin"},
                 {"id": "7", "kind": "countdown", "to": "2030-01-01T00:00:00Z", "format": "%D"},
             ]}],
@@ -386,6 +411,14 @@ mod tests {
             ("/playlists/0/items/3/style/size_px", json!(3), "playlists.p.items[3].style.size_px"),
             ("/playlists/0/items/3/text", json!("x".repeat(5_000)), "playlists.p.items[3].text"),
             ("/playlists/0/items/4/speed_px_s", json!(0), "playlists.p.items[4].speed_px_s"),
+            ("/playlists/0/items/4/feed", json!(null), "playlists.p.items[4].text"),
+            ("/playlists/0/items/4/feed/url", json!("//a"), "playlists.p.items[4].feed.url"),
+            ("/playlists/0/items/4/feed/items", json!(101), "playlists.p.items[4].feed.items"),
+            (
+                "/playlists/0/items/4/feed/refresh_s",
+                json!(59),
+                "playlists.p.items[4].feed.refresh_s",
+            ),
             ("/playlists/0/items/5/format", json!("%~"), "playlists.p.items[5].format"),
             ("/playlists/0/items/5/time_zone", json!("Mars"), "playlists.p.items[5].time_zone"),
             ("/playlists/0/items/6/format", json!("%d"), "playlists.p.items[6].format"),

@@ -38,6 +38,12 @@ pub const TEXT_BYTES: usize = 4_096;
 pub const TEXT_SIZE_PX: (u32, u32) = (4, 2_000);
 /// Slowest and fastest ticker: a letter a second, a screen a second.
 pub const TICKER_SPEED_PX_S: (u32, u32) = (10, 2_000);
+/// News feeds of all tickers: devices ask no more.
+pub const FEEDS: usize = 32;
+/// Headlines that run: nobody waits for the hundredth.
+pub const FEED_HEADLINES: u32 = 100;
+/// Shortest and longest pause between two looks at a feed.
+pub const FEED_REFRESH_S: (u32, u32) = (60, 24 * 3_600);
 /// Widest margin around words.
 pub const TEXT_PADDING_PX: u32 = 2_000;
 /// Shortest item: two changes a second is the most that people can look at.

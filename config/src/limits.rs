@@ -30,6 +30,19 @@ pub const STRING_BYTES: usize = 4_096;
 pub const TEXT_SIZE_PX: (u32, u32) = (4, 2_000);
 /// Slowest and fastest ticker: a letter a second, a screen a second.
 pub const TICKER_SPEED_PX_S: (u32, u32) = (10, 2_000);
+/// News feeds of a manifest: each is asked again and again.
+pub const FEEDS: usize = 32;
+/// A feed after decompression: the largest newspapers send 500 kB.
+pub const FEED_BYTES: usize = 2 << 20;
+/// Headlines taken of a feed: nobody waits for the hundredth to run by.
+pub const FEED_HEADLINES: usize = 100;
+/// A headline: beyond it, it is an article.
+pub const HEADLINE_CHARS: usize = 300;
+/// Shortest and longest pause between two looks at a feed: less is rude to its server, more is a
+/// day old.
+pub const FEED_REFRESH_S: (u32, u32) = (60, 24 * 3_600);
+/// Of an address in a text for people.
+pub const URL_SHOWN_CHARS: usize = 200;
 /// Widest margin around words.
 pub const TEXT_PADDING_PX: u32 = 2_000;
 /// Zones of a layout. More is a mistake, and each may cost a video decoder.

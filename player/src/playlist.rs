@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use vitrine_config::time::{Mono, Trust};
-use vitrine_sync::model::{Item, Live, Playlist, Target};
+use vitrine_sync::model::{Content, Item, Live, Playlist, Target, Words};
 
 /// Gap before the first new attempt: long enough for a playlist in which everything fails to cost
 /// nothing, short enough to be back soon after a passing trouble.
@@ -162,8 +162,16 @@ impl Stock<'_> {
         let here = item.content.asset().is_none_or(|asset| {
             !self.live.missing.contains(&asset) && self.live.files.path(&asset).is_some()
         });
+        let here = here && self.has_words(item);
         let begun = item.valid.from.is_none_or(|from| from <= self.wall);
         here && begun && (self.trust == Trust::Guess || item.valid.holds(self.wall))
+    }
+
+    /// False for a ticker whose feed has brought nothing yet.
+    fn has_words(&self, item: &Item) -> bool {
+        let Content::Text(text) = &item.content else { return true };
+        let Words::Ticker { text, feed, .. } = &text.words else { return true };
+        self.live.ticker_text(text, feed.as_ref()).is_some()
     }
 
     /// Whether a target has anything to show.
@@ -188,7 +196,7 @@ impl Stock<'_> {
 
 #[cfg(test)]
 mod tests {
-    use vitrine_sync::model::{Content, Validity};
+    use vitrine_sync::model::Validity;
 
     use super::*;
     use crate::director::sim::{colour, live, playlist};

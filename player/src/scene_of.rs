@@ -13,7 +13,7 @@ use vitrine_render::scene::{
     Align, AudioOut, Base, Card, Displays, Fit, Layer, Rect, Rgb, Rotation, Scene, Size, Source,
     Text, TextStyle, Transition, TransitionKind, Turn, VerticalPlace, Way, Words,
 };
-use vitrine_sync::model::{self, Content, Digest, Files, Item, Layout, Playlist, Zone};
+use vitrine_sync::model::{self, Content, Digest, Files, Item, Layout, Live, Playlist, Zone};
 
 /// Where on a page a playlist plays.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,17 +88,11 @@ pub fn backdrop(turn: Turn, asset: &Digest, files: &Files) -> Option<Layer> {
     Some(Layer { fit: Fit::Cover, ..whole(turn, source) })
 }
 
-/// The layer that shows `item` at `spot`; None if its file has no place.
-pub fn layer(
-    turn: Turn,
-    item: &Item,
-    spot: &Spot,
-    files: &Files,
-    config: &Config,
-) -> Option<Layer> {
+/// The layer that shows `item` at `spot`; None if its file has no place or its feed no words.
+pub fn layer(turn: Turn, item: &Item, spot: &Spot, live: &Live, config: &Config) -> Option<Layer> {
     Some(Layer {
         turn,
-        source: source(item, files, config)?,
+        source: source(item, live, config)?,
         base: spot.base,
         place: spot.place,
         fit: fit(item),
@@ -157,7 +151,9 @@ fn whole(turn: Turn, source: Source) -> Layer {
     Layer::new(turn, source)
 }
 
-fn source(item: &Item, files: &Files, config: &Config) -> Option<Source> {
+/// Where the pixels of `item` come from by now; None if there are none.
+pub fn source(item: &Item, live: &Live, config: &Config) -> Option<Source> {
+    let files = &live.files;
     Some(match &item.content {
         Content::Image(asset) => Source::Image { path: files.path(asset)? },
         Content::Video(asset) => Source::Video {
@@ -169,17 +165,17 @@ fn source(item: &Item, files: &Files, config: &Config) -> Option<Source> {
         },
         Content::Colour(rgb) => Source::Colour(Rgb(*rgb)),
         Content::Text(text) => Source::Text(Text {
-            words: words(&text.words, item, config),
+            words: words(&text.words, item, (live, config))?,
             style: style(&text.style, files)?,
         }),
     })
 }
 
-fn words(words: &model::Words, item: &Item, config: &Config) -> Words {
-    match words {
+fn words(words: &model::Words, item: &Item, (live, config): (&Live, &Config)) -> Option<Words> {
+    Some(match words {
         model::Words::Still(text) => Words::Still(text.clone()),
-        model::Words::Ticker { text, speed_px_s } => Words::Ticker {
-            text: text.clone(),
+        model::Words::Ticker { text, feed, speed_px_s } => Words::Ticker {
+            text: live.ticker_text(text, feed.as_ref())?,
             speed_px_s: *speed_px_s as f32,
             // A ticker with a duration of its own follows itself until then.
             looped: item.duration.is_some(),
@@ -191,7 +187,7 @@ fn words(words: &model::Words, item: &Item, config: &Config) -> Words {
         model::Words::Countdown { to, format, over } => {
             Words::Countdown { to: *to, format: format.clone(), over: over.clone() }
         }
-    }
+    })
 }
 
 /// None if the font has no place.
@@ -259,10 +255,10 @@ fn fit(item: &Item) -> Fit {
 
 #[cfg(test)]
 mod tests {
-    use vitrine_sync::model::{TextStyle as Style, Words as Said};
+    use vitrine_sync::model::{NewsFeed, TextStyle as Style, Words as Said};
 
     use super::*;
-    use crate::director::sim::{colour, playlist};
+    use crate::director::sim::{colour, live, playlist};
 
     #[test]
     fn the_nearest_word_on_a_transition_counts_and_it_is_no_longer_than_its_item() {
@@ -306,7 +302,7 @@ mod tests {
 
     fn made(item: &Item, config: &Config) -> Option<Layer> {
         let files = Files::Cache { root: "/cache".into() };
-        layer(1, item, &Spot::screen(), &files, config)
+        layer(1, item, &Spot::screen(), &Live { files, ..live(1, vec![]) }, config)
     }
 
     fn words_of(item: &Item, config: &Config) -> Words {
@@ -327,15 +323,46 @@ mod tests {
         assert_eq!((text.style.size_px, text.style.weight), (60.0, 700));
         assert_eq!((text.style.align, text.style.place), (Align::Centre, VerticalPlace::Bottom));
         assert_eq!((text.words, layer.fit), (Words::Still("hi".into()), Fit::Stretch));
-        let named = Files::Named(Default::default());
         let gone = item(Said::Still("hi".into()), Some(font));
-        assert_eq!(super::layer(1, &gone, &Spot::screen(), &named, &config), None);
+        assert_eq!(super::layer(1, &gone, &Spot::screen(), &live(1, vec![]), &config), None);
+    }
+
+    #[test]
+    fn a_ticker_runs_with_what_its_feed_has_brought() {
+        let feed = |separator: Option<&str>| NewsFeed {
+            url: "u".into(),
+            items: 2,
+            separator: separator.map(str::to_owned),
+            refresh: Duration::from_secs(60),
+        };
+        let lines = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect();
+        let mut live = live(1, vec![]);
+        for (case, text, separator, brought, want) in [
+            ("nothing", "", None, &[][..], None),
+            ("nothing yet", "wait", None, &[], Some("wait")),
+            ("few", "wait", None, &["a"], Some("a")),
+            ("many", "wait", None, &["a", "b", "c"], Some("a\nb")),
+            ("parted", "", Some(" | "), &["a", "b"], Some("a | b")),
+        ] {
+            live.headlines.clear();
+            if !brought.is_empty() {
+                live.headlines.insert("u".into(), lines(brought));
+            }
+            let feed = Some(feed(separator));
+            let ticker = item(Said::Ticker { text: text.into(), feed, speed_px_s: 90 }, None);
+            let source = source(&ticker, &live, &Config::default());
+            let got = source.map(|source| match source {
+                Source::Text(Text { words: Words::Ticker { text, .. }, .. }) => text,
+                other => panic!("{other:?} is no ticker"),
+            });
+            assert_eq!(got.as_deref(), want, "case {case:?}");
+        }
     }
 
     #[test]
     fn a_ticker_follows_itself_for_its_duration_and_clocks_have_the_devices_zone() {
         let mut config = Config::default();
-        let ticker = item(Said::Ticker { text: "news".into(), speed_px_s: 90 }, None);
+        let ticker = item(Said::Ticker { text: "news".into(), feed: None, speed_px_s: 90 }, None);
         let lasting = Item { duration: Some(Duration::from_secs(9)), ..ticker.clone() };
         for (item, want) in [(&ticker, false), (&lasting, true)] {
             let is_looped =

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use image::RgbImage;
+use image::{RgbImage, imageops};
 use support::{HandClock, Rig, alike, colour, compare, layer, scene};
 use vitrine_config::time::Mono;
 use vitrine_render::report::Report;
 use vitrine_render::scene::{
-    Align, Layer, Rect, Rgb, Scene, Source, Text, TextStyle, Turn, VerticalPlace, Words,
+    Align, Base, Layer, Rect, Rgb, Scene, Size, Source, Text, TextStyle, Turn, VerticalPlace, Words,
 };
 
 const WHITE: [u8; 3] = [255; 3];
@@ -131,6 +131,42 @@ fn words_stand_where_they_are_placed() {
     let picture = rig.show(scene(vec![still(90, "שלום", hebrew)]));
     let [left, _, right, _] = ink(&picture).expect("drawn");
     assert!(left > 60 && right > 110, "{left} to {right}");
+    rig.end();
+}
+
+/// A band has its own page: it reaches beyond a canvas of another shape.
+#[test]
+fn a_band_lies_over_a_page_of_another_shape() {
+    const RED: [u8; 3] = [200, 30, 30];
+    let mut rig = Rig::start(320, 180);
+    let page = |width_px, height_px| Size { width_px, height_px };
+    let bold = TextStyle { align: Align::Centre, ..style(12.0) };
+    let layers = vec![
+        colour(1, RED),
+        Layer {
+            base: Base::Page(page(160, 90)),
+            place: at(0.0, 72.0, 160.0, 18.0),
+            background: Some(Rgb(BAND)),
+            ..still(2, "Please leave the building", bold)
+        },
+        Layer { base: Base::Screen, place: at(300.0, 0.0, 20.0, 20.0), ..colour(3, WHITE) },
+    ];
+    let picture = rig.show(Scene { canvas: Some(page(100, 100)), ..scene(layers) });
+    for (x, y, want) in [
+        (160, 60, RED),
+        (10, 60, [0; 3]),
+        (10, 170, BAND),
+        (310, 170, BAND),
+        (310, 10, WHITE),
+        (290, 10, [0; 3]),
+    ] {
+        assert_eq!(picture.get_pixel(x, y).0, want, "{x},{y}");
+    }
+    let letters = ink(&imageops::crop_imm(&picture, 20, 144, 280, 36).to_image());
+    assert!(letters.is_some(), "no words on the band");
+    if let Some(keep) = std::env::var_os("VITRINE_KEEP_PICTURES") {
+        picture.save(Path::new(&keep).join("words-band.png")).expect("saved");
+    }
     rig.end();
 }
 

@@ -14,6 +14,7 @@ use vitrine_config::time::Clock;
 
 use crate::error::{StartError, chain};
 use crate::http::Http;
+use crate::http::feeds::Feeds;
 use crate::shell::{INBOX, Opened, Shell, open};
 use crate::{Event, Options, Request, Tuning};
 
@@ -128,7 +129,10 @@ fn thread(start: Thread) {
             }
         },
     };
-    let mut shell = Shell::new(opened, (options, tuning), cloud, clock, sink);
+    let feeds = Feeds::new(options.ca_file.as_deref(), &options.release);
+    // What is wrong with it was said of the cloud's settings.
+    let ways = (cloud, feeds.ok());
+    let mut shell = Shell::new(opened, (options, tuning), ways, clock, sink);
     runtime.block_on(shell.run(requests));
     // Calls first: they hold the store.
     runtime.shutdown_timeout(STOP_DISK);

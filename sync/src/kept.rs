@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::Paired;
 use crate::accept;
+use crate::headlines::shelf::Shelf;
 use crate::identity::Account;
 use crate::model::{Files, Live};
 use crate::{cache, store};
@@ -31,5 +32,7 @@ pub fn kept(state_dir: &Path) -> Option<(Arc<Live>, Paired)> {
     let absent = manifest.assets.values().filter(|asset| !whole(asset));
     let missing = absent.map(|asset| asset.sha256).collect();
     let paired = Paired { tenant: account.tenant, device: account.device };
-    Some((Arc::new(Live { manifest, files: Files::Cache { root }, missing }), paired))
+    let headlines = Shelf::new(state_dir).headlines();
+    let files = Files::Cache { root };
+    Some((Arc::new(Live { manifest, files, missing, headlines }), paired))
 }

@@ -24,6 +24,7 @@ mod cloud;
 pub mod durable;
 mod error;
 mod handle;
+mod headlines;
 mod hours;
 mod http;
 mod identity;
@@ -53,7 +54,8 @@ use vitrine_wire::record::Record;
 /// What is fixed while the agent runs.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Key, account, store, cache: `<state_dir>/{device.key,account.json,store.db,assets,generations}`.
+    /// Key, account, store, caches:
+    /// `<state_dir>/{device.key,account.json,store.db,assets,generations,headlines}`.
     pub state_dir: PathBuf,
     /// Base URL. None: play what is in the store, sync with nobody.
     pub cloud_url: Option<String>,
@@ -115,7 +117,7 @@ pub enum Event {
         /// Latest wall time the store has seen: no guess may be before it.
         latest_time: Option<Timestamp>,
     },
-    /// Another generation (or more files of the same one) is in force from now on. After pairing with
+    /// Another generation (or more files or other headlines of the same one) is in force from now on. After pairing with
     /// another tenant an empty one of version 0: what was shown before is not to be shown any more.
     Live(Arc<Live>),
     /// A person must approve this device.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use vitrine_config::Word;
+use vitrine_config::{Word, limits};
 pub use vitrine_wire::Digest;
 pub use vitrine_wire::manifest::{
     Align, Asset, Day, EntryKind, Fit, TransitionKind, VerticalPlace, Window,
@@ -39,6 +39,22 @@ pub struct Manifest {
     pub schedule: Vec<Entry>,
     /// The cloud's words on the player's settings, by key; the device's policy has not seen them yet.
     pub settings: BTreeMap<String, Word>,
+}
+
+impl Manifest {
+    /// The news feeds of its tickers, each with its shortest pause; at most [`limits::FEEDS`].
+    pub fn news_feeds(&self) -> BTreeMap<String, Duration> {
+        let mut feeds = BTreeMap::new();
+        for item in self.playlists.values().flat_map(|playlist| &playlist.items) {
+            let Content::Text(text) = &item.content else { continue };
+            let Words::Ticker { feed: Some(feed), .. } = &text.words else { continue };
+            if feeds.len() < limits::FEEDS || feeds.contains_key(&feed.url) {
+                let pause = feeds.entry(feed.url.clone()).or_insert(feed.refresh);
+                *pause = feed.refresh.min(*pause);
+            }
+        }
+        feeds
+    }
 }
 
 /// An ordered list of items; may be empty.
@@ -115,8 +131,10 @@ pub enum Words {
     Still(String),
     /// One line that runs across.
     Ticker {
-        /// Ends of lines are gaps.
+        /// Ends of lines are gaps. With a feed: while that has brought nothing.
         text: String,
+        /// Where its words come from, if not from `text`.
+        feed: Option<NewsFeed>,
         /// Design pixels a second.
         speed_px_s: u32,
     },
@@ -137,6 +155,23 @@ pub enum Words {
         over: Option<String>,
     },
 }
+
+/// A feed whose headlines a ticker runs with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewsFeed {
+    /// Its key in [`Live::headlines`].
+    pub url: String,
+    /// How many of its headlines run.
+    pub items: usize,
+    /// Between two of them; None: as between lines.
+    pub separator: Option<String>,
+    /// Between two looks at it.
+    pub refresh: Duration,
+}
+
+/// The lines of news feeds by address, each feed's newest first; a feed that has brought nothing yet
+/// is not in it.
+pub type Headlines = BTreeMap<String, Vec<String>>;
 
 /// How words look; lengths in design pixels.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -296,6 +331,23 @@ pub struct Live {
     pub files: Files,
     /// Assets that are not here (yet): their items are passed over.
     pub missing: BTreeSet<Digest>,
+    /// What the feeds of its tickers have brought last.
+    pub headlines: Headlines,
+}
+
+impl Live {
+    /// The words of a ticker; None if it has none (yet): its item is passed over.
+    pub fn ticker_text(&self, text: &str, feed: Option<&NewsFeed>) -> Option<String> {
+        let lines = feed.and_then(|feed| Some((feed, self.headlines.get(&feed.url)?)));
+        let text = match lines {
+            Some((feed, lines)) => {
+                let lines: Vec<&str> = lines.iter().take(feed.items).map(String::as_str).collect();
+                lines.join(feed.separator.as_deref().unwrap_or("\n"))
+            }
+            None => text.to_owned(),
+        };
+        (feed.is_none() || !text.trim().is_empty()).then_some(text)
+    }
 }
 
 /// Where assets lie.

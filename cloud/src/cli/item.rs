@@ -1,13 +1,13 @@
 //! `--item SOURCE[,key=value…]`: one item of a playlist as a person types it.
 //!
-//! Words are `text:…`, `ticker:…`, `clock:FORMAT` and `countdown:TIME`; `\n` in them ends a line.
+//! Words are `text:…`, `ticker:…`, `ticker:feed=URL`, `clock:FORMAT` and `countdown:TIME`; `\n` in them ends a line.
 
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use vitrine_wire::Digest;
 use vitrine_wire::manifest::{
-    Asset, Content, Fit, Focus, Item, TextStyle, Transition, TransitionKind,
+    Asset, Content, Fit, Focus, Item, NewsFeed, TextStyle, Transition, TransitionKind,
 };
 
 /// Keys that may follow the source; anything else after a comma is part of the file's name.
@@ -15,12 +15,28 @@ const KEYS: [&str; 6] = ["duration", "fit", "focus", "background", "transition",
 /// How long a transition takes if nothing is said.
 const TRANSITION_MS: u64 = 500;
 /// More of them, for words.
-const WORD_KEYS: [&str; 13] = [
-    "align", "colour", "family", "font", "format", "over", "padding", "place", "size", "speed",
-    "weight", "wrap", "zone",
+const WORD_KEYS: [&str; 16] = [
+    "align",
+    "colour",
+    "family",
+    "font",
+    "format",
+    "items",
+    "over",
+    "padding",
+    "place",
+    "refresh",
+    "separator",
+    "size",
+    "speed",
+    "weight",
+    "wrap",
+    "zone",
 ];
 /// How a source of words begins.
 const WORDS: [&str; 4] = ["text:", "ticker:", "clock:", "countdown:"];
+/// How a ticker begins that runs with a feed's headlines.
+const FEED: &str = "ticker:feed=";
 
 /// Where an item's picture comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +112,10 @@ fn words(text: &str) -> Option<Box<Content>> {
     let style = TextStyle::default();
     Some(Box::new(match kind {
         "text:" => Content::Text { text: String::new(), style },
-        "ticker:" => Content::Ticker { text: String::new(), speed_px_s: 120, style },
+        "ticker:" => {
+            let (text, feed) = (String::new(), text.starts_with(FEED).then(news_feed));
+            Content::Ticker { text, feed, speed_px_s: 120, style }
+        }
         "clock:" => Content::Clock { format: "%H:%M".into(), time_zone: None, style },
         _ => Content::Countdown {
             to: Timestamp::UNIX_EPOCH,
@@ -111,6 +130,9 @@ fn words(text: &str) -> Option<Box<Content>> {
 fn said(mut content: Box<Content>, source: &str) -> Result<Box<Content>, String> {
     let said = source.split_once(':').map_or("", |(_, said)| said);
     match &mut *content {
+        Content::Ticker { feed: Some(feed), .. } => {
+            feed.url = said.strip_prefix("feed=").unwrap_or(said).into();
+        }
         Content::Text { text, .. } | Content::Ticker { text, .. } => *text = lines(said),
         Content::Clock { format, .. } if !said.is_empty() => *format = said.into(),
         Content::Countdown { to, .. } => {
@@ -120,6 +142,10 @@ fn said(mut content: Box<Content>, source: &str) -> Result<Box<Content>, String>
         _ => {}
     }
     Ok(content)
+}
+
+fn news_feed() -> NewsFeed {
+    NewsFeed { url: String::new(), items: 10, separator: None, refresh_s: 900 }
 }
 
 /// As typed in one line.
@@ -147,6 +173,12 @@ impl Spec {
 
     fn set_words(&mut self, key: &str, value: &str) -> Result<(), &'static str> {
         let Source::Words(content) = &mut self.source else { return Err("words") };
+        if let ("items" | "refresh" | "separator", content) = (key, &mut **content) {
+            let Content::Ticker { feed: Some(feed), .. } = content else {
+                return Err("a ticker:feed=… to go with it");
+            };
+            return set_feed(feed, key, value);
+        }
         match (key, &mut **content) {
             ("speed", Content::Ticker { speed_px_s, .. }) => {
                 *speed_px_s = value.parse().map_err(|_| "pixels a second")?;
@@ -226,6 +258,19 @@ fn style(content: &mut Content) -> Option<&mut TextStyle> {
         | Content::Countdown { style, .. } => Some(style),
         Content::Image { .. } | Content::Video { .. } | Content::Colour { .. } => None,
     }
+}
+
+fn set_feed(feed: &mut NewsFeed, key: &str, value: &str) -> Result<(), &'static str> {
+    match key {
+        "items" => feed.items = value.parse().map_err(|_| "a number of headlines")?,
+        "separator" => feed.separator = Some(value.into()),
+        _ => {
+            let seconds = milliseconds(value).map(|ms| ms / 1_000);
+            let seconds = seconds.and_then(|seconds| u32::try_from(seconds).ok());
+            feed.refresh_s = seconds.ok_or("a time such as 15m")?;
+        }
+    }
+    Ok(())
 }
 
 fn set_style(style: &mut TextStyle, key: &str, value: &str) -> Result<(), &'static str> {
@@ -327,6 +372,10 @@ mod tests {
         let ticker = made("ticker:News,speed=200,background=#000000,font=a.ttf,weight=700");
         assert_eq!((&ticker["speed_px_s"], &ticker["id"]), (&200.into(), &"ticker".into()));
         assert_eq!(ticker["style"]["font"], "07".repeat(32));
+        let feed = made("ticker:feed=https://a.example/rss?a=1,items=5,refresh=5m,separator= | ");
+        let want = serde_json::json!({"url": "https://a.example/rss?a=1", "items": 5,
+            "refresh_s": 300, "separator": " | "});
+        assert_eq!((&feed["feed"], feed.get("text")), (&want, None));
         assert_eq!(made("clock:")["format"], "%H:%M");
         assert_eq!(made("clock:%A,zone=Asia/Tokyo,place=top")["time_zone"], "Asia/Tokyo");
         let countdown = made("countdown:2030-01-01T00:00:00Z,format=%D days,over=Now");
@@ -338,6 +387,8 @@ mod tests {
             ("countdown:soon", "want countdown:2030"),
             ("text:a,speed=3", "want a ticker"),
             ("ticker:a,size=big", "want pixels"),
+            ("ticker:a,items=5", "want a ticker:feed=…"),
+            ("ticker:feed=https://a,refresh=often", "want a time such as 15m"),
             ("clock:,align=left", "want start, centre or end"),
         ] {
             let error = read(text).unwrap_err();

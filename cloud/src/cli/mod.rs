@@ -246,12 +246,12 @@ enum Playlist {
     Set {
         /// Its id.
         id: String,
-        /// FILE, DIGEST, #rrggbb, text:WORDS, ticker:WORDS, clock:%H:%M or
+        /// FILE, DIGEST, #rrggbb, text:WORDS, ticker:WORDS, ticker:feed=URL, clock:%H:%M or
         /// countdown:2030-01-01T00:00:00Z, then any of ,duration=10s ,background=#rrggbb
         /// ,fit=contain|cover|stretch|none ,focus=0.5:0.2 ,transition=fade:800ms ,volume=0.5; for
         /// words also ,size=48 ,weight=700 ,colour=#rrggbb ,family=NAME ,font=FILE
         /// ,align=start|centre|end ,place=top|middle|bottom ,padding=20 ,wrap=false; for tickers
-        /// ,speed=120; for clocks ,zone=Europe/Berlin; for countdowns ,format=%D:%H:%M:%S
+        /// ,speed=120, with a feed ,items=10 ,refresh=15m ,separator=TEXT; for clocks ,zone=Europe/Berlin; for countdowns ,format=%D:%H:%M:%S
         /// ,over=WORDS
         #[arg(long = "item", required = true, value_name = "ITEM")]
         items: Vec<String>,

@@ -174,8 +174,8 @@ impl Lane {
     pub fn showing(&self, step: Step, maker: &mut Maker) -> Option<Showing> {
         let item = maker.stock.playlist(&self.playlist)?.items.get(step.index)?;
         let turn = maker.turns.next();
-        let files = &maker.stock.live.files;
-        let mut layer = scene_of::layer(turn, item, &self.spot, files, maker.config)?;
+        let live = maker.stock.live;
+        let mut layer = scene_of::layer(turn, item, &self.spot, live, maker.config)?;
         let lasts = Lasts::of(item, maker.config);
         let stays = match lasts {
             Lasts::For(stays) => Some(stays),

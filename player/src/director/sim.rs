@@ -123,7 +123,12 @@ pub fn live(version: u64, playlists: Vec<Playlist>) -> Live {
         playlists: playlists.into_iter().map(|list| (list.id.clone(), list)).collect(),
         layouts: BTreeMap::new(),
     };
-    Live { manifest, files: Files::Named(paths), missing: BTreeSet::new() }
+    Live {
+        manifest,
+        files: Files::Named(paths),
+        missing: BTreeSet::new(),
+        headlines: BTreeMap::new(),
+    }
 }
 
 /// A generation with one layout in which each playlist has a zone of its id.

@@ -13,3 +13,4 @@ mod once;
 mod overlays;
 mod plays;
 mod stage;
+mod tickers;

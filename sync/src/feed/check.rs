@@ -14,8 +14,8 @@ use vitrine_config::{Word, limits};
 use vitrine_wire::manifest as wire;
 
 use crate::model::{
-    Asset, Complaint, Content, Entry, Item, Layout, Order, Playlist, Target, Text, TextStyle,
-    Transition, Validity, Words, Zone,
+    Asset, Complaint, Content, Entry, Item, Layout, NewsFeed, Order, Playlist, Target, Text,
+    TextStyle, Transition, Validity, Words, Zone,
 };
 
 /// Complaints kept of one input: a person reads a screenful, and ten thousand would be a flood in
@@ -194,10 +194,11 @@ pub(crate) fn item(value: Value) -> Result<Item, String> {
 fn words(raw: wire::Content) -> Result<Text, String> {
     let (words, style) = match raw {
         wire::Content::Text { text, style } => (Words::Still(text), style),
-        wire::Content::Ticker { text, speed_px_s, style } => {
+        wire::Content::Ticker { text, feed, speed_px_s, style } => {
             let (least, most) = limits::TICKER_SPEED_PX_S;
             within("speed_px_s", speed_px_s, least, most)?;
-            (Words::Ticker { text, speed_px_s }, style)
+            let feed = feed.map(news_feed).transpose()?;
+            (Words::Ticker { text, feed, speed_px_s }, style)
         }
         wire::Content::Clock { format, time_zone, style } => {
             sound("format", &format, wire::clock_fault(&format))?;
@@ -215,6 +216,20 @@ fn words(raw: wire::Content) -> Result<Text, String> {
         text("text", words)?;
     }
     Ok(Text { words, style: self::style(style)? })
+}
+
+fn news_feed(raw: wire::NewsFeed) -> Result<NewsFeed, String> {
+    sound("feed.url", &raw.url, wire::feed_url_fault(&raw.url))?;
+    within("feed.items", raw.items, 1, limits::FEED_HEADLINES as u32)?;
+    text("feed.separator", raw.separator.as_deref().unwrap_or_default())?;
+    let (least, most) = limits::FEED_REFRESH_S;
+    within("feed.refresh_s", raw.refresh_s, least, most)?;
+    Ok(NewsFeed {
+        url: raw.url,
+        items: raw.items as usize,
+        separator: raw.separator,
+        refresh: Duration::from_secs(raw.refresh_s.into()),
+    })
 }
 
 fn style(raw: wire::TextStyle) -> Result<TextStyle, String> {

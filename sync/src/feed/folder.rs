@@ -87,6 +87,7 @@ pub fn load(paths: &[PathBuf]) -> Result<(Live, Vec<Complaint>), FolderError> {
         manifest: manifest(items, assets),
         files: Files::Named(named),
         missing: BTreeSet::new(),
+        headlines: BTreeMap::new(),
     };
     Ok((live, complaints))
 }

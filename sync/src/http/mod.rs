@@ -10,6 +10,7 @@
 //! Not here: when to call and what to do about an answer (`shell`, `session`).
 
 mod assets;
+pub(crate) mod feeds;
 mod headers;
 mod pace;
 mod push;

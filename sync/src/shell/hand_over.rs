@@ -11,6 +11,7 @@ use tokio::task::spawn_blocking;
 
 use crate::cache::{self, CacheError};
 use crate::error::chain;
+use crate::headlines::shelf::Shelf;
 use crate::identity::Account;
 use crate::store;
 
@@ -37,6 +38,7 @@ pub(super) async fn hand_over(
         store.forget_tenant().await.map_err(|error| chain(&error))?;
         let wiped = spawn_blocking(wipe).await;
         wiped.map_err(|error| chain(&error))?.map_err(|error| chain(&error))?;
+        Shelf::new(dir).wipe().map_err(|error| chain(&error))?;
     }
     next.save(dir).map_err(|error| chain(&error))?;
     Account::forget_next(dir).map_err(|error| chain(&error))

@@ -110,7 +110,9 @@ impl<C: Cloud> Shell<C> {
     }
 
     pub(super) fn say_live(&mut self, manifest: Manifest, missing: BTreeSet<Digest>, now: Now) {
-        let live = Arc::new(Live { manifest, files: self.ways.cache.files(), missing });
+        self.news.subscribe(&manifest, now.mono);
+        let (files, headlines) = (self.ways.cache.files(), self.news.headlines());
+        let live = Arc::new(Live { manifest, files, missing, headlines });
         self.content.live = Some(Arc::clone(&live));
         self.content.said_at = now.mono;
         self.say(Event::Live(live));

@@ -21,6 +21,7 @@ mod fetch;
 mod hand_over;
 mod line;
 mod live;
+mod news;
 mod open;
 mod orders;
 mod outbox;
@@ -77,6 +78,7 @@ enum Done {
     Records(Result<outbox::Sent, outbox::NotSent>),
     Screenshot(Result<(), CloudError>),
     Push(CloudError),
+    Feed(news::Asked),
     Scrubbed(scrub::Scrubbed),
     Index(Told<News>),
     Release(fetch::Ended),
@@ -116,6 +118,7 @@ pub(crate) struct Shell<C: Cloud> {
     note_time: errand::Errand,
     scrub: scrub::Scrub,
     releases: release::Releases,
+    news: news::News,
     /// Held by downloads while they write, so that a wipe finds none at work.
     disk: Arc<RwLock<()>>,
     tasks: JoinSet<Done>,
@@ -164,6 +167,7 @@ impl<C: Cloud> Shell<C> {
             self.note_time(now).await;
         }
         self.scrub(now);
+        self.ask_feeds(now);
         let Some(cloud) = self.ways.cloud.clone() else { return };
         if !self.token_waits(now) {
             self.ask(&cloud, now);
@@ -193,6 +197,7 @@ impl<C: Cloud> Shell<C> {
             self.note_time.deadline(),
             self.hours.deadline(),
             self.scrub.errand.deadline(),
+            self.news.deadline(),
         ];
         let online = self.ways.cloud.as_ref().filter(|_| !self.token_waits(now));
         let online = online.and_then(|_| self.session.deadline());
@@ -247,6 +252,7 @@ impl<C: Cloud> Shell<C> {
             Done::Asset(ended) => self.asset_ended(ended, now).await,
             Done::Records(result) => self.records_sent(result, now).await,
             Done::Screenshot(result) => self.screenshot_sent(result, now).await,
+            Done::Feed(asked) => self.feed_asked(asked, now).await,
             Done::Push(error) => self.push_ended(&error, now).await,
             Done::Scrubbed(scrubbed) => self.scrubbed(scrubbed, now).await,
             Done::Index(came) => self.index_came(came, now).await,
@@ -276,6 +282,7 @@ impl<C: Cloud> Shell<C> {
         self.session.hurry(now);
         self.content.hurry(now);
         self.outbox.records.hurry(now);
+        self.news.hurry(now);
         self.push.hurry(now);
         self.transfers.hurry();
     }
@@ -325,6 +332,7 @@ impl<C: Cloud> Shell<C> {
         self.outbox.records.put_off(now);
         self.outbox.pictures.put_off(now);
         self.scrub.errand.put_off(now);
+        self.news.put_off(now);
         self.push.dropped(now);
         self.releases.put_off(now);
         self.transfers.plan(Vec::new());

@@ -15,11 +15,14 @@ use vitrine_config::{Word, limits};
 use vitrine_wire::Digest;
 
 use super::content::{Content, Pending, complained};
+use super::news::News;
 use super::{Shell, Ways, hand_over};
 use crate::accept::{self, Accepted, Seen};
 use crate::cache::Cache;
 use crate::cloud::Cloud;
 use crate::error::{StartError, chain};
+use crate::headlines::shelf::Shelf;
+use crate::http::feeds::Feeds;
 use crate::identity::{Account, device_key};
 use crate::model::{Live, Manifest};
 use crate::session::Session;
@@ -33,6 +36,7 @@ pub(crate) struct Opened {
     key: Option<SigningKey>,
     account: Option<Account>,
     live: Option<Arc<Live>>,
+    shelf: Shelf,
     previous: Option<Manifest>,
     pending: Option<Manifest>,
     seen: Option<Seen>,
@@ -87,7 +91,8 @@ pub(crate) async fn open(options: &Options) -> Result<Opened, StartError> {
     let (cache, amiss) = Cache::open(dir.join("assets"), &wanted)
         .map_err(|error| StartError::new("open the cache", &error))?;
     troubles.extend(amiss.into_iter().map(|text| ("cache", text)));
-    let live = live.map(|live| Arc::new(in_force(live.manifest, &cache)));
+    let shelf = Shelf::new(dir);
+    let live = live.map(|live| Arc::new(in_force(live.manifest, &cache, &shelf)));
     let [pending, previous] = [pending, previous].map(|kept| kept.map(|kept| kept.manifest));
     Ok(Opened {
         store,
@@ -95,6 +100,7 @@ pub(crate) async fn open(options: &Options) -> Result<Opened, StartError> {
         key,
         account,
         live,
+        shelf,
         previous,
         pending,
         seen,
@@ -126,7 +132,7 @@ impl<C: Cloud> Shell<C> {
     pub(crate) fn new(
         opened: Opened,
         (options, tuning): (Options, Tuning),
-        cloud: Option<C>,
+        (cloud, feeds): (Option<C>, Option<Feeds>),
         clock: Arc<dyn Clock>,
         sink: Box<dyn Fn(Event) + Send>,
     ) -> Shell<C> {
@@ -145,6 +151,10 @@ impl<C: Cloud> Shell<C> {
         let settings = super::settings::Settings::of(newest_settings(&content));
         let cloud = cloud.filter(|_| opened.key.is_some()).map(Arc::new);
         let store = Arc::new(opened.store);
+        let mut news = News::new(feeds, opened.shelf);
+        if let Some(live) = &content.live {
+            news.subscribe(&live.manifest, now.mono);
+        }
         Shell {
             ways: Ways { cloud, store, cache: opened.cache, clock, sink },
             options,
@@ -166,6 +176,7 @@ impl<C: Cloud> Shell<C> {
             note_time: Default::default(),
             scrub: Default::default(),
             releases: Default::default(),
+            news,
             disk: Default::default(),
             tasks: JoinSet::new(),
             troubles: opened.troubles,
@@ -280,8 +291,9 @@ fn sizes(kept: [&Option<Accepted>; 3]) -> BTreeMap<Digest, u64> {
     assets.map(|(digest, asset)| (*digest, asset.size_bytes)).collect()
 }
 
-fn in_force(manifest: Manifest, cache: &Cache) -> Live {
+fn in_force(manifest: Manifest, cache: &Cache, shelf: &Shelf) -> Live {
     let absent = manifest.assets.keys().filter(|asset| !cache.contains(asset));
     let missing = absent.copied().collect();
-    Live { manifest, files: cache.files(), missing }
+    let headlines = shelf.headlines();
+    Live { manifest, files: cache.files(), missing, headlines }
 }

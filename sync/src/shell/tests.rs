@@ -76,7 +76,7 @@ async fn bench(first_contact_spread: Duration) -> Bench {
     let (said, at) = (Arc::clone(&events), Arc::clone(&watch));
     let sink = Box::new(move |event| said.lock().unwrap().push((at.second(), event)));
     let clock = Arc::clone(&watch);
-    let mut shell = Shell::new(opened, (options, tuning), Some(cloud.clone()), clock, sink);
+    let mut shell = Shell::new(opened, (options, tuning), (Some(cloud.clone()), None), clock, sink);
     shell.begin().await;
     Bench { cloud, shell, watch, events, _dir: dir }
 }
@@ -100,7 +100,8 @@ impl Bench {
             Box::new(move |event| said.lock().unwrap().push((at.second(), event)));
         sink(opened.started());
         let clock = Arc::clone(&watch);
-        let mut shell = Shell::new(opened, (options, tuning), Some(cloud.clone()), clock, sink);
+        let mut shell =
+            Shell::new(opened, (options, tuning), (Some(cloud.clone()), None), clock, sink);
         shell.begin().await;
         Bench { cloud, shell, watch, events, _dir }
     }

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::unwrap_used)]
 
 mod chaos;
+mod headlines;
 mod pair;
 mod play;
 mod refuse;

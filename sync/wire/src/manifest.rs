@@ -145,8 +145,12 @@ pub enum Content {
     /// Words that run across in one line. With a duration the line follows itself for as long;
     /// without one the item ends when it has run across.
     Ticker {
-        /// Ends of lines become gaps.
+        /// Ends of lines become gaps. With a feed: what runs for as long as that has brought nothing.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
         text: String,
+        /// Where its words come from, if not from `text`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        feed: Option<NewsFeed>,
         /// Design pixels a second, 10 to 2 000.
         #[serde(default = "running")]
         speed_px_s: u32,
@@ -181,6 +185,30 @@ pub enum Content {
         #[serde(default)]
         style: TextStyle,
     },
+}
+
+/// RSS, Atom or a JSON Feed: a ticker runs with its headlines, and the device looks for news.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewsFeed {
+    /// `https://…` or `http://…`, asked without any credentials.
+    pub url: String,
+    /// Headlines that run, the first ones of the feed, 1 to 100.
+    #[serde(default = "ten")]
+    pub items: u32,
+    /// Between two of them. Absent: a dot with room around it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub separator: Option<String>,
+    /// Pause between two looks for news, about, 60 to 86 400.
+    #[serde(default = "a_quarter_of_an_hour")]
+    pub refresh_s: u32,
+}
+
+fn ten() -> u32 {
+    10
+}
+
+fn a_quarter_of_an_hour() -> u32 {
+    900
 }
 
 fn running() -> u32 {
@@ -294,6 +322,18 @@ pub fn clock_fault(format: &str) -> Option<String> {
     let sample = Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
     let fault = jiff::fmt::strtime::format(format, &sample).err()?;
     Some(format!("is {format:?}: {fault}"))
+}
+
+/// What is wrong with the address of a news feed, in words; None: nothing.
+pub fn feed_url_fault(url: &str) -> Option<String> {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
+    if host.is_none_or(str::is_empty) || url.contains(|c: char| c.is_whitespace() || c.is_control())
+    {
+        let quoted: String = url.chars().take(100).collect();
+        return Some(format!("is {quoted:?}, want https://… or http://…"));
+    }
+    host.is_some_and(|host| host.contains('@')).then(|| "holds a name or password".to_owned())
 }
 
 /// What is wrong with the format of a countdown, in words; None: nothing.

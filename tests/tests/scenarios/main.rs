@@ -10,6 +10,7 @@ mod glass;
 mod headless;
 mod keys;
 mod offline;
+mod overlays;
 mod parts_die;
 mod processes;
 mod rollback;

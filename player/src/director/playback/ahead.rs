@@ -10,6 +10,7 @@ use crate::director::showing::Lane;
 use crate::director::slot::{Ahead, Change, Slot, TOGETHER, What, seat};
 use crate::director::stack::Overlays;
 use crate::playlist::Step;
+use crate::scene_of;
 
 /// A lane's next step.
 struct Onward {
@@ -81,7 +82,10 @@ impl Playback {
         let step_at =
             |at: Option<Mono>| lane.step(&self.stock(live, at.map_or(now, |at| at.max(now))));
         let takes_turns = self.stack.is_main(place) && self.takes_turns();
-        let alone = |step: &Step| step.index == showing.index && !self.once && !takes_turns;
+        // A ticker with other headlines by now makes room for itself.
+        let source = scene_of::source(&showing.item, live, &self.config);
+        let same = source.as_ref() == Some(&showing.layer.source);
+        let alone = |step: &Step| step.index == showing.index && !self.once && !takes_turns && same;
         let mut onward = Vec::new();
         if let Some(step) = step_at(due) {
             let (start, due) = if alone(&step) { showing.end(true, now) } else { (start, due) };
@@ -145,9 +149,11 @@ impl Playback {
                             lane.playlist == showing.playlist
                                 && (spot.base, spot.place) == (layer.base, layer.place)
                         };
+                        let source = scene_of::source(&showing.item, live, &self.config);
                         lane == other
                             && showing.index == step.index
                             && item == Some(&showing.item)
+                            && source.as_ref() == Some(&showing.layer.source)
                             && self.stack.lanes().nth(*lane).is_some_and(fits)
                     })
             }

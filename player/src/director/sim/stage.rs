@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use vitrine_config::time::Mono;
 use vitrine_render::report::{Beat, Hello, Report};
-use vitrine_render::scene::{Card, Layer, Next, Scene, Size, Source, Start, Turn, Wish};
+use vitrine_render::scene::{
+    Card, Layer, Next, Scene, Size, Source, Start, Text, Turn, Wish, Words,
+};
 
 /// A stage that prepares, swaps and reports as promised, on exact moments.
 #[derive(Debug)]
@@ -40,12 +42,16 @@ pub fn name(layer: &Layer) -> String {
     match &layer.source {
         Source::Image { path } | Source::Video { path, .. } => path.display().to_string(),
         Source::Colour(_) => "colour".into(),
+        Source::Text(Text { words: Words::Ticker { text, .. }, .. }) => format!("ticker:{text}"),
         Source::Text(_) => "text".into(),
         Source::Card(Card::Pairing { .. }) => "card:pairing".into(),
         Source::Card(Card::NoContent { headline, .. }) => format!("card:{headline}"),
         Source::Card(Card::Identify { .. }) => "card:identify".into(),
     }
 }
+
+/// How long a line takes to run across.
+const ACROSS: Duration = Duration::from_secs(8);
 
 fn length(layer: &Layer) -> Option<Duration> {
     match &layer.source {
@@ -54,6 +60,7 @@ fn length(layer: &Layer) -> Option<Duration> {
             let digits: String = path.chars().take_while(char::is_ascii_digit).collect();
             Some(Duration::from_secs(digits.parse().expect("a length in the name")))
         }
+        Source::Text(Text { words: Words::Ticker { looped: false, .. }, .. }) => Some(ACROSS),
         _ => None,
     }
 }

@@ -1,8 +1,10 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::model::{Content, Words};
+use crate::model::{Content, NewsFeed, Words};
 
 fn digest(n: u8) -> String {
     Digest::of(&[n]).to_string()
@@ -24,6 +26,7 @@ fn sample() -> Value {
                 { "id": "b", "kind": "video", "asset": digest(2), "volume": 0.5, "fit": "cover" },
                 { "id": "c", "kind": "colour", "colour": "#ff0000" },
                 { "id": "d", "kind": "ticker", "text": "news", "speed_px_s": 90,
+                  "feed": { "url": "https://news.example/rss", "items": 10, "refresh_s": 900 },
                   "style": { "colour": "#00ff00" } },
                 { "id": "e", "kind": "clock", "format": "%H", "time_zone": "Europe/Berlin" },
                 { "id": "f", "kind": "countdown", "to": "2027-01-01T00:00:00Z", "format": "%D",
@@ -62,7 +65,18 @@ fn all_of_a_good_manifest_is_taken() {
     let Content::Text(ticker) = &manifest.playlists["p"].items[3].content else {
         panic!("a ticker is words")
     };
-    assert_eq!(ticker.words, Words::Ticker { text: "news".into(), speed_px_s: 90 });
+    let feed = NewsFeed {
+        url: "https://news.example/rss".into(),
+        items: 10,
+        separator: None,
+        refresh: Duration::from_secs(900),
+    };
+    let (text, feed) = ("news".into(), Some(feed));
+    assert_eq!(ticker.words, Words::Ticker { text, feed, speed_px_s: 90 });
+    assert_eq!(
+        manifest.news_feeds(),
+        [("https://news.example/rss".to_owned(), Duration::from_secs(900))].into()
+    );
     assert_eq!((ticker.style.colour, ticker.style.size_px), ([0, 255, 0], 48));
     assert_eq!(manifest.playlists["p"].items[0].background, Some([0x10, 0x20, 0x30]));
     assert_eq!(manifest.layouts["l"].assets().count(), 2);
@@ -92,6 +106,25 @@ fn a_wrong_part_costs_that_part() {
             &["playlists[0].items[3]"],
         ),
         ("speed", "/playlists/0/items/3/speed_px_s", json!(9), &["playlists[0].items[3]"]),
+        ("feed", "/playlists/0/items/3/feed/url", json!("ftp://a"), &["playlists[0].items[3]"]),
+        (
+            "feed's name",
+            "/playlists/0/items/3/feed/url",
+            json!("http://a:b@c"),
+            &["playlists[0].items[3]"],
+        ),
+        (
+            "feed too often",
+            "/playlists/0/items/3/feed/refresh_s",
+            json!(9),
+            &["playlists[0].items[3]"],
+        ),
+        (
+            "no item of a feed",
+            "/playlists/0/items/3/feed/items",
+            json!(0),
+            &["playlists[0].items[3]"],
+        ),
         ("letters", "/playlists/0/items/3/style/colour", json!("red"), &["playlists[0].items[3]"]),
         ("clock", "/playlists/0/items/4/format", json!("%~"), &["playlists[0].items[4]"]),
         ("countdown", "/playlists/0/items/5/format", json!("%d"), &["playlists[0].items[5]"]),
