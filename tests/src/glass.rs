@@ -85,11 +85,11 @@ impl Oracle {
         change.lasted.saturating_sub(change.foreign).saturating_sub(lasts)
     }
 
-    /// The item whose ground the picture has, in its middle and near its lower corners.
+    /// The item whose ground the picture has, near its middle: at the sides may be bars.
     fn item(&self, picture: &RgbImage) -> Option<usize> {
         let (width, height) = picture.dimensions();
-        let places =
-            [(width / 2, height / 2), (width / 8, height * 7 / 8), (width * 7 / 8, height * 7 / 8)];
+        let [left, right] = [width * 3 / 8, width * 5 / 8];
+        let places = [(width / 2, height / 2), (left, height * 5 / 8), (right, height * 5 / 8)];
         let has = |rgb: [u8; 3]| {
             let near = |(x, y): (u32, u32)| {
                 let found = picture.get_pixel(x, y).0;
