@@ -35,6 +35,20 @@ pub fn cpu_by_driver(pids: &[u32]) -> (Duration, Duration) {
     (own, driver)
 }
 
+/// The most memory that `pid` itself ever had.
+pub fn peak_rss_bytes(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| number(line.split_whitespace().next()?)).unwrap_or(0) * 1_024
+}
+
+/// Bytes that `pid` itself has sent to disks so far; those of a file system in memory do not count.
+pub fn written_bytes(pid: u32) -> u64 {
+    let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
+    let line = io.lines().find_map(|line| line.strip_prefix("write_bytes:"));
+    line.and_then(|line| number(line.trim())).unwrap_or(0)
+}
+
 fn number(field: &str) -> Option<u64> {
     field.parse().ok()
 }

@@ -270,9 +270,11 @@ async fn fetch<C: Cloud>(
     let News::Envelope { raw, etag } = news else {
         return Ok(Fetched { server_time, judged: None, orders });
     };
+    tracing::debug!(bytes = raw.len(), "manifest came");
     // Up to 16 MiB of JSON and a signature: a second on a slow board, not the loop's.
     let bytes = raw.clone();
     let verdict = spawn_blocking(move || accept::accept(&bytes, &account, seen)).await;
+    tracing::debug!("manifest judged");
     let lost = |_| CloudError::new("judge manifest", Failure::Strange("panicked".into()));
     let judged = Judged { raw, etag, verdict: verdict.map_err(lost)? };
     Ok(Fetched { server_time, judged: Some(Box::new(judged)), orders })

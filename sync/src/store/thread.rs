@@ -52,7 +52,9 @@ pub(crate) fn start(state_dir: &Path) -> Result<(Handle, Opened), StoreError> {
 
 fn run(mut store: Store, mut jobs: mpsc::Receiver<Job>) {
     while let Some(job) = jobs.blocking_recv() {
+        tracing::trace!("asked");
         job(&mut store);
+        tracing::trace!("answered");
     }
     if let Err(error) = store.close() {
         tracing::warn!(%error, "store: not closed cleanly; it is checked at the next start");

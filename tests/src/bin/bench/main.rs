@@ -16,6 +16,7 @@ mod readings;
 mod rig;
 mod start;
 mod still;
+mod sync;
 mod ticker;
 mod video;
 
@@ -31,7 +32,7 @@ use crate::rig::{Bench, Outcome};
 type Measure = fn(&Bench) -> Outcome<()>;
 
 /// Group, name and function of each measure.
-const MEASURES: [(&str, &str, Measure); 7] = [
+const MEASURES: [(&str, &str, Measure); 10] = [
     ("display", "still", still::still),
     ("display", "video", video::video),
     ("display", "glue", glue::glue),
@@ -39,6 +40,9 @@ const MEASURES: [(&str, &str, Measure); 7] = [
     ("display", "changes", changes::changes),
     ("display", "ticker", ticker::ticker),
     ("display", "jpeg", jpeg::jpeg),
+    ("sync", "content", sync::content),
+    ("sync", "many", sync::many),
+    ("sync", "idle", sync::idle),
 ];
 
 #[derive(Parser)]
@@ -53,7 +57,7 @@ struct Args {
     /// Changes from item to item that are looked at.
     #[arg(long, default_value_t = 1_000)]
     changes: usize,
-    /// Only these measures or groups of measures (display).
+    /// Only these measures or groups of measures (display, sync).
     names: Vec<String>,
 }
 
