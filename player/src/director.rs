@@ -254,6 +254,10 @@ impl Director {
         for fault in self.playback.take_faults() {
             self.fault(fault, now);
         }
+        if let Some(version) = self.playback.hopeless() {
+            let why = format!("nothing of version {version} can be shown");
+            self.effects.push(Effect::Sync(vitrine_sync::Request::GiveUp(why)));
+        }
         self.settle_desk(now);
         self.settle_update();
         self.wish(now);

@@ -54,6 +54,11 @@ impl Failures {
         }
     }
 
+    /// Whether anything has failed.
+    pub fn any(&self) -> bool {
+        !self.book.is_empty()
+    }
+
     /// Another generation: everything gets a new chance.
     pub fn clear(&mut self) {
         self.book.clear();

@@ -279,6 +279,8 @@ pub enum Request {
     Settings(LocalSettings),
     /// Go back to the generation that was live before; answered with [`Event::RolledBack`].
     Rollback(Asker),
+    /// The same because nothing of the live one can be shown, in words; not answered.
+    GiveUp(String),
     /// What the player is and wants of updates; said once. Without it there are none.
     Updates(Updates),
     /// See whether the cloud has a newer version of the player; a person is answered with

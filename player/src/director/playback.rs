@@ -23,6 +23,7 @@ use crate::playlist::{Failures, Stock};
 use crate::scene_of;
 
 mod ahead;
+mod hopeless;
 mod setbacks;
 
 /// The content half of the director.
@@ -41,6 +42,10 @@ pub struct Playback {
     seat_again_at: Option<Mono>,
     curtain: Option<Turn>,
     faults: Vec<Fault>,
+    /// Version of the generation of which something was shown last.
+    shown_of: Option<u64>,
+    /// Version that was given up last.
+    given_up: Option<u64>,
 }
 
 impl Playback {
@@ -58,6 +63,8 @@ impl Playback {
             seat_again_at: None,
             curtain: None,
             faults: Vec::new(),
+            shown_of: None,
+            given_up: None,
         }
     }
 
@@ -148,8 +155,10 @@ impl Playback {
         if self.slot.as_ref().is_some_and(|slot| slot.brings(turn)) {
             self.promote();
         }
-        if let Some(showing) = self.showings_mut().find(|showing| showing.turn == turn) {
-            showing.shown_at.get_or_insert(at);
+        let version = self.version();
+        let showing = self.showings_mut().find(|showing| showing.turn == turn);
+        if showing.map(|showing| showing.shown_at.get_or_insert(at)).is_some() {
+            self.shown_of = Some(version);
         }
         self.backdrop_ready(turn);
     }

@@ -270,6 +270,7 @@ impl<C: Cloud> Shell<C> {
                 Request::Tune(tuning) => self.tune(tuning, now),
                 Request::Settings(local) => self.set_locally(local, now).await,
                 Request::Rollback(asker) => self.roll_back(asker, now).await,
+                Request::GiveUp(why) => self.give_up(why, now).await,
                 Request::Updates(updates) => self.set_updates(updates, now).await,
                 Request::Release { asker, take } => self.want_release(asker, take, now).await,
                 Request::Screenshot { order, png } => self.picture(order, png, now).await,
@@ -411,6 +412,7 @@ impl<C: Cloud> Shell<C> {
         self.watch_lapse(now).await;
     }
 
+    /// What was written to the disk until now.
     async fn tell_written(&self) {
         let (content_bytes, content_kept_bytes) = self.ways.cache.written();
         let store_bytes = self.ways.store.written_bytes().await.ok().flatten();

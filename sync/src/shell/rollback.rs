@@ -40,6 +40,17 @@ impl<C: Cloud> Shell<C> {
         }
     }
 
+    /// Goes back because nothing of what is live can be shown.
+    pub(super) async fn give_up(&mut self, why: String, now: Now) {
+        match self.go_back(now).await {
+            Ok((from, to)) => {
+                let detail = format!("version {to} is live again in place of {from}: {why}");
+                self.trouble("rolled_back", detail).await;
+            }
+            Err(stays) => tracing::warn!(why, stays, "sync: no way back"),
+        }
+    }
+
     /// The version that was live and the one that is.
     async fn go_back(&mut self, now: Now) -> Result<(u64, u64), String> {
         let live = self.content.live.as_ref().ok_or("nothing is live")?;

@@ -111,6 +111,9 @@ impl<C: Cloud> Shell<C> {
         }
         if came {
             self.content.settle.want(now.mono);
+            if self.transfers.under_way().is_empty() {
+                self.tell_written().await;
+            }
         }
     }
 }

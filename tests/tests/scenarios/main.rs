@@ -16,5 +16,6 @@ mod processes;
 mod rollback;
 mod settings;
 mod stage_set;
+mod unshowable;
 mod updates;
 mod whole_way;
