@@ -18,6 +18,11 @@ impl Mono {
         Mono(self.0.saturating_add(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX)))
     }
 
+    /// Earlier by `lead`; stays at the beginning of time.
+    pub fn before(self, lead: Duration) -> Mono {
+        Mono(self.0.saturating_sub(u64::try_from(lead.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
     /// How long from `earlier` to here; zero if `earlier` is later.
     pub fn since(self, earlier: Mono) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
@@ -60,6 +65,8 @@ mod tests {
     fn mono_saturates_at_both_ends() {
         assert_eq!(Mono(5).since(Mono(9)), Duration::ZERO);
         assert_eq!(Mono(u64::MAX).after(Duration::from_secs(1)), Mono(u64::MAX));
+        assert_eq!(Mono(5).before(Duration::from_nanos(9)), Mono(0));
+        assert_eq!(Mono(9).before(Duration::from_nanos(4)), Mono(5));
         assert_eq!(Mono(1).after(Duration::from_nanos(2)), Mono(3));
     }
 }

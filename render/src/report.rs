@@ -1,5 +1,7 @@
 //! What the stage says: what the display was handed, and what went wrong.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use vitrine_config::time::Mono;
 
@@ -41,6 +43,9 @@ pub enum Report {
     Prepared {
         /// Which showing.
         turn: Turn,
+        /// How long it lasts by itself, as far as its file tells; none for what has no end.
+        #[serde(default)]
+        lasts: Option<Duration>,
     },
     /// This turn cannot be shown, or not any more; what it last showed stays on the screen until
     /// the next wish.

@@ -5,6 +5,7 @@
 //! where it all comes together; everything else notes what has happened.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use vitrine_config::Config;
@@ -163,10 +164,10 @@ impl Playback {
         self.backdrop_ready(turn);
     }
 
-    /// The stage has everything that `turn` needs.
-    pub fn prepared(&mut self, turn: Turn) {
+    /// The stage has everything that `turn` needs, and knows how long that lasts by itself.
+    pub fn prepared(&mut self, turn: Turn, lasts: Option<Duration>) {
         if let Some(showing) = self.showings_mut().find(|showing| showing.turn == turn) {
-            showing.prepared = true;
+            (showing.prepared, showing.length) = (true, lasts);
         }
         self.backdrop_ready(turn);
     }

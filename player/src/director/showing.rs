@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use vitrine_config::Config;
 use vitrine_config::time::{Mono, Now};
-use vitrine_render::scene::{Layer, Start, Turn};
+use vitrine_render::scene::{Layer, Start, Transition, Turn};
 use vitrine_sync::model::{Content, Item};
 
 use crate::playlist::{Step, Stock};
@@ -13,6 +13,9 @@ use crate::scene_of::{self, Spot};
 /// A lone still is not shown anew at the end of its duration: nothing would change but a file
 /// decoded for nothing. It is after this, so that its proof of play comes at least that often.
 const LONE_STILL: Duration = Duration::from_secs(3_600);
+
+/// What has gone on for this much longer than its file tells is no longer believed to end soon.
+const UNTRUE: Duration = Duration::from_millis(500);
 
 /// Gives out the numbers of showings.
 #[derive(Debug, Default)]
@@ -72,6 +75,8 @@ pub struct Showing {
     pub layer: Layer,
     /// For how long.
     pub lasts: Lasts,
+    /// How long its file says that it lasts, once the stage has told.
+    pub length: Option<Duration>,
     /// Since when the stage has been asked for it.
     pub asked_at: Option<Mono>,
     /// Whether the stage has everything it needs.
@@ -101,8 +106,24 @@ impl Showing {
                 let since = self.shown_at.unwrap_or(now);
                 (Start::After { turn, lasts }, Some(since.after(lasts)))
             }
-            Lasts::ToItsEnd => (Start::AtEnd { turn }, self.ended_at),
+            Lasts::ToItsEnd => {
+                let start = Start::AtEnd { turn, early: Duration::ZERO };
+                (start, self.ended_at.or_else(|| self.foreseen_end(now)))
+            }
         }
+    }
+
+    /// When its file is over, by what it tells of its length.
+    fn foreseen_end(&self, now: Mono) -> Option<Mono> {
+        let end = self.shown_at.unwrap_or(now).after(self.length?);
+        Some(end).filter(|end| now.since(*end) <= UNTRUE)
+    }
+
+    /// How much before its end something that comes in for `crossing` may begin to: never before it
+    /// is half over itself. Zero where the end is not foreseen.
+    pub fn gives_way_early(&self, crossing: Duration) -> Duration {
+        let length = self.length.filter(|_| self.lasts == Lasts::ToItsEnd);
+        length.map_or(Duration::ZERO, |length| crossing.min(length / 2))
     }
 
     /// The same item under another number, for what is left of its time. None if that is nothing.
@@ -119,7 +140,7 @@ impl Showing {
         (again.turn, again.layer.turn) = (turn, turn);
         // It takes nobody's place but its own.
         again.layer.entrance = None;
-        (again.asked_at, again.prepared) = (None, false);
+        (again.asked_at, again.prepared, again.length) = (None, false, None);
         (again.shown_at, again.ended_at, again.left_at) = (None, None, None);
         Some(again)
     }
@@ -176,13 +197,7 @@ impl Lane {
         let turn = maker.turns.next();
         let live = maker.stock.live;
         let mut layer = scene_of::layer(turn, item, &self.spot, live, maker.config)?;
-        let lasts = Lasts::of(item, maker.config);
-        let stays = match lasts {
-            Lasts::For(stays) => Some(stays),
-            Lasts::ToItsEnd => None,
-        };
-        let playlist = maker.stock.playlist(&self.playlist);
-        layer.entrance = scene_of::entrance(item, playlist, &self.spot, stays);
+        layer.entrance = self.entrance(step, &maker.stock, maker.config);
         Some(Showing {
             turn,
             index: step.index,
@@ -191,13 +206,25 @@ impl Lane {
             playlist: self.playlist.clone(),
             item: item.clone(),
             layer,
-            lasts,
+            lasts: Lasts::of(item, maker.config),
+            length: None,
             asked_at: None,
             prepared: false,
             shown_at: None,
             ended_at: None,
             left_at: None,
         })
+    }
+
+    /// How the item that `step` leads to comes in.
+    pub fn entrance(&self, step: Step, stock: &Stock, config: &Config) -> Option<Transition> {
+        let playlist = stock.playlist(&self.playlist)?;
+        let item = playlist.items.get(step.index)?;
+        let stays = match Lasts::of(item, config) {
+            Lasts::For(stays) => Some(stays),
+            Lasts::ToItsEnd => None,
+        };
+        scene_of::entrance(item, Some(playlist), &self.spot, stays)
     }
 
     /// Makes `showing` the current one.

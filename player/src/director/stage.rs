@@ -70,7 +70,7 @@ impl Director {
                 self.playback.gone(turn, now.mono);
             }
             Report::Ended { turn, at } => self.playback.ended(turn, at),
-            Report::Prepared { turn } => self.playback.prepared(turn),
+            Report::Prepared { turn, lasts } => self.playback.prepared(turn, lasts),
             Report::Failed { turn, error } => self.playback.failed(turn, &error, now.mono),
             Report::Beat(beat) => {
                 if self.health.beat(beat, now.mono) {

@@ -3,6 +3,13 @@
 use super::sim::*;
 use crate::event::{Answer, Command, Effect, Event, StageEvent};
 
+/// A stage whose files tell how long they last, or do not.
+fn stage_that_tells(tells_lengths: bool) -> Stage {
+    let mut stage = Stage::new(0);
+    stage.tells_lengths = tells_lengths;
+    stage
+}
+
 mod asks;
 mod cards;
 mod chaos;

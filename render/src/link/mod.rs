@@ -285,7 +285,7 @@ mod tests {
         let (agent, mut stage) = pair().expect("pair");
         let (tell, heard) = ears();
         let _agent = AgentLink::join(agent, tell).expect("joined");
-        let word = serde_json::to_vec(&Report::Prepared { turn: 1 }).expect("json");
+        let word = serde_json::to_vec(&Report::Prepared { turn: 1, lasts: None }).expect("json");
         frame::write(&mut stage, &word, &[]).expect("written");
         assert!(matches!(frame::read(&mut stage), Ok(None)), "still connected");
         assert!(heard.try_recv().is_err());

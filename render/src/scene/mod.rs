@@ -65,6 +65,10 @@ pub enum Start {
     AtEnd {
         /// Whose last frame.
         turn: Turn,
+        /// So long before that, by what the file tells of its length: what comes in slowly does so
+        /// while `turn` still moves. Of no effect where the file does not tell.
+        #[serde(default)]
+        early: Duration,
     },
 }
 

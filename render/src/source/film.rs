@@ -67,7 +67,7 @@ impl Film {
         // What is on the screen had its time; what follows goes on from here.
         if self.due().is_some_and(|due| now.since(due) > PAUSE) {
             let lasts = self.shown.as_ref().map_or(Duration::ZERO, |frame| frame.lasts);
-            self.since = Some(Mono(now.0.saturating_sub(nanos(lasts))));
+            self.since = Some(now.before(lasts));
         }
         let mut steps = 0u64;
         while self.due().is_some_and(|due| due <= now) {
@@ -102,10 +102,6 @@ impl Film {
         let (since, shown) = (self.since?, self.shown.as_ref()?);
         (!self.ready.is_empty()).then(|| since.after(shown.lasts))
     }
-}
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

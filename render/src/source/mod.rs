@@ -19,6 +19,7 @@ mod wall;
 pub mod worker;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use vitrine_config::time::Mono;
 
@@ -46,6 +47,12 @@ pub trait Source {
 
     /// When [`Source::take`] will have another picture; None if that is not known or never.
     fn next_at(&self) -> Option<Mono>;
+
+    /// How long it lasts from its start, as far as that can be told beforehand; None also for what
+    /// has no end.
+    fn lasts(&self) -> Option<Duration> {
+        None
+    }
 
     /// When the last picture has been shown for its full time; None while that is not known.
     fn ends_at(&self) -> Option<Mono> {

@@ -124,8 +124,12 @@ impl Source for TickerSource {
         self.shape.map(|_| Mono(self.shown_at.0.saturating_add(1)))
     }
 
+    fn lasts(&self) -> Option<Duration> {
+        self.run().filter(|run| !run.looped).map(|run| run.lasts())
+    }
+
     fn ends_at(&self) -> Option<Mono> {
-        let lasts = self.run().filter(|run| !run.looped)?.lasts();
+        let lasts = self.lasts()?;
         self.started.map(|at| at.after(lasts))
     }
 

@@ -52,6 +52,7 @@ pub struct VideoSource {
     path: PathBuf,
     link: Link,
     timeline: Timeline,
+    lasts: Option<Duration>,
     memories: Vec<(u32, Seen)>,
     watch: Watch,
     failed: Option<SourceError>,
@@ -85,6 +86,7 @@ impl VideoSource {
             path: spec.path,
             link: Link::open(job, pool.supply(), waker),
             timeline: Timeline::default(),
+            lasts: None,
             memories: Vec::new(),
             watch: Watch::default(),
             failed: None,
@@ -96,6 +98,10 @@ impl VideoSource {
             let taken = match arrival {
                 Arrival::Opened => {
                     self.watch.opened = Opened::Unseen;
+                    Ok(())
+                }
+                Arrival::Length(ns) => {
+                    self.lasts = Some(Duration::from_nanos(ns));
                     Ok(())
                 }
                 Arrival::Pool { generation, memory } => self.add_memory(generation, memory),
@@ -206,6 +212,10 @@ impl Source for VideoSource {
 
     fn next_at(&self) -> Option<Mono> {
         self.timeline.next_at()
+    }
+
+    fn lasts(&self) -> Option<Duration> {
+        self.lasts
     }
 
     fn ends_at(&self) -> Option<Mono> {

@@ -147,7 +147,7 @@ impl Stage {
             let report = showing.poll(*turn, now, painter);
             self.reports.extend(report.filter(|_| asked.contains(turn)));
             // A picture that was lost is back.
-            self.dirty |= showing.started && !had_picture && showing.uploaded;
+            self.dirty |= showing.started_at.is_some() && !had_picture && showing.uploaded;
         }
         let picture_due = self.next_drawing().is_some_and(|at| at <= now);
         let takes_over = self.upcoming(now).is_some();
@@ -342,7 +342,7 @@ impl Stage {
     /// What is on screen and not broken.
     fn moving(&self) -> impl Iterator<Item = &Showing> {
         let on_screen = turns(&self.current).filter_map(|turn| self.showings.get(&turn));
-        on_screen.filter(|showing| showing.started && !showing.failed)
+        on_screen.filter(|showing| showing.started_at.is_some() && !showing.failed)
     }
 
     fn beat(&self, at: Mono) -> Beat {

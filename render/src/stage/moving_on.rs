@@ -84,7 +84,7 @@ impl Stage {
     pub(super) fn due_at(&self, start: Start) -> Option<Mono> {
         let turn = match start {
             Start::At(at) => return Some(at),
-            Start::After { turn, .. } | Start::AtEnd { turn } => turn,
+            Start::After { turn, .. } | Start::AtEnd { turn, .. } => turn,
         };
         let awaited = turns(&self.current).chain(self.wanted.iter().flat_map(turns));
         let Some(showing) =
@@ -96,7 +96,7 @@ impl Stage {
         match start {
             Start::At(at) => Some(at),
             Start::After { lasts, .. } => showing.since().map(|at| at.after(lasts)),
-            Start::AtEnd { .. } => showing.source.ends_at().filter(|_| showing.shown_at.is_some()),
+            Start::AtEnd { early, .. } => showing.over_at(early),
         }
     }
 

@@ -1,5 +1,7 @@
 //! One turn on its way: opened, ready, on the GPU, on the screen, gone.
 
+use std::time::Duration;
+
 use vitrine_config::time::Mono;
 
 use super::Painter;
@@ -20,7 +22,7 @@ pub(super) struct Showing {
     pub failed: bool,
     /// A picture of it lies on the GPU.
     pub uploaded: bool,
-    pub started: bool,
+    pub started_at: Option<Mono>,
     /// When the display was handed its first frame.
     pub shown_at: Option<Mono>,
     /// When that was to be, if it came in time.
@@ -46,7 +48,7 @@ impl Showing {
             aspect: 1.0,
             failed: false,
             uploaded: false,
-            started: false,
+            started_at: None,
             shown_at: None,
             due_at: None,
             prepared: false,
@@ -97,7 +99,7 @@ impl Showing {
         if !self.uploaded || std::mem::replace(&mut self.prepared, true) {
             return None;
         }
-        Some(Report::Prepared { turn })
+        Some(Report::Prepared { turn, lasts: self.source.lasts() })
     }
 
     /// Puts the picture on the GPU that belongs on the refresh which shows what is drawn at `now`, if
@@ -156,8 +158,8 @@ impl Showing {
 
     /// It is on screen from `now` on, and was to be from `due_at` on.
     pub(super) fn start(&mut self, now: Mono, due_at: Option<Mono>) {
-        if !std::mem::replace(&mut self.started, true) {
-            self.due_at = due_at;
+        if self.started_at.is_none() {
+            (self.started_at, self.due_at) = (Some(now), due_at);
             // From now on, not from then: its first picture has its full time.
             self.source.start(now);
         }
@@ -183,6 +185,15 @@ impl Showing {
     pub(super) fn ends_at(&self) -> Option<Mono> {
         let on = self.shown_at.is_some() && !self.ended && !self.failed;
         self.source.ends_at().filter(|_| on)
+    }
+
+    /// `early` before its last picture will have had its time. What a file tells of its length does
+    /// for a transition; a cut waits for the last picture itself.
+    pub(super) fn over_at(&self, early: Duration) -> Option<Mono> {
+        self.shown_at?;
+        let told = || Some(self.started_at?.after(self.source.lasts()?));
+        let known = self.source.ends_at();
+        known.or_else(|| told().filter(|_| !early.is_zero())).map(|end| end.before(early))
     }
 
     /// Its last picture has had its time and stays.

@@ -24,6 +24,7 @@ const ONE: Size = Size { width_px: 1, height_px: 1 };
 struct Script {
     ready: bool,
     failed: bool,
+    lasts: Option<Duration>,
     ends_at: Option<Mono>,
     next_at: Option<Mono>,
     /// Told to leave.
@@ -67,6 +68,10 @@ impl Source for FakeSource {
 
     fn next_at(&self) -> Option<Mono> {
         self.script().next_at
+    }
+
+    fn lasts(&self) -> Option<Duration> {
+        self.script().lasts
     }
 
     fn ends_at(&self) -> Option<Mono> {
@@ -187,6 +192,10 @@ fn after(turn: Turn, ms: u64) -> Start {
     Start::After { turn, lasts: Duration::from_millis(ms) }
 }
 
+fn at_end(turn: Turn) -> Start {
+    Start::AtEnd { turn, early: Duration::ZERO }
+}
+
 #[test]
 fn nothing_is_shown_before_all_of_it_is_prepared() {
     let mut rig = Rig::new();
@@ -235,7 +244,7 @@ fn next_takes_over_at_its_start_and_not_before() {
 fn at_end_waits_for_the_last_pictures_full_time() {
     let mut rig = Rig::new();
     rig.ready(&[1]);
-    rig.wish(&[1], Some((&[2], Start::AtEnd { turn: 1 })));
+    rig.wish(&[1], Some((&[2], at_end(1))));
     assert_eq!(rig.turn(), Some(vec![1]));
     rig.tell(1, |script| script.ends_at = Some(Mono(40_000_000)));
     assert_eq!(rig.at(60).turn(), None, "the next scene is not prepared: the last picture stays");
@@ -244,12 +253,35 @@ fn at_end_waits_for_the_last_pictures_full_time() {
 }
 
 #[test]
+fn what_comes_in_slowly_begins_before_an_end_that_is_foreseen() {
+    let ms = Duration::from_millis;
+    for (case, told_ms, early_ms, end_ms, wanted_ms) in [
+        ("told", Some(100), 30, None, 70),
+        ("sooner than told", Some(100), 30, Some(80), 50),
+        ("a cut waits for the last picture", Some(100), 0, Some(110), 110),
+        ("not told", None, 30, Some(100), 70),
+        ("earlier than it begins", Some(100), 900, None, 1),
+    ] {
+        let mut rig = Rig::new();
+        rig.ready(&[1, 2]);
+        rig.tell(1, |script| script.lasts = told_ms.map(ms));
+        let start = Start::AtEnd { turn: 1, early: ms(early_ms) };
+        rig.wish(&[1], Some((&[2], start)));
+        assert_eq!(rig.turn(), Some(vec![1]), "case {case:?}");
+        let prepared = Report::Prepared { turn: 1, lasts: told_ms.map(ms) };
+        assert_eq!(rig.count(|report| *report == prepared), 1, "case {case:?}");
+        let end = end_ms.map(|end| Mono(end * 1_000_000));
+        rig.tell(1, |script| script.ends_at = end);
+        let swapped = (1..200).find(|ms| rig.at(*ms).turn() == Some(vec![2]));
+        assert_eq!(swapped, Some(wanted_ms), "case {case:?}");
+    }
+}
+
+#[test]
 fn an_end_that_nothing_follows_is_said_once() {
     const NEXT: &[Turn] = &[2];
     let over = Mono(40_000_000);
-    for (case, next, said) in
-        [("nothing next", None, 1), ("next is ready", Some(Start::AtEnd { turn: 1 }), 0)]
-    {
+    for (case, next, said) in [("nothing next", None, 1), ("next is ready", Some(at_end(1)), 0)] {
         let mut rig = Rig::new();
         rig.ready(&[1, 2]);
         rig.wish(&[1], next.map(|start| (NEXT, start)));
@@ -412,7 +444,7 @@ impl FakeDirector {
         let start = start.map(|kind| match kind {
             0 => Start::At(rig.now.after(Duration::from_millis(30))),
             1 => after(on, 30),
-            2 => Start::AtEnd { turn: on },
+            2 => at_end(on),
             _ => Start::At(Mono(0)),
         });
         self.newest += 1;

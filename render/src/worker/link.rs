@@ -30,6 +30,8 @@ const ARRIVALS: usize = SLOTS as usize * 2 + 8;
 pub enum Arrival {
     /// It has the file now.
     Opened,
+    /// How long the file says that it lasts, in nanoseconds.
+    Length(u64),
     /// Memory for the frames that follow.
     Pool {
         /// Its number.
@@ -278,6 +280,7 @@ impl Thread {
                 self.supply.refill();
                 Arrival::Frame(inside(frame, *memory)?)
             }
+            Event::Length { ns } => Arrival::Length(ns),
             Event::End { at_ns } => Arrival::End(at_ns),
             Event::Failed { text } => return Err(text),
         };

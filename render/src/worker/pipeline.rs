@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use gstreamer::glib;
 use gstreamer::prelude::*;
-use gstreamer::{Element, ElementFactory, Pad, Pipeline, Stream, StreamCollection, StreamType};
+use gstreamer::{ClockTime, Element, ElementFactory, Pad, Pipeline, Stream, StreamCollection, StreamType};
 use gstreamer_app::{AppSink, AppSinkCallbacks};
 use gstreamer_video::{VideoCapsBuilder, VideoFormat};
 
@@ -60,6 +60,9 @@ fn video_sink(outlet: &Arc<Outlet>, looped: bool) -> AppSink {
     let (first, next, last) = (Arc::clone(outlet), Arc::clone(outlet), Arc::clone(outlet));
     let callbacks = AppSinkCallbacks::builder()
         .new_preroll(move |sink| {
+            if let Some(length) = length(sink).filter(|_| !looped && !first.has_shown()) {
+                first.length(length);
+            }
             first.frame(&sink.pull_preroll().map_err(|_| gstreamer::FlowError::Eos)?)
         })
         .new_sample(move |sink| {
@@ -79,6 +82,12 @@ fn video_sink(outlet: &Arc<Outlet>, looped: bool) -> AppSink {
     sink.set_property("enable-last-sample", false);
     tuning::take_padded_rows(&sink);
     sink
+}
+
+/// How long the file says that it lasts: asked for in front of the sink, as the stream is on its
+/// way into it.
+fn length(sink: &AppSink) -> Option<ClockTime> {
+    sink.static_pad("sink")?.peer_query_duration()
 }
 
 /// The first video stream and, if wanted, the first audio stream; nothing else is decoded.

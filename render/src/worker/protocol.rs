@@ -7,7 +7,7 @@
 //! order, little-endian, texts as the rest of the packet in UTF-8. [`Command::Open`] carries the
 //! file, [`Event::Pool`] the frame memory as its one descriptor. Both ends are the same build.
 //!
-//! Order: `Hello` · `Open` · `Pool` `Frame`… (`Start` at any time) · `End` or `Failed`. A new
+//! Order: `Hello` · `Open` · `Length` `Pool` `Frame`… (`Start` at any time) · `End` or `Failed`. A new
 //! `Pool` replaces the one before. `Release` gives a slot back.
 //!
 //! Promises, each held by a test of the same name:
@@ -61,6 +61,11 @@ pub enum Command {
 pub enum Event {
     /// Initialised, waiting for `Open`.
     Hello,
+    /// How long the file says that it lasts; not said of what repeats, nor by every file.
+    Length {
+        /// In nanoseconds after the start.
+        ns: u64,
+    },
     /// Frame memory (the descriptor): [`SLOTS`] slots one behind the other.
     Pool {
         /// Rises by one with each pool.
@@ -212,6 +217,7 @@ const POOL: u8 = 12;
 const FRAME: u8 = 13;
 const END: u8 = 14;
 const FAILED: u8 = 15;
+const LENGTH: u8 = 16;
 
 impl Command {
     /// As one packet.
@@ -280,6 +286,11 @@ impl Event {
     pub fn write(&self) -> Packet {
         match self {
             Event::Hello => Packet::new(HELLO),
+            Event::Length { ns } => {
+                let mut packet = Packet::new(LENGTH);
+                packet.put_u64(*ns);
+                packet
+            }
             Event::Pool { generation, slot_bytes } => {
                 let mut packet = Packet::new(POOL);
                 packet.put_u32(*generation);
@@ -308,6 +319,7 @@ impl Event {
     fn parse(mut from: Reader) -> Option<Event> {
         let event = match from.u8()? {
             HELLO => Event::Hello,
+            LENGTH => Event::Length { ns: from.u64()? },
             POOL => Event::Pool { generation: from.u32()?, slot_bytes: from.u32()? },
             FRAME => Event::Frame(Frame::parse(&mut from)?),
             END => Event::End { at_ns: from.u64()? },
@@ -405,6 +417,7 @@ mod tests {
     fn event() -> impl Strategy<Value = Event> {
         prop_oneof![
             Just(Event::Hello),
+            any::<u64>().prop_map(|ns| Event::Length { ns }),
             (any::<u32>(), any::<u32>())
                 .prop_map(|(generation, slot_bytes)| Event::Pool { generation, slot_bytes }),
             frame().prop_map(Event::Frame),

@@ -1,5 +1,7 @@
 //! What lies ahead of the wanted picture, and the slot made from it.
 
+use std::time::Duration;
+
 use vitrine_config::time::{Mono, Now, Trust};
 use vitrine_render::scene::Start;
 use vitrine_sync::model::Live;
@@ -17,7 +19,21 @@ struct Onward {
     lane: usize,
     start: Start,
     due: Option<Mono>,
+    /// How much before that what comes in slowly may begin to.
+    early: Duration,
     step: Step,
+}
+
+impl Onward {
+    /// The step itself; what comes instead of it waits for the very end.
+    fn ahead(&self) -> Ahead {
+        let start = match self.start {
+            Start::AtEnd { turn, .. } => Start::AtEnd { turn, early: self.early },
+            other => other,
+        };
+        let due = self.due.map(|due| due.before(self.early));
+        Ahead { start, due, what: What::Lanes(vec![(self.lane, self.step)]) }
+    }
 }
 
 impl Playback {
@@ -50,9 +66,9 @@ impl Playback {
             let main = self.stack.main.as_ref().filter(|_| self.stack.is_main(one.lane))?;
             self.after_the_pass(main, live).filter(|_| self.pass_is_over(main, one, &onward))
         };
-        let step = |one: &Onward| {
-            let what = after(one).unwrap_or_else(|| What::Lanes(vec![(one.lane, one.step)]));
-            Ahead { start: one.start, due: one.due, what }
+        let step = |one: &Onward| match after(one) {
+            Some(what) => Ahead { start: one.start, due: one.due, what },
+            None => one.ahead(),
         };
         self.edge(live).into_iter().chain(onward.iter().map(step)).collect()
     }
@@ -89,14 +105,17 @@ impl Playback {
         let mut onward = Vec::new();
         if let Some(step) = step_at(due) {
             let (start, due) = if alone(&step) { showing.end(true, now) } else { (start, due) };
-            onward.push(Onward { lane: place, start, due, step });
+            let entrance = lane.entrance(step, &self.stock(live, now), &self.config);
+            let crossing = entrance.map_or(Duration::ZERO, |entrance| entrance.lasts);
+            let early = showing.gives_way_early(crossing);
+            onward.push(Onward { lane: place, start, due, early, step });
         }
         let believed = self.agenda.trust() == Trust::Synced;
         if let Some(until) = showing.item.valid.until.filter(|_| believed) {
             let until = self.agenda.mono(until);
             if let Some(step) = step_at(Some(until)) {
                 let (start, due) = (Start::At(until), Some(until));
-                onward.push(Onward { lane: place, start, due, step });
+                onward.push(Onward { lane: place, start, due, early: Duration::ZERO, step });
             }
         }
         onward

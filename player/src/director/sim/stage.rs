@@ -31,6 +31,8 @@ pub struct Stage {
     pub beats: bool,
     /// How long everything takes to prepare.
     pub takes: Duration,
+    /// Whether files tell how long they last.
+    pub tells_lengths: bool,
     /// Files that cannot be shown.
     pub broken: BTreeSet<String>,
     /// Files over which it hangs.
@@ -86,6 +88,7 @@ impl Stage {
             beat_at: None,
             beats: true,
             takes: Duration::from_millis(50),
+            tells_lengths: true,
             broken: BTreeSet::new(),
             stuck: BTreeSet::new(),
         }
@@ -131,7 +134,8 @@ impl Stage {
         self.beat_at.get_or_insert(now);
     }
 
-    fn layers(&self) -> Vec<Layer> {
+    /// Everything asked for.
+    pub fn layers(&self) -> Vec<Layer> {
         let scenes = self.wanted.iter().chain(self.next.iter().map(|next| &next.scene));
         scenes.flat_map(Scene::pictures).cloned().collect()
     }
@@ -151,12 +155,13 @@ impl Stage {
     fn due(&self, next: &Next) -> Option<Mono> {
         let turn = match next.start {
             Start::At(at) => return Some(at),
-            Start::After { turn, .. } | Start::AtEnd { turn } => turn,
+            Start::After { turn, .. } | Start::AtEnd { turn, .. } => turn,
         };
         let awaited = self.wanted.as_ref().is_some_and(|scene| turns(scene).contains(&turn));
         match (self.on.get(&turn), next.start) {
+            (Some(_), Start::At(at)) => Some(at),
             (Some((_, at)), Start::After { lasts, .. }) => Some(at.after(lasts)),
-            (Some(_), _) => self.end_of(turn),
+            (Some(_), Start::AtEnd { early, .. }) => self.end_of(turn).map(|end| end.before(early)),
             (None, _) if awaited => None,
             (None, _) => Some(Mono(0)),
         }
@@ -212,7 +217,8 @@ impl Stage {
                     self.dead.insert(*turn);
                     reports.push(Report::Failed { turn: *turn, error: "broken".into() });
                 } else {
-                    reports.push(Report::Prepared { turn: *turn });
+                    let lasts = layer.filter(|_| self.tells_lengths).and_then(length);
+                    reports.push(Report::Prepared { turn: *turn, lasts });
                 }
             }
         }

@@ -202,6 +202,12 @@ impl World {
         }
     }
 
+    /// Turns and names of all that the stage is asked for.
+    pub fn asked(&self) -> Vec<(Turn, String)> {
+        let layers = self.stage.as_ref().map(Stage::layers).unwrap_or_default();
+        layers.iter().map(|layer| (layer.turn, name(layer))).collect()
+    }
+
     /// Takes what was shown since this was last called.
     pub fn take_shown(&mut self) -> Vec<String> {
         std::mem::take(&mut self.shown)

@@ -153,7 +153,7 @@ fn identify_lies_over_the_picture_for_ten_seconds() {
     let names = |world: &World| world.stage.as_ref().map(Stage::names).unwrap_or_default();
     assert_eq!(names(&world), "a card:identify");
     world.run_to(11_000);
-    assert_eq!(names(&world), "b card:identify", "the playlist goes on underneath");
+    assert_eq!(names(&world), "card:identify b", "the playlist goes on underneath");
     assert!(results(&world).is_empty());
     world.run_to(11_200);
     assert_eq!(names(&world), "b");

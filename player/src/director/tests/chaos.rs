@@ -175,7 +175,7 @@ fn apply(world: &mut World, op: Op, version: &mut u64) {
         }
         Op::LateWords { turn } => {
             for report in [
-                Report::Prepared { turn },
+                Report::Prepared { turn, lasts: Some(Duration::from_secs(1)) },
                 Report::Ended { turn, at: world.mono },
                 Report::Gone { turn, at: world.mono, frames_presented: 1, frames_dropped: 0 },
             ] {

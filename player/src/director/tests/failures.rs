@@ -58,7 +58,7 @@ fn a_showing_that_breaks_off_makes_room_at_once() {
     let report = vitrine_render::report::Report::Failed { turn, error };
     world.handle(Event::Stage(StageEvent::Report(report)));
     world.run_to(10_000);
-    assert_eq!(world.take_shown(), ["50 60a", "5000 b"]);
+    assert_eq!(world.take_shown(), ["50 60a", "5050 b"]);
     assert_eq!(world.faults(), ["item_failed"]);
     assert_eq!(world.proofs().len(), 1, "it was on the screen");
 }

@@ -1,5 +1,7 @@
 //! Pages of several zones.
 
+use std::time::Duration;
+
 use vitrine_config::time::Mono;
 use vitrine_sync::model::Target;
 
@@ -37,10 +39,42 @@ fn two_videos_each_come_to_their_own_end() {
     ];
     let mut world = World::playing(live_layout(1, lists));
     world.run_to(24_000);
+    let shown = world.take_shown();
+    assert_eq!(shown, ["50 20a", "50 7c", "7050 8d", "15050 7c", "20050 21b", "22050 8d"]);
+}
+
+#[test]
+fn two_videos_of_unknown_length_each_come_to_their_own_end() {
+    let lists = vec![
+        playlist("left", vec![video("20a"), video("21b")]),
+        playlist("right", vec![video("7c"), video("8d")]),
+    ];
+    let mut world = World::new(false);
+    world.start(Some(live_layout(1, lists)));
+    world.up(stage_that_tells(false));
+    world.run_to(24_000);
     // The stage can wait for one end; the other video holds its last frame for as long as its
     // successor takes to prepare.
     let shown = world.take_shown();
     assert_eq!(shown, ["50 20a", "50 7c", "7100 8d", "15150 7c", "20050 21b", "22200 8d"]);
+}
+
+#[test]
+fn a_file_that_goes_on_for_longer_than_it_tells_holds_up_nobody_else() {
+    let lists = vec![
+        playlist("left", vec![video("60a"), image("b")]),
+        playlist("right", vec![image("c"), image("d")]),
+    ];
+    let mut world = World::new(false);
+    world.start(Some(live_layout(1, lists)));
+    world.up(stage_that_tells(false));
+    world.run_to(100);
+    let (turn, lasts) = (world.presented[0], Some(Duration::from_secs(9)));
+    let report = vitrine_render::report::Report::Prepared { turn, lasts };
+    world.handle(Event::Stage(StageEvent::Report(report)));
+    world.run_to(35_000);
+    let shown = world.take_shown();
+    assert_eq!(shown, ["50 60a", "50 c", "10050 d", "20050 c", "30050 d"]);
 }
 
 #[test]
@@ -96,14 +130,16 @@ fn a_seat_is_kept_for_the_first_change() {
         due: Some(mono(ms)),
         what: What::TakeOver { main: Some(ms as usize), overlays: None },
     };
-    let open = Ahead { start: Start::AtEnd { turn: 1 }, due: None, what: What::Curtain };
-    let lead: fn(u64) -> Option<Mono> = |ms| Some(mono(ms - 3_000));
+    let start = Start::AtEnd { turn: 1, early: Duration::ZERO };
+    let open = Ahead { start, due: None, what: What::Curtain };
+    let lead: fn(u64) -> Option<Mono> = |ms| Some(mono(ms - 4_000));
     for (case, ahead, now_ms, want, again_at) in [
         ("nothing", vec![], 0, None, None),
-        ("the first", vec![known(9_000), known(8_000)], 0, Some(known(8_000)), None),
+        ("not yet", vec![known(9_000), known(8_000)], 3_999, None, lead(8_000)),
+        ("the first", vec![known(9_000), known(8_000)], 4_000, Some(known(8_000)), None),
         ("an open end", vec![open.clone()], 0, Some(open.clone()), None),
-        ("until", vec![known(9_000), open.clone()], 5_999, Some(open.clone()), lead(9_000)),
-        ("the lead", vec![known(9_000), open], 6_000, Some(known(9_000)), None),
+        ("until", vec![known(9_000), open.clone()], 4_999, Some(open.clone()), lead(9_000)),
+        ("the lead", vec![known(9_000), open], 5_000, Some(known(9_000)), None),
     ] {
         assert_eq!(seat(ahead, mono(now_ms)), (want, again_at), "case {case:?}");
     }

@@ -44,6 +44,57 @@ fn a_lone_video_follows_itself_without_a_gap() {
     assert_eq!(world.take_shown(), ["50 3a", "3050 3a", "6050 3a"]);
 }
 
+/// Names of what the last wish asks to be prepared besides what is on the screen.
+fn prepared_ahead(world: &World) -> Vec<String> {
+    let on = world.stage.as_ref().map_or(vec![], |stage| stage.on.keys().copied().collect());
+    world.asked().into_iter().filter(|(turn, _)| !on.contains(turn)).map(|(_, name)| name).collect()
+}
+
+#[test]
+fn what_comes_next_is_prepared_shortly_before_and_not_sooner() {
+    for (case, items) in [
+        ("still", vec![image("a"), video("3b")]),
+        ("video", vec![video("10a"), video("3b")]),
+        ("alone", vec![video("10a")]),
+    ] {
+        let mut world = World::playing(live(1, vec![playlist("p", items)]));
+        world.run_to(6_049);
+        assert_eq!(prepared_ahead(&world), [""; 0], "case {case:?}: too soon");
+        world.run_to(6_110);
+        assert_eq!(prepared_ahead(&world).len(), 1, "case {case:?}: too late");
+        world.run_to(10_050);
+        assert_eq!(world.take_shown().len(), 2, "case {case:?}: not in time");
+    }
+    // What may end at any moment has its successor ready from the start.
+    let mut world = World::new(false);
+    world.start(Some(live(1, vec![playlist("p", vec![video("10a"), video("3b")])])));
+    world.up(stage_that_tells(false));
+    world.run_to(200);
+    assert_eq!(prepared_ahead(&world), ["3b"]);
+}
+
+#[test]
+fn a_video_gives_way_early_to_what_comes_in_slowly() {
+    use vitrine_sync::model::{Item, Transition, TransitionKind};
+    let slow = |ms, item| {
+        let lasts = std::time::Duration::from_millis(ms);
+        Item { transition: Some(Transition { kind: TransitionKind::Fade, lasts }), ..item }
+    };
+    for (case, tells_lengths, first, ms, second) in [
+        ("known", true, video("8a"), 1_000, "7050 b"),
+        ("unknown", false, video("8a"), 1_000, "8050 b"),
+        ("slower than long", true, video("2a"), 5_000, "1050 b"),
+        ("its own time", true, lasting(6_000, video("8a")), 1_000, "6050 b"),
+    ] {
+        let items = vec![first, slow(ms, image("b"))];
+        let mut world = World::new(false);
+        world.start(Some(live(1, vec![playlist("p", items)])));
+        world.up(stage_that_tells(tells_lengths));
+        world.run_to(9_000);
+        assert_eq!(world.take_shown().get(1).map(String::as_str), Some(second), "case {case:?}");
+    }
+}
+
 #[test]
 fn equals_take_turns_by_passes() {
     let lists = vec![
@@ -155,7 +206,7 @@ fn a_year_of_lunches_is_played_to_the_second() {
 #[test]
 fn settings_hold_from_the_next_item_and_the_background_at_once() {
     let mut world = World::playing(live(1, vec![playlist("p", vec![image("a"), image("b")])]));
-    world.run_to(5_000);
+    world.run_to(7_000);
     let mut config = config();
     config.playback.image_duration = std::time::Duration::from_secs(2);
     config.screen.background = [9, 9, 9];

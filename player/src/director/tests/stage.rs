@@ -183,7 +183,7 @@ fn a_step_of_the_stage_that_crosses_a_wish_is_taken_back() {
     // On its way when the stage goes on to b, which is not there any more.
     world.go_live(live(2, vec![playlist("p", vec![image("a")])]));
     world.run_to(20_000);
-    assert_eq!(world.take_shown(), ["50 a", "10050 b", "10150 a"]);
+    assert_eq!(world.take_shown(), ["50 a", "10050 b", "10400 a"]);
     let turns: std::collections::BTreeSet<u64> = world.presented.iter().copied().collect();
     assert_eq!(turns.len(), 3, "under another number");
 }

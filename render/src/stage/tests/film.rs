@@ -169,11 +169,12 @@ impl Film {
     }
 
     fn is_settled(&self) -> bool {
-        let asked: BTreeSet<_> = self.stage.asked();
+        let mut asked: BTreeSet<_> = self.stage.asked();
+        asked.extend(self.stage.passing.layers().map(|layer| layer.turn));
         let is_settled = |turn: &Turn| {
             let Some(showing) = self.stage.showings.get(turn) else { return false };
             let goes_on = showing.source.next_at().is_some() || showing.source.ends_at().is_some();
-            let waits = showing.started && self.moves(*turn) && !goes_on;
+            let waits = showing.started_at.is_some() && self.moves(*turn) && !goes_on;
             showing.failed || showing.uploaded && !waits
         };
         asked.iter().all(is_settled)
@@ -183,7 +184,8 @@ impl Film {
 impl Film {
     fn moves(&self, turn: Turn) -> bool {
         let is_video = |layer: &Layer| matches!(layer.source, scene::Source::Video { .. });
-        self.stage.current.layers.iter().any(|layer| layer.turn == turn && is_video(layer))
+        let mut layers = self.stage.current.layers.iter().chain(self.stage.passing.layers());
+        layers.any(|layer| layer.turn == turn && is_video(layer))
     }
 }
 

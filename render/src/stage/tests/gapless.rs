@@ -42,7 +42,7 @@ impl Item {
     fn end(self, turn: Turn) -> Start {
         match self {
             Item::Still(_, lasts) | Item::Looped(_, lasts) => Start::After { turn, lasts },
-            Item::Whole(_) => Start::AtEnd { turn },
+            Item::Whole(_) => at_end(turn),
         }
     }
 
@@ -168,6 +168,34 @@ fn videos_follow_each_other_whatever_their_size_rate_and_codec() {
     check("videos", &clips);
 }
 
+#[test]
+fn a_video_moves_on_while_its_successor_comes_in() {
+    let early = Duration::from_millis(200);
+    let entrance = Some(crate::scene::Transition { kind: TransitionKind::Zoom, lasts: early });
+    let next = only(Layer { entrance, ..video(2, GREEN_25.name, false) });
+    let mut film = Film::new(WIDTH, HEIGHT);
+    let start = Start::AtEnd { turn: 1, early };
+    film.wish(only(video(1, RED_30.name, false)), Some(Next { scene: next, start }));
+    film.until_shown(2);
+    let (begun, crossed) = (shown_at(&film.said, 1), shown_at(&film.said, 2));
+    let lasts = Item::Whole(RED_30).lasts();
+    assert!(crossed.since(begun.after(lasts - early)) <= REFRESH, "{:?}", crossed.since(begun));
+    // For so long the new picture, in the middle, leaves the numbers of the old one free.
+    while film.now.since(crossed) < early / 2 {
+        let glimpse = film.step();
+        let since = glimpse.at.since(begun);
+        let frame = Item::Whole(RED_30).frame_at(since);
+        assert_eq!(Some(number(&glimpse.picture)), frame, "after {since:?}");
+    }
+    assert!(near(ground(&film.step().picture), GREEN_25.rgb), "the new one is not in the middle");
+    while film.now.since(crossed) < early {
+        film.step();
+    }
+    let glimpse = film.step();
+    let frame = Item::Whole(GREEN_25).frame_at(glimpse.at.since(crossed));
+    assert_eq!(Some(number(&glimpse.picture)), frame, "afterwards");
+}
+
 fn check_loop(clip: Clip) {
     check(clip.name, &[Item::Looped(clip, Duration::from_millis(1_500)), RED]);
 }
@@ -200,7 +228,7 @@ fn a_video_is_back_on_another_gpu_at_once_and_no_frame_counts_twice() {
     let mut film = Film::new(WIDTH, HEIGHT);
     film.wish(
         only(video(1, RED_30.name, false)),
-        Some(Next { scene: only(colour(2, [1, 2, 3])), start: Start::AtEnd { turn: 1 } }),
+        Some(Next { scene: only(colour(2, [1, 2, 3])), start: at_end(1) }),
     );
     film.until_shown(1);
     for _ in 0..5 {
