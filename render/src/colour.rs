@@ -1,7 +1,8 @@
 //! What luma and chroma numbers mean in red, green and blue. The only place with such numbers: the
 //! shader is handed the rows made here.
 //!
-//! Not here: where chroma is sampled (`gpu::compositor`), gamma (values pass through as encoded).
+//! Not here: where chroma is sampled (`gpu::compositor`), gamma (values pass through as encoded,
+//! but for what `gpu/light.wgsl` does).
 
 use crate::scene::Size;
 use crate::source::Colour;
@@ -46,6 +47,7 @@ pub(crate) fn chroma_at(luma: Size, left: bool) -> [f32; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Light;
 
     fn convert(colour: Colour, codes: [u8; 3]) -> [f32; 3] {
         let [y, cb, cr] = codes.map(|code| f32::from(code) / 255.0);
@@ -54,7 +56,13 @@ mod tests {
 
     #[test]
     fn primaries() {
-        let bt601 = Colour { kr: 0.299, kb: 0.114, full_range: false, chroma_left: true };
+        let bt601 = Colour {
+            kr: 0.299,
+            kb: 0.114,
+            full_range: false,
+            chroma_left: true,
+            light: Light::Sdr,
+        };
         let bt709 = Colour { kr: 0.2126, kb: 0.0722, ..bt601 };
         let jpeg = Colour { full_range: true, chroma_left: false, ..bt601 };
         for (name, colour, codes, want) in [

@@ -14,6 +14,7 @@ use wgpu::{
 use super::texture::Format;
 use crate::place::Quad;
 use crate::scene::{Rgb, Rotation, Size};
+use crate::source::Light;
 
 /// Draws of one frame. A layout has 32 zones at most, each with an old and a new picture while
 /// pages change, and a few overlays lie above.
@@ -32,6 +33,7 @@ pub(super) struct Draw<'a> {
     pub format: Format,
     pub rows: [[f32; 4]; 3],
     pub chroma: [f32; 4],
+    pub light: Light,
     pub bind: &'a BindGroup,
 }
 
@@ -71,7 +73,7 @@ pub(super) struct Compositor {
     pub layout: Layout,
     format: TextureFormat,
     shader: ShaderModule,
-    pipelines: [OnceCell<RenderPipeline>; 3],
+    pipelines: [OnceCell<RenderPipeline>; 4],
 }
 
 /// How a layer is drawn; also its pipeline's place.
@@ -80,14 +82,17 @@ enum Style {
     Rgba,
     Yuv,
     YuvAlone,
+    /// Of another light than SDR.
+    YuvLight,
 }
 
 impl Style {
-    fn of(format: Format, alone: bool) -> Style {
-        match (format, alone) {
-            (Format::Rgba, _) => Style::Rgba,
-            (Format::Yuv, false) => Style::Yuv,
-            (Format::Yuv, true) => Style::YuvAlone,
+    fn of(format: Format, light: Light, alone: bool) -> Style {
+        match (format, light, alone) {
+            (Format::Rgba, ..) => Style::Rgba,
+            (Format::Yuv, Light::Wide | Light::Pq | Light::Hlg, _) => Style::YuvLight,
+            (Format::Yuv, Light::Sdr, false) => Style::Yuv,
+            (Format::Yuv, Light::Sdr, true) => Style::YuvAlone,
         }
     }
 
@@ -96,6 +101,7 @@ impl Style {
             Style::Rgba => "rgba",
             Style::Yuv => "yuv",
             Style::YuvAlone => "yuv_alone",
+            Style::YuvLight => "yuv_light",
         }
     }
 
@@ -107,14 +113,18 @@ impl Style {
 
 impl Compositor {
     pub(super) fn new(device: &Device, format: TextureFormat) -> Compositor {
-        let shader = device.create_shader_module(wgpu::include_wgsl!("layer.wgsl"));
+        let text = concat!(include_str!("layer.wgsl"), include_str!("light.wgsl"));
+        let shader = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some("layer"),
+            source: wgpu::ShaderSource::Wgsl(text.into()),
+        });
         Compositor { layout: Layout::new(device), format, shader, pipelines: Default::default() }
     }
 
     /// Makes the pipeline that pictures of `format` mostly need, if it is not there yet: not
     /// within the first frame's time.
-    pub(super) fn prepare(&self, device: &Device, format: Format) {
-        self.pipeline(device, Style::of(format, true));
+    pub(super) fn prepare(&self, device: &Device, format: Format, light: Light) {
+        self.pipeline(device, Style::of(format, light, true));
     }
 
     /// Records one frame: `passes` one after the other. Draws beyond [`DRAWS`] are left out.
@@ -129,7 +139,8 @@ impl Compositor {
         for pass in passes {
             let mut render = begin(encoder, pass.view, pass.background);
             for (draw, offset) in pass.draws.iter().zip(&mut offsets) {
-                render.set_pipeline(self.pipeline(device, Style::of(draw.format, draw.alone)));
+                let style = Style::of(draw.format, draw.light, draw.alone);
+                render.set_pipeline(self.pipeline(device, style));
                 render.set_bind_group(0, draw.bind, &[offset]);
                 render.draw(0..4, 0..1);
             }
@@ -272,8 +283,18 @@ impl Uniform {
             rows: draw.rows,
             chroma: draw.chroma,
             background,
-            mix: [draw.opacity, soft, 0.0, 0.0],
+            mix: [draw.opacity, soft, kind(draw.light), 0.0],
         }
+    }
+}
+
+/// As `to_sdr` in `light.wgsl` has it.
+fn kind(light: Light) -> f32 {
+    match light {
+        Light::Sdr => 0.0,
+        Light::Wide => 1.0,
+        Light::Pq => 2.0,
+        Light::Hlg => 3.0,
     }
 }
 

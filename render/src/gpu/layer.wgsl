@@ -17,7 +17,7 @@ struct Layer {
     chroma: vec4<f32>,
     // Premultiplied.
     background: vec4<f32>,
-    // x: opacity; y: 1 where its edges run through pixels.
+    // x: opacity; y: 1 where its edges run through pixels; z: which light its numbers stand for.
     mix: vec4<f32>,
 };
 

@@ -9,6 +9,8 @@
 
 pub(crate) mod capture;
 mod compositor;
+#[cfg(test)]
+mod light;
 pub(crate) mod painter;
 pub(crate) mod target;
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::upload::Upload;
 use crate::colour;
 use crate::place::{Area, Quad};
 use crate::scene::{Rgb, Rotation, Size, Turn};
-use crate::source::Picture;
+use crate::source::{Light, Picture};
 use crate::stage::{Drawn, Frame, Page, Paint, Painter};
 
 /// Draws on a real device.
@@ -46,6 +46,7 @@ struct Lying {
     slot: Slot,
     rows: [[f32; 4]; 3],
     chroma: [f32; 4],
+    light: Light,
 }
 
 impl GpuPainter {
@@ -150,16 +151,18 @@ impl GpuPainter {
             format: Format::Rgba,
             rows: [[0.0; 4]; 3],
             chroma: [0.0; 4],
+            light: Light::Sdr,
             bind,
         };
         match layer.paint {
             Paint::Flat => Some(plain(&self.flat.bind)),
             Paint::Coming => sheet.map(|sheet| plain(&sheet.bind)),
             Paint::Turn(turn) => {
-                let Lying { slot, rows, chroma } = self.pictures.get(&turn)?;
-                let (rows, chroma, format) = (*rows, *chroma, slot.kind.format);
+                let lying = self.pictures.get(&turn)?;
+                let Lying { ref slot, rows, chroma, light } = *lying;
+                let format = slot.kind.format;
                 let alone = format == Format::Yuv && covers(layer);
-                Some(Draw { alone, format, rows, chroma, ..plain(&slot.bind) })
+                Some(Draw { alone, format, rows, chroma, light, ..plain(&slot.bind) })
             }
         }
     }
@@ -197,7 +200,11 @@ fn covers(layer: &Drawn) -> bool {
 impl Painter for GpuPainter {
     fn put(&mut self, turn: Turn, picture: &Picture<'_>) -> Result<(), String> {
         let kind = Kind::of(picture);
-        self.compositor.prepare(&self.gpu.device, kind.format);
+        let light = match picture {
+            Picture::Rgba { .. } => Light::Sdr,
+            Picture::Yuv { colour, .. } => colour.light,
+        };
+        self.compositor.prepare(&self.gpu.device, kind.format, light);
         let slot = self.slot(turn, kind)?;
         self.fill(&slot, picture)?;
         let (rows, chroma) = match *picture {
@@ -206,7 +213,7 @@ impl Painter for GpuPainter {
                 (colour::rows(colour), colour::chroma_at(size, colour.chroma_left))
             }
         };
-        self.pictures.insert(turn, Lying { slot, rows, chroma });
+        self.pictures.insert(turn, Lying { slot, rows, chroma, light });
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use image::RgbImage;
 
+use super::light;
 use super::painter::GpuPainter;
 use super::target::OFFSCREEN_FORMAT;
 use super::*;
@@ -12,7 +13,7 @@ use crate::colour;
 use crate::place::{Area, Laid, Quad};
 use crate::scene::{Displays, Rgb, Rotation, Scene, Size};
 use crate::screen::Screen;
-use crate::source::{Chroma, Colour, Picture, Plane};
+use crate::source::{Chroma, Colour, Light, Picture, Plane};
 use crate::stage::{Drawn, Frame, Page, Paint, Painter};
 use crate::transition::Look;
 
@@ -60,22 +61,22 @@ fn close(found: [u8; 3], wanted: [u8; 3]) -> bool {
     found.iter().zip(wanted).all(|(f, w)| (i16::from(*f) - i16::from(w)).abs() <= TOLERANCE)
 }
 
-/// What `colour::rows` makes of one sample triple, as 8 bit codes.
+/// What `colour::rows` and `light::to_sdr` make of one sample triple, as 8 bit codes.
 fn expected(colour: Colour, codes: [u8; 3]) -> [u8; 3] {
     let [y, cb, cr] = codes.map(|code| f32::from(code) / 255.0);
-    colour::rows(colour).map(|row| {
-        let value = row[0] * y + row[1] * cb + row[2] * cr + row[3];
-        (value.clamp(0.0, 1.0) * 255.0).round() as u8
-    })
+    let code = colour::rows(colour).map(|row| row[0] * y + row[1] * cb + row[2] * cr + row[3]);
+    light::to_sdr(colour.light, code).map(|value| (value * 255.0).round() as u8)
 }
 
 fn colours() -> Vec<Colour> {
     let mut all = Vec::new();
     for (kr, kb) in [(0.299, 0.114), (0.2126, 0.0722), (0.2627, 0.0593)] {
         for full_range in [false, true] {
-            all.push(Colour { kr, kb, full_range, chroma_left: true });
+            all.push(Colour { kr, kb, full_range, chroma_left: true, light: Light::Sdr });
         }
     }
+    let wide = all[4];
+    all.extend([Light::Wide, Light::Pq, Light::Hlg].map(|light| Colour { light, ..wide }));
     all
 }
 
@@ -153,7 +154,8 @@ fn left_sited_chroma_is_sampled_where_it_lies() {
     for (chroma_left, at) in
         [(true, [0.0, 0.5, 1.0, 1.5, 2.0]), (false, [0.0, 0.25, 0.75, 1.25, 1.75])]
     {
-        let colour = Colour { kr: 0.299, kb: 0.114, full_range: true, chroma_left };
+        let colour =
+            Colour { kr: 0.299, kb: 0.114, full_range: true, chroma_left, light: Light::Sdr };
         let chroma = Chroma::Planar { cb: plane(&cb, 4), cr: plane(&cr, 4) };
         let luma = plane(&luma, 8);
         let picture = Picture::Yuv { size: size(8, 2), chroma, luma, colour, pixel_aspect: 1.0 };

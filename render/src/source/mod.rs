@@ -171,4 +171,21 @@ pub struct Colour {
     pub full_range: bool,
     /// Chroma sits on the left luma sample instead of between two.
     pub chroma_left: bool,
+    /// Which light red, green and blue stand for.
+    pub light: Light,
+}
+
+/// Which light the numbers of red, green and blue stand for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Light {
+    /// That of an SDR display.
+    #[default]
+    Sdr,
+    /// The same in the wide gamut of BT.2020.
+    Wide,
+    /// High dynamic range, BT.2100 PQ.
+    Pq,
+    /// High dynamic range, BT.2100 HLG.
+    Hlg,
 }

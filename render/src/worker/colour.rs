@@ -1,8 +1,11 @@
 //! What luma and chroma numbers mean, from what the file says and, where it is silent, from habit.
 
-use gstreamer_video::{VideoChromaSite, VideoColorMatrix, VideoColorRange, VideoInfo};
+use gstreamer_video::{
+    VideoChromaSite, VideoColorMatrix, VideoColorPrimaries, VideoColorRange, VideoColorimetry,
+    VideoInfo, VideoTransferFunction,
+};
 
-use crate::source::Colour;
+use crate::source::{Colour, Light};
 
 /// Rows from which a file that does not say is taken for BT.709: HD and up.
 const HD_ROWS: u32 = 720;
@@ -13,7 +16,17 @@ pub fn of(info: &VideoInfo, tagged: bool) -> Colour {
     let colorimetry = info.colorimetry();
     let matrix = if tagged { colorimetry.matrix() } else { VideoColorMatrix::Unknown };
     let range = if tagged { colorimetry.range() } else { VideoColorRange::Unknown };
-    meaning(matrix, range, info.chroma_site(), info.height())
+    let light = if tagged { light(&colorimetry) } else { Light::Sdr };
+    Colour { light, ..meaning(matrix, range, info.chroma_site(), info.height()) }
+}
+
+fn light(told: &VideoColorimetry) -> Light {
+    match (told.transfer(), told.primaries()) {
+        (VideoTransferFunction::Smpte2084, _) => Light::Pq,
+        (VideoTransferFunction::AribStdB67, _) => Light::Hlg,
+        (_, VideoColorPrimaries::Bt2020) => Light::Wide,
+        _ => Light::Sdr,
+    }
 }
 
 fn meaning(
@@ -37,6 +50,7 @@ fn meaning(
         full_range: range == VideoColorRange::Range0_255,
         // MPEG-2, H.264, HEVC, VP9 and AV1 all put it there unless they say otherwise.
         chroma_left: site.is_empty() || site.contains(VideoChromaSite::H_COSITED),
+        light: Light::Sdr,
     }
 }
 

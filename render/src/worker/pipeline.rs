@@ -131,15 +131,18 @@ impl Ends {
     }
 
     fn connect_pictures(&self, pipeline: &Pipeline, pad: &Pad) -> Result<(), glib::BoolError> {
+        // Passes whole frames through; only the decoder knows what is in fields.
+        let frames = ElementFactory::make("deinterlace").build()?;
+        frames.set_property_from_str("method", "greedyl");
+        let mut way = vec![self.convert.clone(), frames];
         if turned(pad) {
             let turn = ElementFactory::make("videoflip").build()?;
             turn.set_property_from_str("video-direction", "auto");
-            pipeline.add(&turn)?;
-            Element::link_many([&self.convert, &turn, self.sink.upcast_ref()])?;
-            turn.sync_state_with_parent()?;
-        } else {
-            self.convert.link(&self.sink)?;
+            way.push(turn);
         }
+        pipeline.add_many(&way[1..])?;
+        Element::link_many(way.iter().chain([self.sink.upcast_ref()]))?;
+        way.iter().try_for_each(Element::sync_state_with_parent)?;
         link(pad, &self.convert)
     }
 }

@@ -18,7 +18,7 @@ use vitrine_config::time::Mono;
 
 use super::layout::{Format, Shape};
 use crate::scene::AudioOut;
-use crate::source::Colour;
+use crate::source::{Colour, Light};
 
 /// Longest message: the longest text and a few numbers.
 pub const MESSAGE_BYTES: usize = 1_024;
@@ -341,6 +341,12 @@ impl Frame {
         packet.put_f32(self.colour.kr);
         packet.put_f32(self.colour.kb);
         packet.put(&[u8::from(self.colour.full_range), u8::from(self.colour.chroma_left)]);
+        packet.put(&[match self.colour.light {
+            Light::Sdr => 0,
+            Light::Wide => 1,
+            Light::Pq => 2,
+            Light::Hlg => 3,
+        }]);
         packet.put_f32(self.pixel_aspect);
         packet.put_u64(self.at_ns);
         packet.put_u64(self.lasts_ns);
@@ -359,12 +365,17 @@ impl Frame {
                 kb: from.f32(0.0, 1.0)?,
                 full_range: from.flag()?,
                 chroma_left: from.flag()?,
+                light: light(from)?,
             },
             pixel_aspect: from.f32(1.0 / 16.0, 16.0)?,
             at_ns: from.u64()?,
             lasts_ns: from.u64()?,
         })
     }
+}
+
+fn light(from: &mut Reader) -> Option<Light> {
+    [Light::Sdr, Light::Wide, Light::Pq, Light::Hlg].get(usize::from(from.u8()?)).copied()
 }
 
 #[cfg(test)]
@@ -397,8 +408,16 @@ mod tests {
             let format = if nv12 { Format::Nv12 } else { Format::I420 };
             Shape::new(format, width, height).expect("a sane size")
         });
-        let colour = (0.0f32..=1.0, 0.0f32..=1.0, any::<bool>(), any::<bool>()).prop_map(
-            |(kr, kb, full_range, chroma_left)| Colour { kr, kb, full_range, chroma_left },
+        let weight = 0.0f32..=1.0;
+        let light = prop::sample::select(vec![Light::Sdr, Light::Wide, Light::Pq, Light::Hlg]);
+        let colour = (weight.clone(), weight, any::<bool>(), any::<bool>(), light).prop_map(
+            |(kr, kb, full_range, chroma_left, light)| Colour {
+                kr,
+                kb,
+                full_range,
+                chroma_left,
+                light,
+            },
         );
         let times = (any::<u64>(), any::<u64>());
         (any::<u32>(), 0..SLOTS, shape, colour, 0.0625f32..=16.0, times).prop_map(

@@ -145,14 +145,20 @@ mod tests {
 
     use super::super::layout::{Format, Shape};
     use super::*;
-    use crate::source::Colour;
+    use crate::source::{Colour, Light};
 
     fn frame(slot: u32, at_ns: u64) -> Frame {
         Frame {
             generation: 1,
             slot,
             shape: Shape::new(Format::I420, 16, 16).expect("a sane size"),
-            colour: Colour { kr: 0.3, kb: 0.1, full_range: false, chroma_left: true },
+            colour: Colour {
+                kr: 0.3,
+                kb: 0.1,
+                full_range: false,
+                chroma_left: true,
+                light: Light::Sdr,
+            },
             pixel_aspect: 1.0,
             at_ns,
             lasts_ns: 10,

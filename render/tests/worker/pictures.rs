@@ -16,7 +16,16 @@ fn assert_close(found: [u8; 3], wanted: [u8; 3], within: u8, case: &str) {
 
 #[test]
 fn the_first_picture_is_there_before_the_start_and_has_the_right_colour() {
-    for name in ["h264.mp4", "vp9.webm", "odd.webm", "hd.mp4", "ten_bit.mp4", "stream.ts"] {
+    for name in [
+        "h264.mp4",
+        "vp9.webm",
+        "odd.webm",
+        "hd.mp4",
+        "ten_bit.mp4",
+        "ten_bit_hevc.mp4",
+        "ten_bit.webm",
+        "stream.ts",
+    ] {
         let pool = pool();
         let mut rig = Rig::open(spec(media(name)), &pool);
         rig.ready();
