@@ -47,6 +47,13 @@ pub enum Report {
         #[serde(default)]
         lasts: Option<Duration>,
     },
+    /// Something was wrong with this turn and was mended: it is shown all the same.
+    Mended {
+        /// Which showing.
+        turn: Turn,
+        /// What was wrong, and what was done.
+        what: String,
+    },
     /// This turn cannot be shown, or not any more; what it last showed stays on the screen until
     /// the next wish.
     Failed {

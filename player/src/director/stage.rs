@@ -71,6 +71,7 @@ impl Director {
             }
             Report::Ended { turn, at } => self.playback.ended(turn, at),
             Report::Prepared { turn, lasts } => self.playback.prepared(turn, lasts),
+            Report::Mended { turn, what } => self.playback.mended(turn, &what),
             Report::Failed { turn, error } => self.playback.failed(turn, &error, now.mono),
             Report::Beat(beat) => {
                 if self.health.beat(beat, now.mono) {

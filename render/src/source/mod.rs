@@ -70,6 +70,11 @@ pub trait Source {
         0
     }
 
+    /// What went wrong and was mended since this was last called, for people; the pictures go on.
+    fn mended(&mut self) -> Option<String> {
+        None
+    }
+
     /// Another layer has taken its place: it is still seen on its way out, but not heard.
     fn leave(&mut self) {}
 

@@ -17,6 +17,7 @@ use crate::scene::{AudioOut, Size};
 use crate::worker::frames::Seen;
 use crate::worker::layout::{Format, PlaneAt};
 use crate::worker::link::{Arrival, Job, Link};
+use crate::worker::pool::Supply;
 pub use crate::worker::pool::{WorkerCommand, WorkerPool};
 use crate::worker::protocol::{Command, Frame};
 use crate::worker::timeline::Timeline;
@@ -47,12 +48,16 @@ pub struct VideoSpec {
 }
 
 /// A playing file. Dropping it ends its worker, without waiting for that.
-#[derive(Debug)]
 pub struct VideoSource {
-    path: PathBuf,
+    spec: VideoSpec,
+    supply: Supply,
+    waker: Waker,
     link: Link,
     timeline: Timeline,
     lasts: Option<Duration>,
+    /// The decoder of hardware in use.
+    hardware: Option<String>,
+    mended: Option<String>,
     memories: Vec<(u32, Seen)>,
     watch: Watch,
     failed: Option<SourceError>,
@@ -76,17 +81,19 @@ enum Opened {
 
 impl VideoSource {
     /// Begins to prepare `spec`; never waits. `waker` is called, from another thread, when there
-    /// is news. A volume of zero is the same as no sound.
+    /// is news.
     pub fn open(spec: VideoSpec, pool: &WorkerPool, waker: Waker) -> Self {
-        let volume = if spec.volume.is_finite() { spec.volume.clamp(0.0, 1.0) } else { 1.0 };
-        let audio = if volume > 0.0 { spec.audio } else { AudioOut::None };
-        let open = Command::Open { volume, looped: spec.looped, audio };
-        let job = Job { path: spec.path.clone(), open };
+        let supply = pool.supply();
+        let job = job(&spec, supply.distrusts(&spec.path));
         VideoSource {
-            path: spec.path,
-            link: Link::open(job, pool.supply(), waker),
+            link: Link::open(job, supply.clone(), waker.clone()),
+            spec,
+            supply,
+            waker,
             timeline: Timeline::default(),
             lasts: None,
+            hardware: None,
+            mended: None,
             memories: Vec::new(),
             watch: Watch::default(),
             failed: None,
@@ -98,6 +105,10 @@ impl VideoSource {
             let taken = match arrival {
                 Arrival::Opened => {
                     self.watch.opened = Opened::Unseen;
+                    Ok(())
+                }
+                Arrival::Hardware(decoder) => {
+                    self.hardware = Some(decoder);
                     Ok(())
                 }
                 Arrival::Length(ns) => {
@@ -129,12 +140,34 @@ impl VideoSource {
         Ok(())
     }
 
-    /// The first failure is the one that counts.
+    /// The first failure is the one that counts, unless software may do better than hardware.
     fn fail(&mut self, text: &str) {
-        if self.failed.is_none() {
-            self.failed = Some(SourceError(format!("{}: {text}", self.path.display())));
-            self.link.close();
+        if self.failed.is_some() || self.leave_hardware(text) {
+            return;
         }
+        self.failed = Some(SourceError(format!("{}: {text}", self.spec.path.display())));
+        self.link.close();
+    }
+
+    /// What fails in hardware before its first frame is decoded in software, now and from now on.
+    fn leave_hardware(&mut self, text: &str) -> bool {
+        let begun = self.timeline.front().is_some();
+        let Some(decoder) = self.hardware.take().filter(|_| !begun) else { return false };
+        let path = self.spec.path.display();
+        let mended = format!("{path}: {decoder}: {text}; decoded in software instead");
+        self.mended = Some(mended);
+        self.supply.distrust(&self.spec.path);
+        self.begin_anew();
+        true
+    }
+
+    /// Another worker, before the first frame.
+    fn begin_anew(&mut self) {
+        self.link.close();
+        let job = job(&self.spec, self.supply.distrusts(&self.spec.path));
+        self.link = Link::open(job, self.supply.clone(), self.waker.clone());
+        self.memories.clear();
+        self.watch.opened = Opened::NotYet;
     }
 
     fn state(&self) -> State {
@@ -168,10 +201,11 @@ impl VideoSource {
             self.fail(&format!("no first frame within {} s", PREPARED_WITHIN.as_secs()));
         } else if late && !watch.rebuilt {
             watch.rebuilt = true;
-            watch.opened = Opened::NotYet;
-            self.memories.clear();
-            tracing::warn!(path = %self.path.display(), "no first frame yet: another worker");
-            self.link.rebuild();
+            tracing::warn!(path = %self.spec.path.display(), "no first frame yet: another worker");
+            let text = format!("no first frame within {} ms", FIRST_FRAME_WITHIN.as_millis());
+            if !self.leave_hardware(&text) {
+                self.begin_anew();
+            }
         }
     }
 
@@ -230,6 +264,10 @@ impl Source for VideoSource {
         self.timeline.dropped()
     }
 
+    fn mended(&mut self) -> Option<String> {
+        self.mended.take()
+    }
+
     fn leave(&mut self) {
         let sent = self.link.send(&Command::Hush);
         self.send(sent);
@@ -244,6 +282,14 @@ impl Drop for VideoSource {
     fn drop(&mut self) {
         self.link.close();
     }
+}
+
+/// What the worker is told. A volume of zero is the same as no sound.
+fn job(spec: &VideoSpec, software: bool) -> Job {
+    let volume = if spec.volume.is_finite() { spec.volume.clamp(0.0, 1.0) } else { 1.0 };
+    let audio = if volume > 0.0 { spec.audio.clone() } else { AudioOut::None };
+    let open = Command::Open { volume, looped: spec.looped, software, audio };
+    Job { path: spec.path.clone(), open }
 }
 
 fn size(frame: &Frame) -> Size {

@@ -146,6 +146,8 @@ impl Stage {
             // What becomes of those on their way out is nobody's concern any more.
             let report = showing.poll(*turn, now, painter);
             self.reports.extend(report.filter(|_| asked.contains(turn)));
+            let mended = showing.source.mended();
+            self.reports.extend(mended.map(|what| Report::Mended { turn: *turn, what }));
             // A picture that was lost is back.
             self.dirty |= showing.started_at.is_some() && !had_picture && showing.uploaded;
         }

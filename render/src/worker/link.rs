@@ -1,6 +1,6 @@
 //! The stage's thread of one source: starts its worker, takes in what it says, ends it.
 //!
-//! In:  the wishes of the stage's thread (close, rebuild), messages of the worker.
+//! In:  the wishes of the stage's thread, messages of the worker.
 //! Out: checked [`Arrival`]s in a bounded inbox, and a wake-up when the stage waits for one.
 //!
 //! The thread lives as long as its process: it opens the file, hands it over, reads, kills and
@@ -30,6 +30,8 @@ const ARRIVALS: usize = SLOTS as usize * 2 + 8;
 pub enum Arrival {
     /// It has the file now.
     Opened,
+    /// A decoder of hardware is in use.
+    Hardware(String),
     /// How long the file says that it lasts, in nanoseconds.
     Length(u64),
     /// Memory for the frames that follow.
@@ -48,7 +50,7 @@ pub enum Arrival {
 }
 
 /// What a worker is to play.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Job {
     /// The file.
     pub path: PathBuf,
@@ -79,7 +81,6 @@ struct Inbox {
     /// The stage has nothing to show next: a frame is worth a wake-up.
     hungry: bool,
     closed: bool,
-    rebuild: bool,
 }
 
 impl Link {
@@ -119,14 +120,6 @@ impl Link {
         }
     }
 
-    /// Replaces the worker by another one, which begins anew.
-    pub fn rebuild(&self) {
-        let mut inbox = self.0.inbox();
-        inbox.rebuild = true;
-        inbox.arrived.clear();
-        inbox.hang_up();
-    }
-
     /// Ends the worker; nothing will arrive any more.
     pub fn close(&self) {
         let mut inbox = self.0.inbox();
@@ -150,7 +143,7 @@ impl Shared {
 
     fn post(&self, arrival: Arrival) {
         let mut inbox = self.inbox();
-        if inbox.closed || inbox.rebuild {
+        if inbox.closed {
             return;
         }
         let wake = inbox.hungry || !matches!(arrival, Arrival::Frame(_));
@@ -166,8 +159,6 @@ impl Shared {
 enum Stop {
     /// The stage has closed the link.
     Closed,
-    /// The stage wants another process.
-    Rebuild,
     /// It is over; what to say.
     Failed(String),
     /// The worker closed its end without a word.
@@ -182,13 +173,10 @@ struct Thread {
 
 impl Thread {
     fn run(self) {
-        let mut outcome = Stop::Rebuild;
-        while let Stop::Rebuild = outcome {
-            outcome = match open_file(&self.job.path) {
-                Ok(file) => self.attempt(&file),
-                Err(text) => Stop::Failed(text),
-            };
-        }
+        let outcome = match open_file(&self.job.path) {
+            Ok(file) => self.attempt(&file),
+            Err(text) => Stop::Failed(text),
+        };
         self.supply.refill();
         if let Stop::Failed(text) = outcome {
             self.shared.post(Arrival::Failed(text));
@@ -210,18 +198,14 @@ impl Thread {
     /// False if nobody wants it any more.
     fn connect(&self, socket: &Arc<Socket>) -> bool {
         let mut inbox = self.shared.inbox();
-        inbox.rebuild = false;
         inbox.socket = (!inbox.closed).then(|| Arc::clone(socket));
         !inbox.closed
     }
 
     fn conclude(&self, stop: Stop, process: Process) -> Stop {
-        let inbox = self.shared.inbox();
-        let (closed, rebuild) = (inbox.closed, inbox.rebuild);
-        drop(inbox);
+        let closed = self.shared.inbox().closed;
         match stop {
             _ if closed => Stop::Closed,
-            _ if rebuild => Stop::Rebuild,
             Stop::Gone => Stop::Failed(obituary(process.ended())),
             other => other,
         }
@@ -280,6 +264,7 @@ impl Thread {
                 self.supply.refill();
                 Arrival::Frame(inside(frame, *memory)?)
             }
+            Event::Hardware { decoder } => Arrival::Hardware(decoder),
             Event::Length { ns } => Arrival::Length(ns),
             Event::End { at_ns } => Arrival::End(at_ns),
             Event::Failed { text } => return Err(text),

@@ -6,12 +6,13 @@
 //! Whatever a decoder does (crash, hang, leak), it costs its own process. The worker ends at once
 //! when the stage lets go of the socket, also when the stage itself has died.
 //!
-//! In the worker process: [`run`], `player`, `pipeline`, `tuning`, `complaint`, `outlet` (frames out), `colour`, `sound`,
-//! `limits`. In the stage: `pool` (processes), `link` (thread of a source), `timeline` (which frame
+//! In the worker process: [`run`], `player`, `pipeline`, `decoders` (which one), `tuning`, `complaint`,
+//! `outlet` (frames out), `colour`, `sound`, `limits`. In the stage: `pool` (processes), `link` (thread of a source), `timeline` (which frame
 //! when). On both sides: `protocol`, `socket`, `layout`, `frames`.
 
 mod colour;
 mod complaint;
+mod decoders;
 pub(crate) mod frames;
 pub(crate) mod layout;
 mod limits;
@@ -86,9 +87,9 @@ fn obey(
     player: &mut Option<Player>,
 ) -> Result<(), WorkerError> {
     match (Command::read(received.bytes())?, player.as_mut()) {
-        (Command::Open { volume, looped, audio }, None) => {
+        (Command::Open { volume, looped, software, audio }, None) => {
             let Some(file) = received.fd else { return Ok(()) };
-            let wish = player::Wish { volume, looped, audio };
+            let wish = player::Wish { volume, looped, software, audio };
             match Player::open(file, wish, stage) {
                 Ok(opened) => *player = Some(opened),
                 Err(error) => {

@@ -1,7 +1,7 @@
 //! Frames out: each decoded picture is copied into a free slot and announced.
 //!
 //! In:  samples from the decoder, slots that the stage gives back.
-//! Out: `Length`, `Pool`, `Frame`, `End` messages.
+//! Out: messages.
 //!
 //! Waiting for a free slot is what paces the decoder: it runs at most [`SLOTS`] frames ahead, and
 //! sleeps otherwise.
@@ -145,6 +145,11 @@ impl Outlet {
         let round_ns = writer.end_ns.saturating_sub(writer.offset_ns);
         writer.offset_ns = writer.end_ns;
         round_ns
+    }
+
+    /// Tells the stage which decoder of hardware has been taken.
+    pub fn hardware(&self, decoder: &str) {
+        self.say(&Event::Hardware { decoder: decoder.to_owned() });
     }
 
     /// Tells the stage how long the file says that it lasts.

@@ -14,7 +14,9 @@ use gstreamer::{ClockTime, Element, ElementFactory, Pad, Pipeline, Stream, Strea
 use gstreamer_app::{AppSink, AppSinkCallbacks};
 use gstreamer_video::{VideoCapsBuilder, VideoFormat};
 
+use super::decoders::{self, Board};
 use super::outlet::Outlet;
+use super::player::Wish;
 use super::sound::Sound;
 use super::tuning;
 
@@ -23,8 +25,9 @@ pub fn build(
     file: &OwnedFd,
     outlet: &Arc<Outlet>,
     sound: Option<&Arc<Sound>>,
-    looped: bool,
+    wish: &Wish,
 ) -> Result<Pipeline, glib::BoolError> {
+    let looped = wish.looped;
     let pipeline = Pipeline::new();
     let source = ElementFactory::make("filesrc")
         .property("location", format!("/proc/self/fd/{}", file.as_raw_fd()))
@@ -35,7 +38,7 @@ pub fn build(
     let sink = video_sink(outlet, looped);
     pipeline.add_many([&source, &decoder, &convert, sink.upcast_ref()])?;
     source.link(&decoder)?;
-    choose_streams(&decoder, sound.is_some());
+    choose_streams(&decoder, sound.is_some(), wish.software);
     let ends = Ends { convert, sink, sound: sound.cloned() };
     let weak = pipeline.downgrade();
     decoder.connect_pad_added(move |_, pad| {
@@ -47,7 +50,11 @@ pub fn build(
             tracing::warn!(%error, pad = %pad.name(), "a stream is not connected");
         }
     });
-    pipeline.connect_deep_element_added(|_, _, element| {
+    let told = Arc::clone(outlet);
+    pipeline.connect_deep_element_added(move |_, _, element| {
+        if let Some(factory) = element.factory().filter(decoders::is_hardware) {
+            told.hardware(&factory.name());
+        }
         tuning::limit_threads(element);
         tuning::prefer_own_colours(element);
     });
@@ -91,13 +98,18 @@ fn length(sink: &AppSink) -> Option<ClockTime> {
 }
 
 /// The first video stream and, if wanted, the first audio stream; nothing else is decoded.
-fn choose_streams(decoder: &Element, sound: bool) {
+fn choose_streams(decoder: &Element, sound: bool, software: bool) {
+    let board = Board::here();
     decoder.connect("select-stream", false, move |values| {
         let collection = values.get(1)?.get::<StreamCollection>().ok()?;
         let stream = values.get(2)?.get::<Stream>().ok()?;
         let first =
             |kind| first_of(&collection, kind).is_some_and(|id| Some(id) == stream.stream_id());
-        let chosen = first(StreamType::VIDEO) || (sound && first(StreamType::AUDIO));
+        let is_video = first(StreamType::VIDEO);
+        if let Some(caps) = stream.caps().filter(|_| is_video) {
+            decoders::choose(board, &caps, software);
+        }
+        let chosen = is_video || (sound && first(StreamType::AUDIO));
         Some(i32::from(chosen).to_value())
     });
 }

@@ -29,6 +29,8 @@ pub struct Wish {
     pub volume: f32,
     /// Starts over at the end.
     pub looped: bool,
+    /// Leaves decoders of hardware alone.
+    pub software: bool,
     /// Where sound goes.
     pub audio: AudioOut,
 }
@@ -62,7 +64,7 @@ impl Player {
     pub fn open(file: OwnedFd, wish: Wish, stage: &Arc<Socket>) -> Result<Self, PlayerError> {
         let outlet = Arc::new(Outlet::new(Arc::clone(stage)));
         let sound = (wish.audio != AudioOut::None).then(|| Arc::new(Sound::default()));
-        let pipeline = pipeline::build(&file, &outlet, sound.as_ref(), wish.looped)?;
+        let pipeline = pipeline::build(&file, &outlet, sound.as_ref(), &wish)?;
         let clock = gstreamer::SystemClock::obtain();
         pipeline.use_clock(Some(&clock));
         // Zero is where `start` puts it, whatever the pipeline does in between.

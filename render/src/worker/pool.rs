@@ -7,9 +7,10 @@
 //! pool; nothing here blocks the stage's thread (spawning, waiting and reaping happen on threads
 //! named `media-…`).
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -24,6 +25,9 @@ const MALLOC_ARENAS: &str = "2";
 /// Larger blocks are mapped one by one and go back to the system when freed; left to itself the
 /// allocator raises this to the size of a frame.
 const MALLOC_MAPS_FROM_BYTES: &str = "262144";
+
+/// Files remembered as too much for the hardware; then all get another chance.
+const DISTRUSTED: usize = 256;
 
 /// A source waits this long for a spare that is being made before it starts a process of its own.
 const SPARE_WITHIN: Duration = Duration::from_secs(5);
@@ -60,6 +64,8 @@ struct Shared {
     command: WorkerCommand,
     spare: Mutex<Spare>,
     made: Condvar,
+    /// Files that hardware has failed on.
+    distrusted: Mutex<BTreeSet<PathBuf>>,
 }
 
 #[derive(Debug)]
@@ -78,7 +84,8 @@ impl WorkerPool {
     /// A pool without processes.
     pub fn new(command: WorkerCommand) -> Self {
         let spare = Mutex::new(Spare::Unwanted);
-        WorkerPool(Arc::new(Shared { command, spare, made: Condvar::new() }))
+        let (made, distrusted) = (Condvar::new(), Mutex::default());
+        WorkerPool(Arc::new(Shared { command, spare, made, distrusted }))
     }
 
     /// Keeps one initialised spare worker from now on, so that a source need not wait for one to
@@ -119,6 +126,24 @@ impl Shared {
 }
 
 impl Supply {
+    /// Notes that a decoder of hardware has failed on this file.
+    pub fn distrust(&self, path: &Path) {
+        let mut distrusted = self.distrusted();
+        if distrusted.len() >= DISTRUSTED {
+            distrusted.clear();
+        }
+        distrusted.insert(path.to_owned());
+    }
+
+    /// Whether hardware is to be left alone with this file.
+    pub fn distrusts(&self, path: &Path) -> bool {
+        self.distrusted().contains(path)
+    }
+
+    fn distrusted(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
+        self.0.distrusted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The spare, or a new process that says `Hello` when it is ready. Blocks while it is spawned.
     pub fn process(&self) -> io::Result<(Process, Readiness)> {
         let making = |spare: &mut Spare| matches!(spare, Spare::Making(_));

@@ -7,7 +7,7 @@
 //! order, little-endian, texts as the rest of the packet in UTF-8. [`Command::Open`] carries the
 //! file, [`Event::Pool`] the frame memory as its one descriptor. Both ends are the same build.
 //!
-//! Order: `Hello` · `Open` · `Length` `Pool` `Frame`… (`Start` at any time) · `End` or `Failed`. A new
+//! Order: `Hello` · `Open` · `Hardware` `Length` `Pool` `Frame`… (`Start` at any time) · `End` or `Failed`. A new
 //! `Pool` replaces the one before. `Release` gives a slot back.
 //!
 //! Promises, each held by a test of the same name:
@@ -37,6 +37,8 @@ pub enum Command {
         volume: f32,
         /// Starts over at the end.
         looped: bool,
+        /// Leaves decoders of hardware alone.
+        software: bool,
         /// Where sound goes.
         audio: AudioOut,
     },
@@ -61,6 +63,11 @@ pub enum Command {
 pub enum Event {
     /// Initialised, waiting for `Open`.
     Hello,
+    /// A decoder of hardware is in use.
+    Hardware {
+        /// Which one, as GStreamer names it.
+        decoder: String,
+    },
     /// How long the file says that it lasts; not said of what repeats, nor by every file.
     Length {
         /// In nanoseconds after the start.
@@ -218,12 +225,13 @@ const FRAME: u8 = 13;
 const END: u8 = 14;
 const FAILED: u8 = 15;
 const LENGTH: u8 = 16;
+const HARDWARE: u8 = 17;
 
 impl Command {
     /// As one packet.
     pub fn write(&self) -> Packet {
         match self {
-            Command::Open { volume, looped, audio } => {
+            Command::Open { volume, looped, software, audio } => {
                 let mut packet = Packet::new(OPEN);
                 packet.put_f32(*volume);
                 let (kind, name) = match audio {
@@ -231,7 +239,7 @@ impl Command {
                     AudioOut::None => (1, ""),
                     AudioOut::Alsa(name) => (2, name.as_str()),
                 };
-                packet.put(&[u8::from(*looped), kind]);
+                packet.put(&[u8::from(*looped), u8::from(*software), kind]);
                 packet.put_text(name);
                 packet
             }
@@ -258,7 +266,8 @@ impl Command {
     fn parse(mut from: Reader) -> Option<Command> {
         let command = match from.u8()? {
             OPEN => {
-                let (volume, looped) = (from.f32(0.0, 1.0)?, from.flag()?);
+                let volume = from.f32(0.0, 1.0)?;
+                let (looped, software) = (from.flag()?, from.flag()?);
                 let (kind, name) = (from.u8()?, from.text()?);
                 let audio = match kind {
                     0 => AudioOut::Auto,
@@ -266,7 +275,7 @@ impl Command {
                     2 => AudioOut::Alsa(name),
                     _ => return None,
                 };
-                Command::Open { volume, looped, audio }
+                Command::Open { volume, looped, software, audio }
             }
             START => Command::Start { at: Mono(from.u64()?) },
             RELEASE => Command::Release { generation: from.u32()?, slot: slot(&mut from)? },
@@ -286,6 +295,11 @@ impl Event {
     pub fn write(&self) -> Packet {
         match self {
             Event::Hello => Packet::new(HELLO),
+            Event::Hardware { decoder } => {
+                let mut packet = Packet::new(HARDWARE);
+                packet.put_text(decoder);
+                packet
+            }
             Event::Length { ns } => {
                 let mut packet = Packet::new(LENGTH);
                 packet.put_u64(*ns);
@@ -319,6 +333,7 @@ impl Event {
     fn parse(mut from: Reader) -> Option<Event> {
         let event = match from.u8()? {
             HELLO => Event::Hello,
+            HARDWARE => Event::Hardware { decoder: from.text()? },
             LENGTH => Event::Length { ns: from.u64()? },
             POOL => Event::Pool { generation: from.u32()?, slot_bytes: from.u32()? },
             FRAME => Event::Frame(Frame::parse(&mut from)?),
@@ -394,8 +409,14 @@ mod tests {
 
     fn command() -> impl Strategy<Value = Command> {
         prop_oneof![
-            (0.0f32..=1.0, any::<bool>(), audio())
-                .prop_map(|(volume, looped, audio)| Command::Open { volume, looped, audio }),
+            (0.0f32..=1.0, any::<bool>(), any::<bool>(), audio()).prop_map(
+                |(volume, looped, software, audio)| Command::Open {
+                    volume,
+                    looped,
+                    software,
+                    audio
+                }
+            ),
             any::<u64>().prop_map(|at| Command::Start { at: Mono(at) }),
             (any::<u32>(), 0..SLOTS)
                 .prop_map(|(generation, slot)| Command::Release { generation, slot }),
@@ -436,6 +457,7 @@ mod tests {
     fn event() -> impl Strategy<Value = Event> {
         prop_oneof![
             Just(Event::Hello),
+            "[a-z0-9]{0,40}".prop_map(|decoder| Event::Hardware { decoder }),
             any::<u64>().prop_map(|ns| Event::Length { ns }),
             (any::<u32>(), any::<u32>())
                 .prop_map(|(generation, slot_bytes)| Event::Pool { generation, slot_bytes }),

@@ -7,6 +7,7 @@
 
 mod colour;
 mod faults;
+mod hardware;
 mod kinds;
 mod life;
 mod overlay;

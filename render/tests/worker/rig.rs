@@ -79,6 +79,14 @@ impl Rig {
         *self.woken.0.lock().expect("bell")
     }
 
+    /// Waits for another wake-up than the first `seen`, for a while.
+    pub fn woken_since(&self, seen: u64, at_most: Duration) -> bool {
+        let (count, bell) = &*self.woken;
+        let count = count.lock().expect("bell");
+        let waited = bell.wait_timeout_while(count, at_most, |count| *count == seen);
+        !waited.expect("bell").1.timed_out()
+    }
+
     /// Calls `ready` after each wake-up until it gives something.
     pub fn until<T>(&mut self, mut ready: impl FnMut(&mut Rig) -> Option<T>) -> T {
         let began = Instant::now();
@@ -88,10 +96,7 @@ impl Rig {
                 return value;
             }
             let left = PATIENCE.checked_sub(began.elapsed()).expect("nothing happens any more");
-            let (count, bell) = &*self.woken;
-            let count = count.lock().expect("bell");
-            let waited = bell.wait_timeout_while(count, left, |count| *count == seen);
-            assert!(!waited.expect("bell").1.timed_out(), "nobody wakes the stage any more");
+            assert!(self.woken_since(seen, left), "nobody wakes the stage any more");
         }
     }
 
@@ -119,12 +124,8 @@ impl Rig {
             if let State::Failed(error) = self.source.poll(self.now) {
                 return error.to_string();
             }
-            let (count, bell) = &*self.woken;
-            let count = count.lock().expect("bell");
-            let second = Duration::from_secs(1);
-            let waited = bell.wait_timeout_while(count, second, |count| *count == seen);
-            if waited.expect("bell").1.timed_out() {
-                self.now = self.now.after(second * 5);
+            if !self.woken_since(seen, Duration::from_secs(1)) {
+                self.now = self.now.after(Duration::from_secs(5));
             }
         }
         panic!("no failure");

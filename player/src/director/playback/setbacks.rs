@@ -51,6 +51,14 @@ impl Playback {
         }
     }
 
+    /// Something was wrong with `turn` and was mended: worth a word, no more.
+    pub fn mended(&mut self, turn: Turn, what: &str) {
+        let Some(showing) = self.showings().find(|showing| showing.turn == turn) else { return };
+        let (playlist, item) = (&showing.playlist, &showing.item.id);
+        let detail = format!("playlist {playlist:?}, item {item:?}: {what}");
+        self.faults.push(Fault { code: "decoder_failed".into(), detail });
+    }
+
     fn lane_failed(&mut self, lane: usize, error: &str, now: Mono) {
         let current = self.stack.lanes_mut().nth(lane).and_then(|lane| lane.current.take());
         let Some(showing) = current else { return };

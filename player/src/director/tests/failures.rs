@@ -16,6 +16,18 @@ fn playing_on(stage: Stage, items: Vec<vitrine_sync::model::Item>) -> World {
 }
 
 #[test]
+fn a_decoder_that_was_replaced_is_told_and_changes_nothing() {
+    let mut world = World::playing(live(1, vec![playlist("p", vec![video("9a"), image("b")])]));
+    world.run_to(1_000);
+    let (turn, what) = (world.presented[0], "no luck with it".to_owned());
+    let report = vitrine_render::report::Report::Mended { turn, what };
+    world.handle(Event::Stage(StageEvent::Report(report)));
+    world.run_to(12_000);
+    assert_eq!(world.take_shown(), ["50 9a", "9050 b"]);
+    assert_eq!(world.faults(), ["decoder_failed"]);
+}
+
+#[test]
 fn a_broken_item_is_passed_over_and_reported_once() {
     let mut world = playing_on(broken(&["b"]), vec![image("a"), image("b"), image("c")]);
     world.run_to(3_600_000);
