@@ -319,7 +319,7 @@ pub static KEYS: &[Key] = &[
     text(
         "audio.device",
         Live,
-        "\"auto\", \"none\" or the name of an ALSA device as aplay -L lists it",
+        "\"auto\", \"none\", \"hdmi\", \"jack\", \"usb\" or an ALSA device as aplay -L lists it",
         |c| units::audio_device_text(&c.audio.device),
         |c, t| put(&mut c.audio.device, units::audio_device(t)),
     ),

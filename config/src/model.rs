@@ -186,7 +186,7 @@ pub enum Output {
 /// `[audio]`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Audio {
-    /// `device`: `"auto"` (default), `"none"`, or an ALSA device name. Live: next item.
+    /// `device`: `"auto"` (default), `"none"`, `"hdmi"`, `"jack"`, `"usb"`, or an ALSA device name. Live: next item.
     pub device: AudioDevice,
     /// `volume_percent`: 0..=100, default 100; here 0.0..=1.0. Multiplies the item's own. Live.
     pub volume: f32,
@@ -199,6 +199,12 @@ pub enum AudioDevice {
     Auto,
     /// Silence; the sound track is not decoded.
     None,
+    /// The screen's own loudspeakers.
+    Hdmi,
+    /// The socket for a plug.
+    Jack,
+    /// A device at a USB socket.
+    Usb,
     /// As `aplay -L` names it.
     Alsa(String),
 }

@@ -263,27 +263,32 @@ pub fn displays_text(displays: Displays) -> &'static str {
     }
 }
 
-/// Reads `audio.device`. Other spellings of the two words are refused: they name no device.
+/// The words that `audio.device` knows.
+const AUDIO_WORDS: [(&str, AudioDevice); 5] = [
+    ("auto", AudioDevice::Auto),
+    ("none", AudioDevice::None),
+    ("hdmi", AudioDevice::Hdmi),
+    ("jack", AudioDevice::Jack),
+    ("usb", AudioDevice::Usb),
+];
+
+/// Reads `audio.device`. Other spellings of its words are refused: they name no device.
 pub fn audio_device(text: &str) -> Option<AudioDevice> {
-    match text {
-        "auto" => Some(AudioDevice::Auto),
-        "none" => Some(AudioDevice::None),
-        _ => {
-            let word = ["auto", "none"].iter().any(|word| word.eq_ignore_ascii_case(text));
-            let fits = (1..=ALSA_BYTES).contains(&text.len())
-                && text.bytes().all(|b| b.is_ascii_graphic());
-            (fits && !word).then(|| AudioDevice::Alsa(text.into()))
-        }
+    let alike = |(word, _): &&(&str, AudioDevice)| word.eq_ignore_ascii_case(text);
+    if let Some((word, device)) = AUDIO_WORDS.iter().find(alike) {
+        return (*word == text).then(|| device.clone());
     }
+    let fits = (1..=ALSA_BYTES).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+    fits.then(|| AudioDevice::Alsa(text.into()))
 }
 
 /// Writes `audio.device`.
 pub fn audio_device_text(device: &AudioDevice) -> String {
-    match device {
-        AudioDevice::Auto => "auto".into(),
-        AudioDevice::None => "none".into(),
-        AudioDevice::Alsa(name) => name.clone(),
+    if let AudioDevice::Alsa(name) = device {
+        return name.clone();
     }
+    let word = AUDIO_WORDS.iter().find(|(_, known)| known == device);
+    word.map_or("auto", |(word, _)| word).into()
 }
 
 /// A level, or `target=level` parts and at most one bare level. A target alone, which `tracing`
@@ -496,8 +501,8 @@ mod tests {
         check(
             "audio device",
             |text| audio_device(text).is_some(),
-            &["auto", "none", "hw:0,0", "sysdefault:CARD=vc4hdmi0"],
-            &["Auto", "NONE", "", "a b", "a\n"],
+            &["auto", "none", "hdmi", "jack", "usb", "hw:0,0", "sysdefault:CARD=vc4hdmi0"],
+            &["Auto", "NONE", "HDMI", "", "a b", "a\n"],
         );
         check(
             "log filter",

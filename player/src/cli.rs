@@ -221,7 +221,7 @@ pub struct Play {
     /// End after this many seconds
     #[arg(long = "for", value_name = "SECONDS")]
     pub for_s: Option<NonZeroU32>,
-    /// Where sound goes: auto, none or an ALSA device name
+    /// Where sound goes: auto, none, hdmi, jack, usb or an ALSA device name
     #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = audio)]
     pub audio: AudioDevice,
     /// What to log on standard error, as `log.level`
@@ -300,9 +300,14 @@ fn displays(text: &str) -> Result<Displays, String> {
 
 fn audio(text: &str) -> Result<AudioDevice, String> {
     match text {
-        "" => Err("want auto, none or an ALSA device name; found nothing".to_owned()),
+        "" => {
+            Err("want auto, none, hdmi, jack, usb or an ALSA device name; found nothing".to_owned())
+        }
         "auto" => Ok(AudioDevice::Auto),
         "none" => Ok(AudioDevice::None),
+        "hdmi" => Ok(AudioDevice::Hdmi),
+        "jack" => Ok(AudioDevice::Jack),
+        "usb" => Ok(AudioDevice::Usb),
         name => Ok(AudioDevice::Alsa(name.to_owned())),
     }
 }

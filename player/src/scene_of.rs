@@ -221,6 +221,9 @@ fn audio(device: &AudioDevice) -> AudioOut {
     match device {
         AudioDevice::Auto => AudioOut::Auto,
         AudioDevice::None => AudioOut::None,
+        AudioDevice::Hdmi => AudioOut::Hdmi,
+        AudioDevice::Jack => AudioOut::Jack,
+        AudioDevice::Usb => AudioOut::Usb,
         AudioDevice::Alsa(name) => AudioOut::Alsa(name.clone()),
     }
 }

@@ -20,6 +20,8 @@ pub mod scene;
 mod screen;
 pub mod source;
 mod stage;
+#[cfg(test)]
+mod test_media;
 mod transition;
 mod window;
 pub mod worker;

@@ -233,6 +233,12 @@ pub enum AudioOut {
     Auto,
     /// Silence; the sound track is not decoded.
     None,
+    /// The screen's own loudspeakers; silence if there are none.
+    Hdmi,
+    /// The socket for a plug; silence if there is none.
+    Jack,
+    /// A device at a USB socket; silence if there is none.
+    Usb,
     /// An ALSA device by name; silence if it does not open.
     Alsa(String),
 }

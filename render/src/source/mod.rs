@@ -75,6 +75,9 @@ pub trait Source {
         None
     }
 
+    /// Another layer is foreseen to take its place then; None: not any more.
+    fn leaves_at(&mut self, _at: Option<Mono>) {}
+
     /// Another layer has taken its place: it is still seen on its way out, but not heard.
     fn leave(&mut self) {}
 

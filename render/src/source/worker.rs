@@ -58,6 +58,7 @@ pub struct VideoSource {
     /// The decoder of hardware in use.
     hardware: Option<String>,
     mended: Option<String>,
+    leaves_at: Option<Mono>,
     memories: Vec<(u32, Seen)>,
     watch: Watch,
     failed: Option<SourceError>,
@@ -94,6 +95,7 @@ impl VideoSource {
             lasts: None,
             hardware: None,
             mended: None,
+            leaves_at: None,
             memories: Vec::new(),
             watch: Watch::default(),
             failed: None,
@@ -266,6 +268,13 @@ impl Source for VideoSource {
 
     fn mended(&mut self) -> Option<String> {
         self.mended.take()
+    }
+
+    fn leaves_at(&mut self, at: Option<Mono>) {
+        if std::mem::replace(&mut self.leaves_at, at) != at {
+            let sent = self.link.send(&Command::LeavesAt { at });
+            self.send(sent);
+        }
     }
 
     fn leave(&mut self) {

@@ -158,6 +158,7 @@ impl Stage {
             let showing = self.showings.get_mut(&turn);
             self.reports.extend(showing.and_then(|showing| showing.end(turn, now)));
         }
+        self.foretell();
         if let Some(at) = self.beat_at.filter(|at| *at <= now) {
             // The next one keeps the step, unless beats were missed.
             let next = at.after(BEAT);
@@ -310,6 +311,18 @@ impl Stage {
             }
         }
         self.fit();
+    }
+
+    /// Tells what is on the screen when it will be replaced.
+    fn foretell(&mut self) {
+        let next = self.next.as_ref().filter(|next| self.is_prepared(&next.scene));
+        let at = next.and_then(|next| self.due_at(next.start));
+        let staying: BTreeSet<_> = next.iter().flat_map(|next| turns(&next.scene)).collect();
+        for turn in turns(&self.current) {
+            if let Some(showing) = self.showings.get_mut(&turn) {
+                showing.source.leaves_at(at.filter(|_| !staying.contains(&turn)));
+            }
+        }
     }
 
     /// What is asked for again although it was on its way out begins anew.

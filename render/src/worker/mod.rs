@@ -100,6 +100,7 @@ fn obey(
         }
         (Command::Start { at }, Some(player)) => player.start(at),
         (Command::Release { generation, slot }, Some(player)) => player.release(generation, slot),
+        (Command::LeavesAt { at }, Some(player)) => player.leaves_at(at),
         (Command::Hush, Some(player)) => player.hush(),
         // A second file, or words to a player that failed to open: nothing to do.
         _ => {}

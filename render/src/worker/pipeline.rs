@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use gstreamer::glib;
 use gstreamer::prelude::*;
-use gstreamer::{ClockTime, Element, ElementFactory, Pad, Pipeline, Stream, StreamCollection, StreamType};
+use gstreamer::{
+    ClockTime, Element, ElementFactory, Pad, Pipeline, Stream, StreamCollection, StreamType,
+};
 use gstreamer_app::{AppSink, AppSinkCallbacks};
 use gstreamer_video::{VideoCapsBuilder, VideoFormat};
 
@@ -133,7 +135,9 @@ impl Ends {
         let kind = caps.structure(0).map_or("", |structure| structure.name().as_str());
         match &self.sound {
             _ if kind.starts_with("video/") => self.connect_pictures(pipeline, pad),
-            Some(sound) if kind.starts_with("audio/") => add_end(pipeline, pad, &sound.sink()),
+            Some(sound) if kind.starts_with("audio/") => {
+                connect_sound(pipeline, pad, &sound.sink())
+            }
             // Decoded although it was not chosen; without a place to go it would stop the others.
             _ => {
                 let nowhere = ElementFactory::make("fakesink").property("async", false).build()?;
@@ -167,6 +171,15 @@ fn turned(pad: &Pad) -> bool {
         tags.get::<gstreamer::tags::ImageOrientation>().map(|tag| tag.get().to_owned())
     });
     way.is_some_and(|way| way != "rotate-0")
+}
+
+fn connect_sound(pipeline: &Pipeline, pad: &Pad, sink: &AppSink) -> Result<(), glib::BoolError> {
+    let convert = ElementFactory::make("audioconvert").build()?;
+    pipeline.add_many([&convert, sink.upcast_ref()])?;
+    convert.link(sink)?;
+    sink.sync_state_with_parent()?;
+    convert.sync_state_with_parent()?;
+    link(pad, &convert)
 }
 
 fn add_end(pipeline: &Pipeline, pad: &Pad, end: &impl IsA<Element>) -> Result<(), glib::BoolError> {

@@ -97,6 +97,13 @@ impl Player {
         }
     }
 
+    /// Something else is foreseen to take its place then.
+    pub fn leaves_at(&self, at: Option<Mono>) {
+        if let Some(sound) = &self.sound {
+            sound.end_at(at.map(|at| ClockTime::from_nseconds(at.0)));
+        }
+    }
+
     /// No more sound; the pictures go on.
     pub fn hush(&self) {
         if let Some(sound) = &self.sound {

@@ -54,6 +54,11 @@ pub enum Command {
         /// Which slot.
         slot: u32,
     },
+    /// Something else is foreseen to take its place: no more sound from then on.
+    LeavesAt {
+        /// On the clock that both processes read; None: not any more.
+        at: Option<Mono>,
+    },
     /// Something else has taken its place: no more sound, and the device is free.
     Hush,
 }
@@ -219,6 +224,7 @@ const OPEN: u8 = 1;
 const START: u8 = 2;
 const RELEASE: u8 = 3;
 const HUSH: u8 = 4;
+const LEAVES_AT: u8 = 5;
 const HELLO: u8 = 11;
 const POOL: u8 = 12;
 const FRAME: u8 = 13;
@@ -238,6 +244,9 @@ impl Command {
                     AudioOut::Auto => (0, ""),
                     AudioOut::None => (1, ""),
                     AudioOut::Alsa(name) => (2, name.as_str()),
+                    AudioOut::Hdmi => (3, ""),
+                    AudioOut::Jack => (4, ""),
+                    AudioOut::Usb => (5, ""),
                 };
                 packet.put(&[u8::from(*looped), u8::from(*software), kind]);
                 packet.put_text(name);
@@ -252,6 +261,13 @@ impl Command {
                 let mut packet = Packet::new(RELEASE);
                 packet.put_u32(*generation);
                 packet.put_u32(*slot);
+                packet
+            }
+            Command::LeavesAt { at } => {
+                let mut packet = Packet::new(LEAVES_AT);
+                if let Some(at) = at {
+                    packet.put_u64(at.0);
+                }
                 packet
             }
             Command::Hush => Packet::new(HUSH),
@@ -273,12 +289,17 @@ impl Command {
                     0 => AudioOut::Auto,
                     1 => AudioOut::None,
                     2 => AudioOut::Alsa(name),
+                    3 => AudioOut::Hdmi,
+                    4 => AudioOut::Jack,
+                    5 => AudioOut::Usb,
                     _ => return None,
                 };
                 Command::Open { volume, looped, software, audio }
             }
             START => Command::Start { at: Mono(from.u64()?) },
             RELEASE => Command::Release { generation: from.u32()?, slot: slot(&mut from)? },
+            LEAVES_AT if from.0.is_empty() => Command::LeavesAt { at: None },
+            LEAVES_AT => Command::LeavesAt { at: Some(Mono(from.u64()?)) },
             HUSH => Command::Hush,
             _ => return None,
         };
@@ -403,6 +424,9 @@ mod tests {
         prop_oneof![
             Just(AudioOut::Auto),
             Just(AudioOut::None),
+            Just(AudioOut::Hdmi),
+            Just(AudioOut::Jack),
+            Just(AudioOut::Usb),
             "[a-zA-Z0-9:=,é]{0,64}".prop_map(AudioOut::Alsa)
         ]
     }
@@ -420,6 +444,7 @@ mod tests {
             any::<u64>().prop_map(|at| Command::Start { at: Mono(at) }),
             (any::<u32>(), 0..SLOTS)
                 .prop_map(|(generation, slot)| Command::Release { generation, slot }),
+            prop::option::of(any::<u64>()).prop_map(|at| Command::LeavesAt { at: at.map(Mono) }),
             Just(Command::Hush),
         ]
     }

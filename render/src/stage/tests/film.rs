@@ -5,9 +5,6 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Condvar, LazyLock, Mutex};
 
@@ -19,6 +16,7 @@ use crate::gpu::target::OFFSCREEN_FORMAT;
 use crate::gpu::{Gpu, capture};
 use crate::source::worker::WorkerCommand;
 use crate::source::{Sources, Waker};
+use crate::test_media::media;
 
 /// Guard against hanging on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -38,23 +36,6 @@ fn media_worker_entry() {
         Ok(socket) => crate::worker::run(socket).expect("worker"),
         Err(error) => assert!(error.to_string().contains("started by the stage")),
     }
-}
-
-/// A file of the common test media.
-pub fn media(name: &str) -> PathBuf {
-    static MADE: LazyLock<PathBuf> = LazyLock::new(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let exe = std::env::current_exe().expect("own path");
-        // <target>/<profile>/deps/<name>: media lie where integration tests have them, too.
-        let dir = exe.ancestors().nth(3).expect("a target directory").join("tmp/media");
-        fs::create_dir_all(&dir).expect("directory for media");
-        let lock = fs::File::create(dir.join(".lock")).expect("lock");
-        lock.lock().expect("one maker at a time");
-        let made = Command::new(root.join("tests/media/make")).arg(&dir).status();
-        assert!(made.expect("tests/media/make").success(), "media were not made");
-        dir
-    });
-    MADE.join(name)
 }
 
 /// What the target has at one refresh.

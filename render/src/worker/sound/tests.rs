@@ -1,0 +1,209 @@
+//! What comes out, with a device that writes down what it is given.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use gstreamer::{MessageType, Pipeline, State};
+
+use super::super::frames::Seen;
+use super::super::outlet::Outlet;
+use super::super::pipeline;
+use super::super::player::Wish;
+use super::super::protocol::Event;
+use super::super::socket::Socket;
+use super::*;
+use crate::test_media::media;
+
+const RATE: usize = 48_000;
+/// 20 ms each.
+const BUFFERS: i32 = 25;
+
+/// Half a second of full-scale square wave through `sound`, with a device that opens at the
+/// second try; what the device got.
+fn heard(volume: f32) -> Vec<i16> {
+    gstreamer::init().expect("gstreamer");
+    let sound = Arc::new(Sound::default());
+    let decoded = gstreamer::parse::bin_from_description(
+        &format!(
+            "audiotestsrc wave=square volume=1 samplesperbuffer=960 num-buffers={BUFFERS} \
+             ! capsfilter caps=audio/x-raw,format=F32LE,channels=1,rate={RATE}"
+        ),
+        true,
+    )
+    .expect("source");
+    let pipeline = Pipeline::new();
+    let sink = sound.sink();
+    pipeline.add_many([decoded.upcast_ref::<Element>(), sink.upcast_ref()]).expect("parts");
+    decoded.link(&sink).expect("link");
+    pipeline.set_state(State::Playing).expect("play");
+
+    let samples = Arc::new(Mutex::new(Vec::new()));
+    let device = device(&samples);
+    let tries = AtomicUsize::new(0);
+    let open = || match tries.fetch_add(1, Ordering::Relaxed) {
+        0 => Err(glib::bool_error!("busy")),
+        _ => Ok(device.clone().upcast()),
+    };
+    *sound.level() = Level::new(volume);
+    sound.play(open, ClockTime::ZERO);
+    pipeline.set_state(State::Null).expect("stop");
+    let heard = std::mem::take(&mut *samples.lock().expect("samples"));
+    heard.into_iter().flat_map(|(_, samples)| samples).collect()
+}
+
+/// What a device was given, with its time after the start.
+type Heard = Arc<Mutex<Vec<(ClockTime, Vec<i16>)>>>;
+
+/// A device that writes down what it is given.
+fn device(samples: &Heard) -> AppSink {
+    let caps = gstreamer_audio::AudioCapsBuilder::new_interleaved()
+        .format(gstreamer_audio::AudioFormat::S16le)
+        .channels(1)
+        .build();
+    let samples = Arc::clone(samples);
+    let note = move |sink: &AppSink| {
+        let sample = sink.pull_sample().map_err(|_| gstreamer::FlowError::Eos)?;
+        let buffer = sample.buffer().expect("buffer");
+        let map = buffer.map_readable().expect("map");
+        let heard = map.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
+        let heard = (buffer.pts().expect("a time"), heard.collect());
+        samples.lock().expect("samples").push(heard);
+        Ok(FlowSuccess::Ok)
+    };
+    let callbacks = AppSinkCallbacks::builder().new_sample(note).build();
+    AppSink::builder().sync(false).caps(&caps).callbacks(callbacks).build()
+}
+
+#[test]
+fn a_busy_device_costs_no_sample_and_the_volume_counts() {
+    for (volume, peak) in [(1.0, 32_767), (0.25, 8_191)] {
+        let samples = heard(volume);
+        assert_eq!(samples.len(), RATE / 2, "volume {volume}");
+        // But for the ramp at the beginning.
+        let after = samples.iter().skip(RATE / 100);
+        let quiet = after.filter(|sample| sample.unsigned_abs() < peak - 200).count();
+        assert_eq!(quiet, 0, "volume {volume}");
+        let loud = samples.iter().filter(|sample| sample.unsigned_abs() > peak + 200).count();
+        assert_eq!(loud, 0, "volume {volume}");
+    }
+}
+
+#[test]
+fn a_hushed_sound_lets_go_of_its_device_and_asks_for_none() {
+    gstreamer::init().expect("gstreamer");
+    let sound = Arc::new(Sound::default());
+    let samples = Arc::new(Mutex::new(Vec::new()));
+    let device = device(&samples);
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    let playing = Arc::clone(&sound);
+    let thread = thread::Builder::new().name("sound".into()).spawn(move || {
+        let open = || {
+            tell.send(()).expect("the test listens");
+            Ok(device.clone().upcast())
+        };
+        // Ends although nothing says that the sound is over.
+        playing.play(open, ClockTime::ZERO);
+        playing.play(|| unreachable!("a device was asked for"), ClockTime::ZERO);
+    });
+    told.recv().expect("a device was opened");
+    sound.hush();
+    thread.expect("thread").join().expect("no panic");
+    sound.lock().put(Buffer::new(), Caps::new_empty());
+    assert!(sound.lock().waiting.is_empty());
+}
+
+#[test]
+fn what_waits_for_a_device_is_bounded() {
+    gstreamer::init().expect("gstreamer");
+    let mut feed = Feed::default();
+    for _ in 0..WAITING * 3 {
+        feed.put(Buffer::new(), Caps::new_empty());
+    }
+    assert_eq!(feed.waiting.len(), WAITING);
+}
+
+/// When each picture that is bright is due, in nanoseconds after the start. Gives slots back on a
+/// thread of its own, until the worker's end of the socket is closed.
+fn flashes(stage: Socket, outlet: &Arc<Outlet>) -> Receiver<u64> {
+    let (tell, told) = sync_channel(100);
+    let outlet = Arc::downgrade(outlet);
+    let watch = move || {
+        let mut memory = None;
+        while let (Ok(Some(received)), Some(outlet)) = (stage.receive(), outlet.upgrade()) {
+            match Event::read(received.bytes()).expect("a message") {
+                Event::Pool { slot_bytes, .. } => {
+                    memory = Seen::new(&received.fd.expect("memory"), slot_bytes).ok();
+                }
+                Event::Frame(frame) => {
+                    let slot = memory.as_ref().and_then(|memory| memory.slot(frame.slot));
+                    if slot.expect("a slot")[0] > 128 {
+                        // Nobody listens any more after the first one.
+                        let _ = tell.send(frame.at_ns);
+                    }
+                    outlet.give_back(frame.generation, frame.slot);
+                }
+                Event::Failed { text } => panic!("{text}"),
+                _ => {}
+            }
+        }
+    };
+    thread::Builder::new().name("stage".into()).spawn(watch).expect("thread");
+    told
+}
+
+/// When the first loud sample is heard, in nanoseconds after the start.
+fn clap(heard: &[(ClockTime, Vec<i16>)]) -> Option<u64> {
+    heard.iter().find_map(|(at, samples)| {
+        let place = samples.iter().position(|sample| sample.unsigned_abs() > 2_000)?;
+        Some(at.nseconds() + (place * 1_000_000_000 / RATE) as u64)
+    })
+}
+
+#[test]
+fn what_is_seen_and_what_is_heard_are_in_step() {
+    gstreamer::init().expect("gstreamer");
+    for name in ["clap.mp4", "clap.webm"] {
+        let (stage, worker) = Socket::pair().expect("sockets");
+        let outlet = Arc::new(Outlet::new(Arc::new(Socket::from_fd(worker))));
+        let flashes = flashes(stage, &outlet);
+        let sound = Arc::new(Sound::default());
+        *sound.level() = Level::new(1.0);
+        let file = std::fs::File::open(media(name)).expect("media").into();
+        let wish = Wish { volume: 1.0, looped: false, software: false, audio: AudioOut::Auto };
+        let pipeline = pipeline::build(&file, &outlet, Some(&sound), &wish).expect("pipeline");
+        let clock = gstreamer::SystemClock::obtain();
+        pipeline.use_clock(Some(&clock));
+        pipeline.set_start_time(ClockTime::NONE);
+        pipeline.set_state(State::Paused).expect("prepared");
+        let patience = ClockTime::from_seconds(60);
+        let ready =
+            pipeline.bus().expect("bus").timed_pop_filtered(patience, &[MessageType::AsyncDone]);
+        ready.expect("prepared");
+
+        let base = clock.time();
+        pipeline.set_base_time(base);
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let device = device(&heard);
+        let (playing, played_to) = (Arc::clone(&sound), device.clone());
+        let open = move || Ok(played_to.clone().upcast());
+        let ears = thread::Builder::new().name("sound".into());
+        let ears = ears.spawn(move || playing.play(open, base)).expect("thread");
+        pipeline.set_state(State::Playing).expect("play");
+
+        let seen_ns = flashes.recv().expect("a flash");
+        let heard_ns = loop {
+            if let Some(at) = clap(&heard.lock().expect("samples")) {
+                break at;
+            }
+            thread::park_timeout(Duration::from_millis(5));
+        };
+        // Both go by one clock and one zero.
+        assert_eq!(device.base_time(), Some(base), "{name}");
+        let apart_ms = seen_ns.abs_diff(heard_ns) / 1_000_000;
+        assert!(apart_ms <= 20, "{name}: {seen_ns} {heard_ns}");
+        assert!(seen_ns.abs_diff(1_000_000_000) < 40_000_000, "{name}: {seen_ns}");
+        sound.hush();
+        pipeline.set_state(State::Null).expect("stop");
+        ears.join().expect("no panic");
+    }
+}
