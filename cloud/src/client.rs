@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use vitrine_wire::auth::Problem;
 use vitrine_wire::manifest::{Asset, Entry, Layout, Playlist, Setting};
 use vitrine_wire::operator::{
-    Approval, DeviceState, KeyReplaced, NewOrder, NewSettings, NewTenant, OrderMade, Published,
-    Quota, ReleaseFile, Room, TenantMade,
+    Approval, DeviceState, EnrollmentMade, EnrollmentState, KeyReplaced, NewEnrollment, NewOrder,
+    NewSettings, NewTenant, OrderMade, Published, Quota, ReleaseFile, Room, TenantMade,
 };
 
 use crate::compose::Draft;
@@ -157,6 +157,21 @@ impl Client {
     /// Says no to it.
     pub async fn deny(&self, code: &str) -> Result<(), ClientError> {
         self.send(self.ask(Method::DELETE, &["pairings", code])).await.map(drop)
+    }
+
+    /// Says yes in advance.
+    pub async fn enroll(&self, new: &NewEnrollment) -> Result<EnrollmentMade, ClientError> {
+        self.json(self.ask(Method::POST, &["enrollments"]).json(new)).await
+    }
+
+    /// All enrollment tokens, without their secrets.
+    pub async fn enrollments(&self) -> Result<Vec<EnrollmentState>, ClientError> {
+        self.json(self.ask(Method::GET, &["enrollments"])).await
+    }
+
+    /// Ends one.
+    pub async fn end_enrollment(&self, enrollment: &str) -> Result<(), ClientError> {
+        self.send(self.ask(Method::DELETE, &["enrollments", enrollment])).await.map(drop)
     }
 
     /// Uploads a file under a name.

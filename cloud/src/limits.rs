@@ -56,6 +56,12 @@ pub const TRANSITION_MS: u64 = 5_000;
 pub const ROTATION_DEG: f32 = 360.0;
 /// Life of an order: after a month nobody remembers asking.
 pub const ORDER_LIFE_S: u64 = 31 * 24 * 3_600;
+/// Enrollment tokens of one tenant, spent ones among them: beyond it nobody knows which is where.
+pub const ENROLLMENTS: u32 = 1_000;
+/// Devices by one token: the largest fleet that is thought of.
+pub const ENROLLMENT_USES: u32 = 10_000;
+/// Life of a token: cards that are written today are in a screen within a year.
+pub const ENROLLMENT_LIFE_S: u64 = 366 * 24 * 3_600;
 /// Orders that wait for one device: each is sent again with every new one until it is answered.
 pub const ORDERS_PER_DEVICE: usize = 32;
 

@@ -7,13 +7,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::VerifyingKey;
 use rusqlite::Connection;
-use vitrine_wire::auth::PairingRequest;
+use vitrine_wire::auth::{PairingRequest, problem};
 
 use crate::error::Error;
 use crate::limits;
 use crate::publish::{self, Seal};
 use crate::secret;
-use crate::store::{self, NewDevice, NewPairing, Scope};
+use crate::store::{self, NewDevice, NewPairing, Redeemed, Scope};
 use crate::world::World;
 
 /// Draws before giving up on a user code that nobody else holds; one in a million is taken.
@@ -89,6 +89,35 @@ pub fn approve(
     scope.approve(&pairing, &device)?;
     let version = publish::refresh(scope, &device, seal)?;
     Ok(Approved { device, version })
+}
+
+/// An operator has said yes before the device was there.
+pub fn enroll(
+    scope: &Scope,
+    (token, code): (&secret::Hash, &str),
+    world: &World,
+    seal: &Seal,
+) -> Result<Approved, Error> {
+    let pairing = scope.pending(&secret::hash(code), seal.now)?.ok_or_else(no_such_code)?;
+    match scope.redeem(token, &pairing.public_key, seal.now)? {
+        Redeemed::Good => {
+            let name = if pairing.name.is_empty() { "unnamed" } else { &pairing.name };
+            approve(scope, (code, name), world, seal)
+        }
+        why => Err(not_enrolled(why)),
+    }
+}
+
+/// Why a device has to be approved by a person after all.
+pub fn not_enrolled(why: Redeemed) -> Error {
+    let text = match why {
+        Redeemed::Expired => "the enrollment token has expired: make another one",
+        Redeemed::UsedUp => "as many devices as it was made for have come by this enrollment token",
+        Redeemed::Good | Redeemed::Unknown => {
+            "no such enrollment token: it was ended, or is of another cloud"
+        }
+    };
+    Error::refused(StatusCode::FORBIDDEN, problem::INVALID_ENROLLMENT, text)
 }
 
 /// An operator says no to `code`.

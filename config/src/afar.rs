@@ -221,9 +221,10 @@ fn layer<'a>(words: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>) -> Ra
     raw
 }
 
-/// What a layer's files say: key to value, as the command line takes it.
+/// What a layer's files say: key to value, as the command line takes it. It is told to the cloud, so
+/// secrets are not in it.
 pub(crate) fn said(reading: &check::Reading) -> BTreeMap<String, String> {
-    let said = |key: &&Key| reading.origins.contains_key(key.full);
+    let said = |key: &&Key| !key.secret && reading.origins.contains_key(key.full);
     let keys = KEYS.iter().filter(said);
     keys.map(|key| (key.full.to_owned(), key.bare(&reading.config))).collect()
 }

@@ -66,7 +66,7 @@ fn complaint(entry: Entry) -> Problem {
         key: Some(entry.key.full.into()),
         want: entry.key.want(),
         place: entry.place,
-        found: entry.found,
+        found: if entry.key.secret { "(hidden)".into() } else { entry.found },
     }
 }
 

@@ -16,6 +16,8 @@ impl Default for Config {
             cloud: Cloud {
                 url: None,
                 ca_file: None,
+                proxy: None,
+                enrollment: None,
                 poll: Duration::from_secs(60),
                 heartbeat: Duration::from_secs(300),
                 first_contact_spread: Duration::from_secs(60),
@@ -24,6 +26,7 @@ impl Default for Config {
             paths: Paths {
                 state_dir: PathBuf::from("/var/lib/vitrine"),
                 runtime_dir: PathBuf::from("/run/vitrine"),
+                boot_dir: None,
             },
             cache: Cache {
                 size_bytes: 8_000_000_000,

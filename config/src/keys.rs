@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::change::Effect::{self, AgentRestart, Live, ProcessRestart, StageRestart};
-use crate::model::Config;
+use crate::model::{Config, Secret};
 use crate::units;
 
 /// Bytes of a megabyte, as disks are sold.
@@ -25,6 +25,8 @@ pub struct Key {
     pub full: &'static str,
     pub effect: Effect,
     pub kind: Kind,
+    /// Its value opens doors: it is repeated to nobody.
+    pub secret: bool,
 }
 
 /// What it takes. `set` is only called with what the kind allows.
@@ -60,6 +62,12 @@ impl Key {
             }
             Kind::Text { want, .. } => (*want).into(),
         }
+    }
+
+    /// Its value in TOML for people to see.
+    pub fn shown(&self, config: &Config) -> String {
+        let text = self.text(config);
+        if self.secret && text != "\"\"" { "\"(hidden)\"".into() } else { text }
     }
 
     /// Its value in TOML.
@@ -99,7 +107,7 @@ const fn whole(
     get: fn(&Config) -> u64,
     set: fn(&mut Config, u64),
 ) -> Key {
-    Key { full, effect, kind: Kind::Whole { range, unit, get, set } }
+    Key { full, effect, kind: Kind::Whole { range, unit, get, set }, secret: false }
 }
 
 const fn text(
@@ -109,7 +117,18 @@ const fn text(
     get: fn(&Config) -> String,
     set: fn(&mut Config, &str) -> Option<()>,
 ) -> Key {
-    Key { full, effect, kind: Kind::Text { want, get, set } }
+    Key { full, effect, kind: Kind::Text { want, get, set }, secret: false }
+}
+
+/// Of text whose value is repeated to nobody.
+const fn secret(
+    full: &'static str,
+    effect: Effect,
+    want: &'static str,
+    get: fn(&Config) -> String,
+    set: fn(&mut Config, &str) -> Option<()>,
+) -> Key {
+    Key { secret: true, ..text(full, effect, want, get, set) }
 }
 
 /// Empty text: absent.
@@ -124,6 +143,10 @@ fn put<T>(place: &mut T, value: Option<T>) -> Option<()> {
 
 fn path(path: &std::path::Path) -> String {
     path.to_string_lossy().into_owned()
+}
+
+fn revealed(secret: &Option<Secret>) -> String {
+    secret.as_ref().map(|secret| secret.reveal().to_owned()).unwrap_or_default()
 }
 
 fn ms(duration: Duration) -> u64 {
@@ -168,6 +191,20 @@ pub static KEYS: &[Key] = &[
         "an absolute path to a PEM file, or \"\" for none",
         |c| c.cloud.ca_file.as_deref().map(path).unwrap_or_default(),
         |c, t| put(&mut c.cloud.ca_file, optional(t, units::absolute)),
+    ),
+    secret(
+        "cloud.proxy",
+        AgentRestart,
+        "\"http://[name:password@]host:port\", or \"\" for the environment's",
+        |c| revealed(&c.cloud.proxy),
+        |c, t| put(&mut c.cloud.proxy, optional(t, units::proxy)),
+    ),
+    secret(
+        "cloud.enrollment",
+        AgentRestart,
+        "an enrollment token as the cloud made it, or \"\" for none",
+        |c| revealed(&c.cloud.enrollment),
+        |c, t| put(&mut c.cloud.enrollment, optional(t, units::token)),
     ),
     whole(
         "cloud.poll_s",
@@ -217,6 +254,13 @@ pub static KEYS: &[Key] = &[
         "an absolute path without \"..\" of at most 90 bytes, so that the names of sockets fit",
         |c| path(&c.paths.runtime_dir),
         |c, t| put(&mut c.paths.runtime_dir, units::socket_dir(t)),
+    ),
+    text(
+        "paths.boot_dir",
+        AgentRestart,
+        "an absolute path, or \"\" for /boot/firmware",
+        |c| c.paths.boot_dir.as_deref().map(path).unwrap_or_default(),
+        |c, t| put(&mut c.paths.boot_dir, optional(t, units::absolute)),
     ),
     whole(
         "cache.size_mb",
@@ -424,10 +468,13 @@ mod tests {
     const OTHER_TEXTS: &[(&str, &str)] = &[
         ("cloud.url", "https://signs.example"),
         ("cloud.ca_file", "/etc/vitrine/ca.pem"),
+        ("cloud.proxy", "http://pi:hush@proxy.example:3128"),
+        ("cloud.enrollment", "0123456789abcdef-_ABCDEF"),
         ("device.name", "Lobby left"),
         ("device.time_zone", "UTC"),
         ("paths.state_dir", "/data/vitrine"),
         ("paths.runtime_dir", "/run/user/1000/vitrine"),
+        ("paths.boot_dir", "/boot"),
         ("cache.download_hours", "22:00-06:30"),
         ("cache.metered", "yes"),
         ("screen.output", "windowed 1280x720"),
@@ -531,6 +578,32 @@ mod tests {
         let reading = crate::check::check([raw]);
         assert_eq!(reading.problems, crate::Problems::default());
         assert_eq!(reading.config, Config::default());
+    }
+
+    #[test]
+    fn a_secret_is_repeated_to_nobody() {
+        for (name, good) in OTHER_TEXTS {
+            let key = KEYS.iter().find(|key| key.full == *name).unwrap();
+            if !key.secret {
+                continue;
+            }
+            let config = set(name, good).unwrap();
+            let shown = crate::show(&config) + &format!("{config:?}");
+            assert!(!shown.contains(good) && shown.contains("(hidden)"), "{name}");
+            for wrong in ["h ush-hush", "ftp://pi:h ush@x"] {
+                let told = set(name, wrong).unwrap_err().to_string();
+                assert!(!told.contains("ush"), "{name}: {told}");
+            }
+            let file = format!("{name} = {good:?}\ncloud.poll_s = 9");
+            let raw = crate::raw::document(std::path::Path::new("a.toml"), &file);
+            let said = crate::afar::said(&crate::check::check([raw]));
+            assert_eq!(said.keys().collect::<Vec<_>>(), ["cloud.poll_s"], "told to the cloud");
+            // What stands in a file as another kind of value.
+            let file = format!("{name} = [\"hush\"]");
+            let raw = crate::raw::document(std::path::Path::new("a.toml"), &file);
+            let told = crate::check::check([raw]).problems.to_string();
+            assert!(!told.is_empty() && !told.contains("hush"), "{name}: {told}");
+        }
     }
 
     #[test]

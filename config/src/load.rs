@@ -26,6 +26,9 @@ pub struct Sources {
     pub file_required: bool,
     /// What the cloud has the last word on.
     pub afar: Afar,
+    /// What was on the boot partition, kept by the player; comes after the drop-ins. One that is not
+    /// there or not for us to read is as good as an empty one.
+    pub provisioned: Option<PathBuf>,
     /// Variables of the environment, names and values; those without `VITRINE_` are passed over.
     pub environment: Vec<(String, String)>,
     /// `section.key=value`, the later ones win.
@@ -93,6 +96,9 @@ fn files(sources: &Sources) -> Vec<Raw> {
     match drop_ins(main) {
         Ok(paths) => layers.extend(paths.iter().map(|path| file(path, true))),
         Err(problem) => layers.push(Raw { problems: vec![problem], ..Raw::default() }),
+    }
+    if let Some(path) = sources.provisioned.as_ref().filter(|path| File::open(path).is_ok()) {
+        layers.push(file(path, false));
     }
     layers
 }

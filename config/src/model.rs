@@ -43,6 +43,12 @@ pub struct Cloud {
     /// `ca_file`: PEM file with a private certificate authority, trusted besides the system's.
     /// Restart of the agent.
     pub ca_file: Option<PathBuf>,
+    /// `proxy`: `http://[name:password@]host:port`, for everything that goes to an `https://`
+    /// address. Absent: as the environment says (`https_proxy`). Restart of the agent.
+    pub proxy: Option<Secret>,
+    /// `enrollment`: an operator's yes given in advance: redeemed instead of a code, once. Restart of
+    /// the agent.
+    pub enrollment: Option<Secret>,
     /// `poll_s`: pause between two polls when the push channel is down, 5..=3600 s, default 60.
     /// Live.
     pub poll: Duration,
@@ -52,6 +58,28 @@ pub struct Cloud {
     /// this, 0..=600 s, default 60, so that a fleet does not knock together after an outage; a
     /// device that is not yet paired never waits. Restart of the agent.
     pub first_contact_spread: Duration,
+}
+
+/// A text that opens doors. It is never shown, not even for debugging.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes it in.
+    pub fn new(text: String) -> Secret {
+        Secret(text)
+    }
+
+    /// For whoever has to knock.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
 }
 
 /// `[device]`: what it is called.
@@ -70,6 +98,9 @@ pub struct Paths {
     pub state_dir: PathBuf,
     /// `runtime_dir`: sockets; at most 90 bytes, so that their names fit. Default `/run/vitrine`.
     pub runtime_dir: PathBuf,
+    /// `boot_dir`: where a `vitrine.toml` that was put on the card is taken from. Absent:
+    /// `/boot/firmware`, or `/boot` where there is none.
+    pub boot_dir: Option<PathBuf>,
 }
 
 /// `[cache]`: room and pace of downloads.

@@ -1,4 +1,4 @@
-//! Settings as TOML: what [`load`](crate::load) would read back to the same.
+//! Settings as TOML: what [`load`](crate::load) would read back to the same, but for secrets.
 
 use crate::error::Problems;
 use crate::keys::KEYS;
@@ -34,7 +34,7 @@ fn render(config: &Config, remark: impl Fn(&str) -> String) -> String {
             section = key.section();
             text += &format!("{gap}[{section}]\n");
         }
-        text += &format!("{} = {}{}\n", key.name(), key.text(config), remark(key.full));
+        text += &format!("{} = {}{}\n", key.name(), key.shown(config), remark(key.full));
     }
     text
 }

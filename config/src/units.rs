@@ -10,7 +10,7 @@ use jiff::civil::Time;
 
 use crate::limits::STRING_BYTES;
 use crate::model::{
-    AudioDevice, Canvas, Displays, Hours, LogFormat, Output, Rotation, UpdatePolicy,
+    AudioDevice, Canvas, Displays, Hours, LogFormat, Output, Rotation, Secret, UpdatePolicy,
 };
 
 /// A window smaller than this is lost on screen; a larger one than [`SIDE_MAX_PX`] no GPU draws.
@@ -18,6 +18,8 @@ const SIDE_MIN_PX: u32 = 16;
 const SIDE_MAX_PX: u32 = 16_384;
 /// Characters of a device's name: it must fit on a card.
 const NAME_CHARS: usize = 64;
+/// Bytes of a token: 256 bits take 43.
+const TOKEN_BYTES: usize = 512;
 /// Bytes of an ALSA name; real ones stay below 60.
 const ALSA_BYTES: usize = 128;
 /// Bytes of a directory for sockets: Linux takes 107 for the whole name.
@@ -37,6 +39,27 @@ pub fn cloud_url(text: &str) -> Option<String> {
     };
     let path_fits = path.bytes().all(|b| b.is_ascii_graphic() && !b"?#\\\"<>".contains(&b));
     (scheme_fits && path_fits && text.len() <= STRING_BYTES).then(|| text.into())
+}
+
+/// `http://[name:password@]host[:port]`, also `https://`; letters that an address cannot hold come
+/// as `%40`.
+pub fn proxy(text: &str) -> Option<Secret> {
+    let text = text.trim_end_matches('/');
+    let (scheme, rest) = text.split_once("://")?;
+    let (login, authority) = rest.rsplit_once('@').map_or((None, rest), |(l, a)| (Some(l), a));
+    host_of(authority)?;
+    let login_fits = login.is_none_or(|login| {
+        login.bytes().all(|b| b.is_ascii_graphic() && !b"/?#@\\\"<>[]".contains(&b))
+    });
+    let fits = matches!(scheme, "http" | "https") && login_fits && text.len() <= STRING_BYTES;
+    fits.then(|| Secret::new(text.into()))
+}
+
+/// A token as clouds make them: letters that travel in any text.
+pub fn token(text: &str) -> Option<Secret> {
+    let fits = (16..=TOKEN_BYTES).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.~+/=".contains(&b));
+    fits.then(|| Secret::new(text.into()))
 }
 
 /// The host of `host[:port]`, brackets of an IPv6 address included.

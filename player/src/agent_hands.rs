@@ -8,18 +8,18 @@ use vitrine_config::model::Output;
 use vitrine_config::time::{Mono, Now};
 use vitrine_config::{Afar, Config};
 use vitrine_sync::wire::record::{Body, Fault};
-use vitrine_sync::{Event as SyncEvent, Request};
+use vitrine_sync::{Connection, ENROLLMENT_REFUSED, Event as SyncEvent, Request};
 
 use crate::control::server::Questions;
 use crate::director_loop::Hands;
 use crate::event::{Answer, Command, Effect, Event};
 use crate::notify::{self, Notifier, READY_AT_LATEST};
-use crate::settings;
 use crate::stage_host::StageHost;
 use crate::status::Status;
 use crate::sync_door::{SyncDoor, Taker};
 use crate::telemetry::Records;
 use crate::update::desk::{Desk, News};
+use crate::{network, provision, settings};
 
 /// Number of the question that these hands ask themselves; the control server counts from zero.
 const OWN_ASK: u64 = u64::MAX;
@@ -37,6 +37,8 @@ pub struct AgentHands<T> {
     pub questions: Questions,
     /// To the service manager.
     pub notifier: Notifier,
+    /// Looks at the way to the cloud; None: no cloud is set.
+    pub network: Option<network::Watcher>,
     /// For faults.
     pub records: Records,
     /// The settings in force.
@@ -75,6 +77,17 @@ impl<T: Taker> Hands for AgentHands<T> {
         match event {
             Event::Sync(SyncEvent::Started { .. }) if !self.own_screen() => {
                 self.notifier.ready("sync has started; the screen is not ours");
+            }
+            Event::Sync(SyncEvent::Connection(connection)) => {
+                if let Some(network) = &self.network {
+                    network.wanted(matches!(connection, Connection::Offline { .. }));
+                }
+            }
+            Event::Sync(SyncEvent::Paired(_) | SyncEvent::Started { paired: Some(_), .. }) => {
+                self.forget_enrollment();
+            }
+            Event::Sync(SyncEvent::Trouble { code, .. }) if code == ENROLLMENT_REFUSED => {
+                self.forget_enrollment();
             }
             Event::Settings(config) => {
                 self.sync.post(Request::Tune(settings::tuning(config)), now.mono);
@@ -164,6 +177,13 @@ impl<T: Taker> Hands for AgentHands<T> {
 }
 
 impl<T: Taker> AgentHands<T> {
+    /// It has served, or it is worth nothing.
+    fn forget_enrollment(&self) {
+        if let Err(error) = provision::forget_enrollment(&self.config.paths.state_dir) {
+            tracing::warn!(%error, "the enrollment token stays in the state directory");
+        }
+    }
+
     fn own_screen(&self) -> bool {
         self.screen.is_some() && self.config.screen.output != Output::External
     }

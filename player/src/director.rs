@@ -149,6 +149,7 @@ impl Director {
             Event::Settings(config) => self.settings(config, now),
             Event::FilesSay(_) => {}
             Event::Host(facts) => self.host = facts,
+            Event::Network(trouble) => self.cloud.looked(trouble),
             Event::TimeZone(zone) => {
                 self.facts.time_zone = zone.clone();
                 self.playback.agenda.set_zone(zone);
@@ -210,7 +211,7 @@ impl Director {
                 self.cloud.paired = Some(paired);
             }
             Said::Unpaired => self.cloud.paired = None,
-            Said::Connection(connection) => self.cloud.connection = connection,
+            Said::Connection(connection) => self.cloud.connected(connection),
             Said::Settings(words) => self.cloud.settings = words,
             Said::Written(written) => self.cloud.written = Some((written, now.mono)),
             Said::Progress(progress) => self.cloud.progress = Some(progress),

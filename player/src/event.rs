@@ -12,6 +12,7 @@ use vitrine_render::scene::Wish;
 use vitrine_sync::LocalSettings;
 use vitrine_sync::wire::record::Fault;
 
+use crate::network::Trouble;
 use crate::status::Status;
 use crate::update::desk::News;
 use crate::update::state::Release;
@@ -36,6 +37,9 @@ pub enum Event {
     FilesSay(LocalSettings),
     /// How the machine is, measured now and then.
     Host(HostFacts),
+    /// What is wrong between here and the cloud, looked for while it is out of reach; None: nothing
+    /// that can be seen from here.
+    Network(Option<Trouble>),
     /// The zone that the schedule is read in: another one was set, here or in the system.
     TimeZone(TimeZone),
     /// Something went wrong outside of sync and the stage, such as a settings file that cannot be

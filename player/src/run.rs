@@ -47,7 +47,7 @@ use crate::sync_door::SyncDoor;
 use crate::sync_start::LateSync;
 use crate::telemetry::Records;
 use crate::update::desk::Desk;
-use crate::{cli, control, director_loop, host, log, settings};
+use crate::{cli, control, director_loop, host, log, network, provision, settings};
 
 /// Sync mostly stops in milliseconds. With a disk that hangs it takes up to two seconds: after this
 /// the stage is asked to end beside it, so that both together take no longer.
@@ -68,11 +68,13 @@ pub enum Over {
 /// Runs until SIGTERM or SIGINT, or until another version is due.
 pub fn run(args: &cli::Settings) -> Result<Over, Error> {
     let sources = settings::sources(args);
-    let config = Arc::new(settings::load(&sources)?);
+    let config = settings::load(&sources)?;
     log::start(&config.log);
+    let (config, fault) = provisioned(config, &sources)?;
     let mut signals = Signals::listen()?;
     tracing::info!(release = settings::release(), "starting");
     let mut agent = Agent::start(config, sources)?;
+    agent.tell(fault);
     let asked = agent.wait(&mut signals);
     if asked {
         Notifier::default().stopping();
@@ -85,6 +87,12 @@ pub fn run(args: &cli::Settings) -> Result<Over, Error> {
         (false, true) => Ok(Over::Relieved),
         (false, false) => Err(Error::Ended("the director")),
     }
+}
+
+/// What was put on the card counts from this very start on.
+fn provisioned(config: Config, sources: &Sources) -> Result<(Arc<Config>, Option<Fault>), Error> {
+    let fault = provision::take(&config);
+    Ok((Arc::new(settings::load(sources)?), fault))
 }
 
 /// Everything that runs.
@@ -115,6 +123,7 @@ impl Agent {
             sync: SyncDoor::new(sync),
             questions,
             notifier: Notifier::default(),
+            network: watch_network(&config, &clock, &poster)?,
             records: Records::new(rand::random()),
             zone: TimeZone::UTC,
             due: Due::new(read_mono()),
@@ -127,6 +136,14 @@ impl Agent {
         let host = host::Watcher::start(config.paths.state_dir.clone(), poster.clone())?;
         let watch = Some(watch(&sources, Arc::clone(&config), false, poster.clone())?);
         Ok(Agent { control, poster, config, sources, watch, host: Some(host), director, over })
+    }
+
+    /// Has a fault of the start recorded.
+    fn tell(&self, fault: Option<Fault>) {
+        if let Some(fault) = fault {
+            // Closed: the player stops.
+            let _ = self.poster.wait(Event::Trouble(fault));
+        }
     }
 
     /// Until somebody wants it to end: true; or the director has ended by itself.
@@ -178,6 +195,15 @@ fn start_screen(config: &Config, poster: &Poster) -> Result<Option<StageHost>, E
         log: config.log.clone(),
     };
     StageHost::start(recipe, poster.clone()).map(Some)
+}
+
+fn watch_network(
+    config: &Config,
+    clock: &Arc<SystemClock>,
+    poster: &Poster,
+) -> Result<Option<network::Watcher>, Error> {
+    let start = |goal| network::Watcher::start(goal, Arc::clone(clock), poster.clone());
+    network::Goal::of(config).map(start).transpose()
 }
 
 /// Stops sync beside; the receiver hears of it.

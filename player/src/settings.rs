@@ -10,7 +10,7 @@ use vitrine_sync::{Options, Tuning, Updates};
 use crate::error::Error;
 use crate::update::state::State;
 use crate::update::{launch, own_version};
-use crate::{cli, host, notify};
+use crate::{cli, host, notify, provision};
 
 /// Where the settings are if nobody says otherwise.
 const FILE: &str = "/etc/vitrine/vitrine.toml";
@@ -18,11 +18,14 @@ const FILE: &str = "/etc/vitrine/vitrine.toml";
 /// All layers of this process.
 pub fn sources(args: &cli::Settings) -> Sources {
     let file = args.config.clone().unwrap_or_else(|| PathBuf::from(FILE));
-    Sources {
+    let sources = Sources {
         file_required: args.config.is_some(),
         overrides: args.over.clone(),
         ..Sources::of_process(Some(file))
-    }
+    };
+    // Where it lies is said by the layers below it, and by those above it.
+    let (config, _) = vitrine_config::load_what_holds(&sources);
+    Sources { provisioned: Some(provision::kept(&config.paths.state_dir)), ..sources }
 }
 
 /// Reads them so that no typo keeps a player from starting or from being reached: what is wrong in a
@@ -62,6 +65,8 @@ pub fn sync_options(config: &Config) -> Options {
         state_dir: config.paths.state_dir.clone(),
         cloud_url: config.cloud.url.clone(),
         ca_file: config.cloud.ca_file.clone(),
+        proxy: config.cloud.proxy.clone(),
+        enrollment: config.cloud.enrollment.clone(),
         name: device_name(config),
         model: host::model(),
         release: release(),

@@ -6,6 +6,7 @@ use semver::Version;
 use vitrine_config::limits;
 use vitrine_config::time::Trust;
 
+use crate::network::Trouble;
 use crate::progress;
 use crate::status::{DiskWritten, SettingSaid, Status, Update};
 
@@ -25,6 +26,9 @@ pub fn status(status: &Status) -> String {
     let until = status.due_until.map(|until| format!(", until {until:.0}")).unwrap_or_default();
     lines.add("due", format!("{}{until}", status.due));
     lines.add("cloud", status.connection.clone());
+    if let Some(Trouble { headline, detail, .. }) = &status.network {
+        lines.add("network", format!("{headline}. {detail}"));
+    }
     lines.option("pairing", status.user_code.as_ref().map(|code| format!("code {code}")));
     lines.option("tenant", status.tenant.clone());
     lines.option("device", status.device.clone());
@@ -39,6 +43,7 @@ pub fn status(status: &Status) -> String {
     }
     lines.option("written", status.written.as_ref().map(written));
     lines.add("stage", format!("{}, {} frames", status.stage, status.frames_presented));
+    lines.option("workers", status.workers.map(|walls| format!("behind {walls}")));
     let trust = match status.trust {
         Trust::Synced => "set by the network",
         Trust::Guess => "a guess",
@@ -118,6 +123,7 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use vitrine_render::report::Walls;
     use vitrine_sync::model::Digest;
     use vitrine_sync::wire::record::{Download, Downloads};
 
@@ -148,7 +154,12 @@ mod tests {
             tenant: Some("acme".into()),
             device: None,
             user_code: None,
-            connection: "online".into(),
+            connection: "offline: no route".into(),
+            network: Some(Trouble {
+                code: "no_cable".into(),
+                headline: "No network cable".into(),
+                detail: "Plug one in.".into(),
+            }),
             manifest_version: 3,
             downloads: Some(Downloads {
                 version: 4,
@@ -189,6 +200,7 @@ mod tests {
                 since: None,
             }],
             stage: "pid 5".into(),
+            workers: Some(Walls { calls: true, files: true, network: false }),
             frames_presented: 9,
             update: Update::default(),
             troubles: vec!["dog.jpg: not a picture".into()],
@@ -196,7 +208,8 @@ mod tests {
         let want = "\
 showing   cat.jpg (turn 7, being prepared)
 due       entry lunch, until 1970-01-01T00:33:20Z
-cloud     online
+cloud     offline: no route
+network   No network cable. Plug one in.
 tenant    acme
 manifest  3
 download  version 4: 1 of 3 files, 12.3 of 40.0 MB
@@ -205,6 +218,7 @@ waits     for download hours, 1970-01-01T00:50:00Z
 setting   cloud.poll_s = 30, set in the cloud by anna, 1970-01-01T00:08:20Z
 written   content 12.1 MB for 12.0 MB of files (budget 102 %), store 9.0 MB in 2h 0m (budget 8.4 MB a day, OVER)
 stage     pid 5, 9 frames
+workers   behind seccomp, Landlock; not here: network namespace
 clock     1970-01-01T00:16:40Z, a guess
 release   0.1.0, up 1m 1s
 trouble   dog.jpg: not a picture

@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use vitrine_config::{Word, limits};
+use vitrine_render::report::Walls;
 use vitrine_sync::wire::record::Downloads;
+
+use crate::network::Trouble;
 
 /// State of the player at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,6 +28,8 @@ pub struct Status {
     pub user_code: Option<String>,
     /// `off`, `connecting`, `online`, `online, polling` or `offline: why`.
     pub connection: String,
+    /// What is wrong on the way to the cloud and what helps, while it is out of reach.
+    pub network: Option<Trouble>,
     /// Version of the live manifest, 0 for none.
     pub manifest_version: u64,
     /// How far the generation is that is being prepared.
@@ -49,6 +54,8 @@ pub struct Status {
     pub showing: Vec<Showing>,
     /// Stage: pid, size, GPU; or why there is none.
     pub stage: String,
+    /// What the last media worker was kept from; absent before the first one.
+    pub workers: Option<Walls>,
     /// Frames handed to the display since the stage started.
     pub frames_presented: u64,
     /// Versions of the player besides the one that runs.

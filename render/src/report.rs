@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use vitrine_config::time::Mono;
 
 use crate::scene::{Size, Turn};
+pub use crate::worker::Walls;
 
 /// One word from the stage, in the order in which things happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -100,4 +101,6 @@ pub struct Beat {
     pub frames_presented: u64,
     /// Whether something on the screen should be moving: then `frames_presented` must rise.
     pub moving: bool,
+    /// What the last media worker that was given a file is kept from.
+    pub walls: Option<Walls>,
 }

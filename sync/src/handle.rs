@@ -121,7 +121,7 @@ fn thread(start: Thread) {
     // Reading the authorities takes a moment: after the first word.
     let cloud = match &options.cloud_url {
         None => None,
-        Some(url) => match Http::new(url, options.ca_file.as_deref(), &options.release) {
+        Some(url) => match Http::new(url, &options.way(), &options.release) {
             Ok(cloud) => Some(cloud),
             Err(error) => {
                 opened.note("cloud_settings", chain(&error));

@@ -39,6 +39,7 @@ mod store;
 
 pub use error::StartError;
 pub use handle::{Full, STOP, Sync};
+pub use http::reach;
 pub use kept::kept;
 pub use release::Updates;
 pub use vitrine_wire as wire;
@@ -48,7 +49,7 @@ use jiff::tz::TimeZone;
 use model::Live;
 use semver::Version;
 use vitrine_config::Word;
-use vitrine_config::model::{Hours, Policy};
+use vitrine_config::model::{Hours, Policy, Secret};
 use vitrine_wire::record::Record;
 
 /// What is fixed while the agent runs.
@@ -61,6 +62,10 @@ pub struct Options {
     pub cloud_url: Option<String>,
     /// Private certificate authority, PEM.
     pub ca_file: Option<PathBuf>,
+    /// Proxy for everything encrypted. None: the environment's.
+    pub proxy: Option<Secret>,
+    /// Redeemed instead of a code as long as there is no account.
+    pub enrollment: Option<Secret>,
     /// What the device calls itself at pairing.
     pub name: String,
     /// Board or machine model.
@@ -69,6 +74,13 @@ pub struct Options {
     pub release: String,
     /// First contact after start is put off by a random share of this, once paired.
     pub first_contact_spread: Duration,
+}
+
+impl Options {
+    /// Whom to trust and by whom to go.
+    pub(crate) fn way(&self) -> http::Way {
+        http::Way { ca_file: self.ca_file.clone(), proxy: self.proxy.clone() }
+    }
 }
 
 /// What may change while the agent runs; same ranges as in `vitrine_config`.
@@ -95,6 +107,9 @@ pub struct Tuning {
     /// Zone of schedule and hours.
     pub time_zone: TimeZone,
 }
+
+/// [`Event::Trouble`]'s code for a token that the cloud does not take: it is of no use any more.
+pub const ENROLLMENT_REFUSED: &str = "enrollment_refused";
 
 /// The device's own word on its settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

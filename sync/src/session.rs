@@ -124,6 +124,11 @@ impl Session {
         }
     }
 
+    /// Nobody has to be waited for: the next question may be asked at once.
+    pub(crate) fn expect_yes(&mut self, now: Now) {
+        self.at = now.mono;
+    }
+
     /// A token that is good still is not renewed before `at`.
     pub(crate) fn spread(&mut self, at: Mono) {
         if let State::Open { lapses_at, .. } = self.state {

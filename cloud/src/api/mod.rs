@@ -5,6 +5,7 @@
 mod assets;
 mod content;
 mod devices;
+mod enrollments;
 mod events;
 mod extract;
 mod manifest;
@@ -92,6 +93,11 @@ pub fn table() -> Vec<Route> {
         }),
         route(&delete_, "/api/v3/operator/pairings/{user_code}", Operator, SMALL, {
             delete(pairing::deny)
+        }),
+        route(&get_, "/api/v3/operator/enrollments", Operator, SMALL, get(enrollments::list)),
+        route(&post_, "/api/v3/operator/enrollments", Operator, SMALL, post(enrollments::create)),
+        route(&delete_, "/api/v3/operator/enrollments/{enrollment}", Operator, SMALL, {
+            delete(enrollments::remove)
         }),
         route(&get_, "/api/v3/operator/assets", Operator, SMALL, get(assets::list)),
         route(&post_, "/api/v3/operator/assets", Operator, SMALL, post(assets::upload)),

@@ -11,7 +11,9 @@ use crate::auth::Operator;
 use crate::check::is_label;
 use crate::cloud::App;
 use crate::error::Error;
-use crate::{limits, pairing, token};
+use crate::secret::Hash;
+use crate::store::{self, Redeemed, Scope};
+use crate::{limits, pairing, secret, token};
 
 /// `POST /api/v3/pairing`
 pub async fn begin(
@@ -24,8 +26,18 @@ pub async fn begin(
     let interval_s = app.pairing_interval_s;
     let world = app.world.clone();
     let interval_ms = i64::from(interval_s) * 1_000;
-    let begun = move |conn: &_| pairing::begin(conn, &request, interval_ms, &world);
+    let enrollment = request.enrollment.as_deref().map(secret::hash);
+    // Whoever brings a token that is none holds no place among those who wait.
+    let tenant = match enrollment {
+        Some(hash) => Some(enrolling(&app, hash).await?),
+        None => None,
+    };
+    let (asked, chance) = (request.clone(), world.clone());
+    let begun = move |conn: &_| pairing::begin(conn, &asked, interval_ms, &chance);
     let codes = app.store.run(begun).await?;
+    if let (Some(hash), Some(tenant)) = (enrollment, tenant) {
+        enroll(&app, tenant, hash, codes.user_code.clone()).await?;
+    }
     let verification_uri = format!("{base}/pair");
     Ok(axum::Json(PairingAnswer {
         device_code: codes.device_code,
@@ -35,6 +47,23 @@ pub async fn begin(
         interval_s: interval_s.into(),
         expires_in_s: limits::PAIRING_LIFE_S.unsigned_abs(),
     }))
+}
+
+async fn enrolling(app: &App, hash: Hash) -> Result<String, Error> {
+    let tenant = app.store.run(move |conn| store::enrolling(conn, &hash)).await?;
+    tenant.ok_or_else(|| pairing::not_enrolled(Redeemed::Unknown))
+}
+
+/// Says yes in the name of whoever made the token.
+async fn enroll(app: &App, tenant: String, hash: Hash, code: String) -> Result<(), Error> {
+    let cloud = app.clone();
+    let work = move |scope: &Scope| {
+        let seal = cloud.seal(scope)?;
+        pairing::enroll(scope, (&hash, &code), &cloud.world, &seal)
+    };
+    let approved = app.store.scoped(&tenant, work).await?;
+    app.hub.tell(&tenant, &approved.device, approved.version);
+    Ok(())
 }
 
 /// `POST /api/v3/token`
@@ -88,7 +117,7 @@ pub async fn yes(
     }
     may_guess(app, &tenant)?;
     let (cloud, code) = (app.clone(), code.unwrap_or_default());
-    let work = move |scope: &crate::store::Scope| {
+    let work = move |scope: &Scope| {
         let seal = cloud.seal(scope)?;
         let approved = pairing::approve(scope, (&code, &name), &cloud.world, &seal)?;
         Ok((scope.device(&approved.device)?, approved))

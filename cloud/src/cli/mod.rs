@@ -57,6 +57,9 @@ enum Command {
     /// Answer a screen that waits to be paired.
     #[command(subcommand)]
     Pairing(Pairing),
+    /// Say yes to screens that are still to come.
+    #[command(subcommand)]
+    Enrollment(Enrollment),
     /// Pictures and videos.
     #[command(subcommand)]
     Asset(Asset),
@@ -217,6 +220,26 @@ enum Pairing {
     Deny {
         /// As shown, with or without the dash.
         code: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum Enrollment {
+    /// Make a token; prints a vitrine.toml for the boot partition of the screens' cards.
+    Create {
+        /// How many screens may come by it.
+        #[arg(long, default_value_t = 1)]
+        uses: u32,
+        /// Worthless after this many days.
+        #[arg(long, default_value_t = 30, value_name = "DAYS")]
+        expires_in_days: u32,
+    },
+    /// List tokens, without their secrets.
+    List,
+    /// End a token; screens that came by it stay.
+    End {
+        /// Its id, from the list.
+        enrollment: String,
     },
 }
 

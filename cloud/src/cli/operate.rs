@@ -11,12 +11,12 @@ use vitrine_cloud::client::{Client, ClientError};
 use vitrine_cloud::read_admin_token;
 use vitrine_wire::Digest;
 use vitrine_wire::manifest::{self, Asset as File};
-use vitrine_wire::operator::{NewOrder, NewSettings};
+use vitrine_wire::operator::{NewEnrollment, NewOrder, NewSettings};
 use vitrine_wire::order;
 
 use super::{
-    Action, Asset, Command, Common, Device, Layout, Pairing, Playlist, Release, Schedule, Setting,
-    Whose, entry, item, release, show,
+    Action, Asset, Command, Common, Device, Enrollment, Layout, Pairing, Playlist, Release,
+    Schedule, Setting, Whose, entry, item, release, show,
 };
 
 /// What a command answers: a text for people, a value for machines.
@@ -77,6 +77,7 @@ async fn answer(command: Command, client: &Client) -> Result<Answer, String> {
         Command::Tenant(command) => tenant(command, client).await,
         Command::Release(command) => release::release(command, client).await,
         Command::Pairing(command) => pairing(command, client).await,
+        Command::Enrollment(command) => enrollment(command, client).await,
         Command::Asset(command) => asset(command, client).await,
         Command::Playlist(command) => playlist(command, client).await,
         Command::Layout(command) => layout(command, client).await,
@@ -162,6 +163,24 @@ async fn pairing(command: Pairing, client: &Client) -> Result<Answer, String> {
         Pairing::Deny { code } => {
             client.deny(&code).await.map_err(told)?;
             Answer::done("refused")
+        }
+    }
+}
+
+async fn enrollment(command: Enrollment, client: &Client) -> Result<Answer, String> {
+    match command {
+        Enrollment::Create { uses, expires_in_days } => {
+            let expires_in_s = u64::from(expires_in_days) * 24 * 3_600;
+            let made = client.enroll(&NewEnrollment { uses, expires_in_s }).await.map_err(told)?;
+            Answer::new(show::card(&made, uses), &made)
+        }
+        Enrollment::List => {
+            let all = client.enrollments().await.map_err(told)?;
+            Answer::new(show::enrollments(&all), &all)
+        }
+        Enrollment::End { enrollment } => {
+            client.end_enrollment(&enrollment).await.map_err(told)?;
+            Answer::done("ended")
         }
     }
 }

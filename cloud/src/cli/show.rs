@@ -3,7 +3,7 @@
 use serde_json::Value;
 use vitrine_cloud::records::Kept;
 use vitrine_wire::manifest::{Asset, Setting};
-use vitrine_wire::operator::{DeviceState, Room};
+use vitrine_wire::operator::{DeviceState, EnrollmentMade, EnrollmentState, Room};
 use vitrine_wire::record::{Body, Record};
 use vitrine_wire::release::Index;
 
@@ -47,6 +47,27 @@ pub fn releases(index: &Index) -> String {
     }));
     let until = index.not_after.map_or("for ever".into(), |at| format!("until {at:.0}"));
     format!("index {}, good {until}\n{}", index.version, table(&rows))
+}
+
+/// A `vitrine.toml` for the boot partition of cards: the token and where it counts.
+pub fn card(made: &EnrollmentMade, uses: u32) -> String {
+    let EnrollmentMade { enrollment, token, cloud_url, expires_at } = made;
+    let screens = if uses == 1 { "one screen".to_owned() } else { format!("{uses} screens") };
+    format!(
+        "# Enrollment {enrollment} for {screens}, until {expires_at:.0}. Put this as vitrine.toml on \
+         the boot\n# partition; the player takes it at its start and removes it. It is shown this \
+         once.\n[cloud]\nurl = \"{cloud_url}\"\nenrollment = \"{token}\""
+    )
+}
+
+/// Enrollment tokens without their secrets.
+pub fn enrollments(all: &[EnrollmentState]) -> String {
+    let mut rows = vec![row(["ENROLLMENT", "USES LEFT", "UNTIL"])];
+    rows.extend(all.iter().map(|one| {
+        let (left, until) = (one.uses_left.to_string(), format!("{:.0}", one.expires_at));
+        row([&one.enrollment, &left, &until])
+    }));
+    table(&rows)
 }
 
 /// Screens and how they are.

@@ -5,12 +5,13 @@ use rusqlite::Connection;
 use crate::error::Error;
 
 /// Step `n` brings a database of version `n` to `n + 1`; a step that is out is never edited.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     include_str!("schema.sql"),
     include_str!("step_2.sql"),
     include_str!("step_3.sql"),
     include_str!("step_4.sql"),
     include_str!("step_5.sql"),
+    include_str!("step_6.sql"),
 ];
 
 /// Brings the database to the newest version; refuses one that is newer than this program.

@@ -10,6 +10,7 @@
 mod assets;
 mod content;
 mod devices;
+mod enrollments;
 mod manifests;
 mod migrate;
 mod orders;
@@ -29,6 +30,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 
 pub use devices::{NewDevice, device_key};
+pub use enrollments::{Redeemed, enrolling};
 pub use pairings::{Asked, NewPairing, ask, deny, start};
 pub use records::{NewRecord, Screenshot};
 pub use tenants::{create_tenant, operator, set_operator, set_quota, tenant_exists};

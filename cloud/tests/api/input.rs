@@ -45,6 +45,7 @@ fn whole_bodies() -> Vec<(Method, String, Access, usize)> {
         | "/api/v3/token"
         | "/api/v3/operator/tenants"
         | "/api/v3/operator/tenants/{tenant}/quota"
+        | "/api/v3/operator/enrollments"
         | "/api/v3/operator/settings" => Some(limits::SMALL_BODY_BYTES),
         "/api/v3/operator/pairings/{user_code}" | "/api/v3/operator/devices/{device}/orders" => {
             Some(limits::SMALL_BODY_BYTES)

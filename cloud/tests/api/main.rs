@@ -7,6 +7,7 @@
 mod assets;
 mod cli;
 mod content;
+mod enrollments;
 mod events;
 mod input;
 mod keys;

@@ -130,9 +130,8 @@ impl Rig {
     }
 
     pub async fn pairing(&self, seed: u8) -> PairingAnswer {
-        let key = SigningKey::from_bytes(&[seed; 32]);
         let body = json!({
-            "public_key": STANDARD.encode(key.verifying_key().as_bytes()),
+            "public_key": key(seed),
             "name": "pi", "model": "Raspberry Pi 5", "release": "0.1.0",
         });
         self.post("/api/v3/pairing", body).send().await.read(StatusCode::OK)
@@ -176,6 +175,11 @@ impl Rig {
         });
         orders.orders
     }
+}
+
+/// The public half of the key that is made from `seed`, as it is sent.
+pub fn key(seed: u8) -> String {
+    STANDARD.encode(SigningKey::from_bytes(&[seed; 32]).verifying_key().as_bytes())
 }
 
 /// A device as the test plays it.

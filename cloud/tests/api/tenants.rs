@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use vitrine_cloud::api::{Route, table};
 use vitrine_cloud::auth::Access;
 use vitrine_wire::manifest::Asset;
+use vitrine_wire::operator::EnrollmentMade;
 use vitrine_wire::release::{self, Index};
 
 use crate::rig::{Call, Player, Rig, png, run};
@@ -21,6 +22,7 @@ struct Estate {
     /// Named by nothing.
     spare: Asset,
     used_code: String,
+    enrollment: String,
 }
 
 async fn estate(rig: &Rig, name: &str, mark: &str, seed: u8) -> Estate {
@@ -56,7 +58,11 @@ async fn estate(rig: &Rig, name: &str, mark: &str, seed: u8) -> Estate {
     assert_eq!(told.status().await, 200);
     let shot = rig.call(Method::PUT, "/api/v3/screenshots/s").token(player.access());
     assert_eq!(shot.bytes(&png(mark)).status().await, 204);
-    Estate { operator, player, asset, spare, used_code: pairing.user_code }
+    let enroll = json!({ "uses": 1, "expires_in_s": 60 });
+    let enroll = rig.post("/api/v3/operator/enrollments", enroll).token(&operator);
+    let made: EnrollmentMade = enroll.send().await.read(StatusCode::CREATED);
+    let enrollment = made.enrollment;
+    Estate { operator, player, asset, spare, used_code: pairing.user_code, enrollment }
 }
 
 /// A call of `route` about what `of` has. `code` is a user code to be answered.
@@ -67,6 +73,7 @@ fn call(rig: &Rig, route: &Route, of: &Estate, code: &str) -> Call {
         .replace("{sha256}", &asset.sha256.to_string())
         .replace("{device}", of.player.id())
         .replace("{user_code}", code)
+        .replace("{enrollment}", &of.enrollment)
         .replace("{tenant}", "acme")
         .replace("{id}", "spare");
     assert!(!path.contains('{'), "{path}: say what stands here");
@@ -88,6 +95,9 @@ fn call(rig: &Rig, route: &Route, of: &Estate, code: &str) -> Call {
         ("PUT", "/api/v3/screenshots/{id}") => call.bytes(&png("control")),
         ("POST", "/api/v3/operator/assets") => {
             rig.call(Method::POST, &format!("{path}?name=c.png")).bytes(&png("control"))
+        }
+        ("POST", "/api/v3/operator/enrollments") => {
+            call.json(json!({ "uses": 1, "expires_in_s": 60 }))
         }
         ("POST", "/api/v3/operator/pairings/{user_code}") => call.json(json!({ "name": "new" })),
         ("PUT", "/api/v3/operator/playlists/{id}") => call.json(json!({ "items": [item] })),
@@ -126,6 +136,7 @@ async fn everything(rig: &Rig, of: &Estate) -> Vec<Vec<u8>> {
     for path in [
         "/api/v3/operator/content".to_owned(),
         "/api/v3/operator/assets".into(),
+        "/api/v3/operator/enrollments".into(),
         format!("/api/v3/operator/devices/{device}/records"),
         format!("/api/v3/operator/devices/{device}/screenshot"),
     ] {
@@ -182,7 +193,7 @@ fn no_route_lets_one_tenant_see_or_touch_the_other() {
             let attack = || call(rig, &route, &acme, &acme.used_code).token(foreign);
             let reply = attack().send().await;
             assert!(!holds_mark(&reply.body), "{what} shows: {}", reply.text());
-            let names_theirs = ["{sha256}", "{device}", "{user_code}"];
+            let names_theirs = ["{sha256}", "{device}", "{user_code}", "{enrollment}"];
             if names_theirs.iter().any(|name| route.path.contains(name)) {
                 assert_eq!(reply.status, 404, "{what}: {}", reply.text());
             }

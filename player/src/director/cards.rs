@@ -6,6 +6,7 @@ use vitrine_render::scene::Card;
 use vitrine_sync::Connection;
 
 use super::cloud::CloudView;
+use crate::network::Trouble;
 use crate::schedule::{Due, Verdict};
 
 /// What the choice of a card depends on.
@@ -22,6 +23,10 @@ pub struct Facts<'a> {
 
 /// The card for these facts: who waits for a person says so first.
 pub fn card(facts: &Facts) -> Card {
+    // Without a way to the cloud no code can be approved.
+    if let Some(trouble) = facts.cloud.network.as_ref().filter(|_| facts.due.is_none()) {
+        return broken(trouble, facts.cloud);
+    }
     if let Some(pairing) = &facts.cloud.pairing {
         return Card::Pairing {
             user_code: pairing.user_code.clone(),
@@ -36,6 +41,16 @@ pub fn card(facts: &Facts) -> Card {
         Some(due) => without_due(due, facts),
     };
     Card::NoContent { headline: headline.into(), detail }
+}
+
+/// Nothing to show, and nothing will come before somebody has mended this.
+fn broken(trouble: &Trouble, cloud: &CloudView) -> Card {
+    let whose = match &cloud.paired {
+        Some(paired) => format!(" This screen belongs to {}.", paired.tenant),
+        None => String::new(),
+    };
+    let detail = format!("{}{whose}", trouble.detail);
+    Card::NoContent { headline: trouble.headline.clone(), detail }
 }
 
 fn without_content(cloud: &CloudView) -> (&'static str, String) {
@@ -70,7 +85,9 @@ fn without_due(due: &Due, facts: &Facts) -> (&'static str, String) {
         let detail = "Content has arrived, but its schedule is empty.";
         ("Nothing is scheduled", detail.into())
     } else if empty > 0 && facts.missing > 0 {
-        let detail = format!("Waiting for {} more files.", facts.missing);
+        let trouble = facts.cloud.network.as_ref();
+        let trouble = trouble.map(|t| format!(" {}. {}", t.headline, t.detail)).unwrap_or_default();
+        let detail = format!("Waiting for {} more files.{trouble}", facts.missing);
         ("Content is on its way", detail)
     } else if empty > 0 {
         let detail = "None of the scheduled items can be shown now. Trying again soon.";

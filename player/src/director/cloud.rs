@@ -10,6 +10,8 @@ use vitrine_sync::{Connection, FileProgress, Paired, Pairing, Progress, Written}
 
 use crate::status::{DiskWritten, SettingSaid};
 
+use crate::network::Trouble;
+
 /// Troubles kept for a person who asks: a screenful.
 const TROUBLES_MAX: usize = 10;
 
@@ -24,6 +26,8 @@ pub struct CloudView {
     pub pairing: Option<Pairing>,
     /// How the connection is.
     pub connection: Connection,
+    /// What is wrong on the way to the cloud, while it is out of reach.
+    pub network: Option<Trouble>,
     /// How downloads are.
     pub progress: Option<Progress>,
     /// What it has the last word on of the settings.
@@ -46,6 +50,7 @@ impl CloudView {
             paired: None,
             pairing: None,
             connection: Connection::Connecting,
+            network: None,
             progress: None,
             settings: BTreeMap::new(),
             written: None,
@@ -53,6 +58,20 @@ impl CloudView {
             ask_failed: None,
             troubles: VecDeque::new(),
         }
+    }
+
+    /// How the connection is now.
+    pub fn connected(&mut self, connection: Connection) {
+        if !matches!(connection, Connection::Offline { .. }) {
+            self.network = None;
+        }
+        self.connection = connection;
+    }
+
+    /// The way to the cloud was looked at; it may have been mended meanwhile.
+    pub fn looked(&mut self, trouble: Option<Trouble>) {
+        let offline = matches!(self.connection, Connection::Offline { .. });
+        self.network = trouble.filter(|_| offline);
     }
 
     /// The cloud was asked for news.

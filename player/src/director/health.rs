@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use vitrine_config::time::Mono;
-use vitrine_render::report::{Beat, Hello};
+use vitrine_render::report::{Beat, Hello, Walls};
 
 /// How often life is proved without a stage: the watchdog's patience is several of these.
 const ALIVE_EVERY: Duration = Duration::from_secs(5);
@@ -106,6 +106,11 @@ impl Health {
     /// whose display is away may stand still for hours.
     pub fn is_judge(&self, now: Mono) -> bool {
         self.last_beat.is_some_and(|beat| now.since(beat.at) <= PROOF_LASTS)
+    }
+
+    /// What the last media worker was kept from.
+    pub fn walls(&self) -> Option<Walls> {
+        self.last_beat.and_then(|beat| beat.walls)
     }
 
     /// Frames handed to the display since the stage started, as last heard.

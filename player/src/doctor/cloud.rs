@@ -1,37 +1,33 @@
 //! The way to the cloud, and what the running player says of it.
 
-use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
-use std::time::Duration;
+
+use jiff::Timestamp;
+use vitrine_config::time::Now;
+use vitrine_sync::reach::Certificate;
 
 use super::finding::Finding;
-use super::machine::read;
 use crate::control::protocol::Reply;
 use crate::error::Error;
 use crate::event::Command;
-use crate::{cli, commands};
+use crate::network::{self, Goal, Seen, Trouble};
+use crate::{cli, commands, settings};
 
-/// A connection takes three round trips at most; a satellite's takes 0.7 s.
-const REACHED_WITHIN: Duration = Duration::from_secs(5);
+/// A certificate that is not renewed by then is forgotten, not late: most are renewed a month
+/// before their end.
+const RENEWED_DAYS: i64 = 14;
+
+/// Whether there is a way out, who answers at its end, and by which certificate.
+pub fn way(root: &Path, goal: Option<&Goal>, now: &Now) -> Vec<Finding> {
+    let Some(goal) = goal else { return vec![route(root)] };
+    let seen = network::look(goal, &settings::release());
+    let trouble = network::diagnose(&seen, now);
+    judge(&seen, trouble.as_ref(), now)
+}
 
 /// Whether there is a way out.
-pub fn route(root: &Path) -> Finding {
-    // Columns: interface, destination, gateway; a destination of zeros is the default route.
-    let four = read(root, "proc/net/route").unwrap_or_default();
-    let four = four.lines().filter_map(|line| {
-        let mut words = line.split_whitespace();
-        let (interface, destination) = (words.next()?, words.next()?);
-        (destination == "00000000").then(|| interface.to_owned())
-    });
-    // Columns: destination, prefix length, …, the interface last; `lo` is where refused ones go.
-    let six = read(root, "proc/net/ipv6_route").unwrap_or_default();
-    let six = six.lines().filter_map(|line| {
-        let words: Vec<_> = line.split_whitespace().collect();
-        let interface = words.last().filter(|name| **name != "lo")?;
-        (words.first()?.bytes().all(|digit| digit == b'0') && *words.get(1)? == "00")
-            .then(|| (*interface).to_owned())
-    });
-    let ways: std::collections::BTreeSet<_> = four.chain(six).collect();
+fn route(root: &Path) -> Finding {
+    let ways = network::ways_out(root);
     if ways.is_empty() {
         let advice = "check cable or Wi-Fi, and `ip address`; what is stored plays meanwhile";
         return Finding::fair("network", "no way out of this machine", advice);
@@ -39,44 +35,40 @@ pub fn route(root: &Path) -> Finding {
     Finding::good("network", format!("by {}", ways.into_iter().collect::<Vec<_>>().join(", ")))
 }
 
-/// Whether the cloud's address answers. Nothing where no cloud is set.
-pub fn reach(url: &str) -> Option<Finding> {
-    let (host, port) = address(url)?;
-    let place = format!("{host}:{port}");
-    let found = match (host.as_str(), port).to_socket_addrs() {
-        Err(error) => {
-            let advice = "check the name in cloud.url, and the name servers (`resolvectl status`)";
-            Finding::bad("cloud", format!("{host} has no address: {error}"), advice)
-        }
-        Ok(mut addresses) => {
-            match addresses.find_map(|at| connect(&at).err().map_or(Some(at), |_| None)) {
-                Some(at) => Finding::good("cloud", format!("{place} answers at {at}")),
-                None => {
-                    let advice =
-                        "check firewall and proxy; behind a proxy only the player itself can tell";
-                    Finding::bad("cloud", format!("{place} does not answer"), advice)
-                }
-            }
-        }
+fn judge(seen: &Seen, trouble: Option<&Trouble>, now: &Now) -> Vec<Finding> {
+    let said = |what: &str, trouble: &Trouble| {
+        Finding::bad(what, trouble.headline.clone(), &trouble.detail)
     };
-    Some(found)
+    let before_cloud = trouble.filter(|trouble| trouble.is_near());
+    let network = before_cloud.map_or_else(
+        || Finding::good("network", seen.addresses()),
+        |trouble| said("network", trouble),
+    );
+    let cloud = match trouble {
+        None => Some(Finding::good("cloud", format!("{} answers", seen.host))),
+        Some(trouble) if trouble.is_near() => None,
+        Some(trouble) => Some(said("cloud", trouble)),
+    };
+    let reached = seen.reached.as_ref();
+    let shown = reached.and_then(|reached| reached.certificate.as_ref());
+    let certificate = shown.map(|shown| certificate(shown, now.wall));
+    [Some(network), cloud, certificate].into_iter().flatten().collect()
 }
 
-fn connect(at: &std::net::SocketAddr) -> std::io::Result<TcpStream> {
-    TcpStream::connect_timeout(at, REACHED_WITHIN)
-}
-
-/// Host and port of an address that the settings have checked.
-fn address(url: &str) -> Option<(String, u16)> {
-    let (scheme, rest) = url.split_once("://")?;
-    let authority = rest.split('/').next().filter(|authority| !authority.is_empty())?;
-    let usual = if scheme == "https" { 443 } else { 80 };
-    let colon = authority.rfind(':').filter(|at| !authority[*at..].contains(']'));
-    let (host, port) = match colon {
-        Some(at) => (&authority[..at], authority[at + 1..].parse().ok()?),
-        None => (authority, usual),
-    };
-    Some((host.trim_matches(['[', ']']).to_owned(), port))
+/// How long it counts. Whether it is believed is said of the cloud.
+fn certificate(shown: &Certificate, now: Timestamp) -> Finding {
+    let days = (shown.until.as_second() - now.as_second()).div_euclid(86_400);
+    let until = shown.until.strftime("%Y-%m-%d");
+    let found = format!("of {}, by {}, until {until} ({days} days)", shown.subject, shown.issuer);
+    if days < 0 || shown.from > now {
+        let advice = "see that the clock is right; whoever runs the cloud has to renew it";
+        return Finding::bad("certificate", found, advice);
+    }
+    if days < RENEWED_DAYS {
+        let advice = "whoever runs the cloud has to renew it; until then it works";
+        return Finding::fair("certificate", found, advice);
+    }
+    Finding::good("certificate", found)
 }
 
 /// What the running player says of itself.
@@ -100,50 +92,59 @@ pub fn player(settings: &cli::Settings) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-    use std::net::TcpListener;
+    use vitrine_config::time::{Mono, Trust};
+    use vitrine_sync::reach::{Found, Reached};
 
     use super::super::finding::State;
     use super::*;
 
     #[test]
-    fn addresses_are_taken_apart() {
-        for (url, wanted) in [
-            ("https://signage.example", Some(("signage.example", 443))),
-            ("https://signage.example:8443/api", Some(("signage.example", 8443))),
-            ("http://127.0.0.1:80", Some(("127.0.0.1", 80))),
-            ("https://[2001:db8::1]/x", Some(("2001:db8::1", 443))),
-            ("http://[::1]:8080", Some(("::1", 8080))),
-            ("", None),
+    fn a_broken_cable_and_a_dead_cloud_are_told_apart() {
+        let now = Now { wall: Timestamp::UNIX_EPOCH, mono: Mono(0), trust: Trust::Synced };
+        for (case, way_out, found, wanted) in [
+            ("no cable", false, None, vec![("network", State::Bad)]),
+            (
+                "no cloud",
+                true,
+                Some(Found::Nobody { why: "refused".into() }),
+                vec![("network", State::Good), ("cloud", State::Bad)],
+            ),
+            (
+                "fine",
+                true,
+                Some(Found::Cloud),
+                vec![("network", State::Good), ("cloud", State::Good)],
+            ),
         ] {
-            let found = address(url);
-            let wanted = wanted.map(|(host, port)| (host.to_owned(), port));
-            assert_eq!(found, wanted, "{url}");
+            let reached =
+                found.map(|found| Reached { found, certificate: None, server_time: None });
+            let host = "cloud.example".to_owned();
+            let seen = Seen { host, links: vec![], way_out, at_home: false, reached };
+            let trouble = network::diagnose(&seen, &now);
+            let judged = judge(&seen, trouble.as_ref(), &now);
+            let judged: Vec<_> = judged.iter().map(|f| (f.what.as_str(), f.state)).collect();
+            assert_eq!(judged, wanted, "case {case:?}");
         }
     }
 
     #[test]
-    fn a_cloud_that_listens_is_told_from_one_that_does_not() {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("port");
-        let url = format!("http://{}", listener.local_addr().expect("address"));
-        assert_eq!(reach(&url).map(|found| found.state), Some(State::Good));
-        drop(listener);
-        assert_eq!(reach(&url).map(|found| found.state), Some(State::Bad));
-        assert_eq!(reach(""), None);
-    }
-
-    #[test]
-    fn a_default_route_is_a_way_out() {
-        let head = "Iface\tDestination\tGateway\n";
-        for (case, table, state) in [
-            ("default", "eth0\t00000000\t0102A8C0\n", State::Good),
-            ("only a neighbour", "eth0\t0002A8C0\t00000000\n", State::Fair),
+    fn a_certificate_is_told_in_days() {
+        let at = |text: &str| text.parse::<Timestamp>().expect("a time");
+        let shown = Certificate {
+            subject: "cloud.example".into(),
+            issuer: "Example Authority".into(),
+            from: at("2026-01-01T00:00:00Z"),
+            until: at("2026-04-01T00:00:00Z"),
+        };
+        for (now, state, days) in [
+            ("2026-02-01T00:00:00Z", State::Good, "(59 days)"),
+            ("2026-03-20T00:00:00Z", State::Fair, "(12 days)"),
+            ("2026-04-02T00:00:00Z", State::Bad, "(-1 days)"),
+            ("1970-01-01T00:00:00Z", State::Bad, "days)"),
         ] {
-            let root = tempfile::tempdir().expect("directory");
-            std::fs::create_dir_all(root.path().join("proc/net")).expect("directory");
-            let mut file = std::fs::File::create(root.path().join("proc/net/route")).expect("file");
-            file.write_all(format!("{head}{table}").as_bytes()).expect("written");
-            assert_eq!(route(root.path()).state, state, "case {case:?}");
+            let found = certificate(&shown, at(now));
+            assert_eq!(found.state, state, "{now}");
+            assert!(found.found.contains(days), "{now}: {}", found.found);
         }
     }
 }

@@ -1,11 +1,10 @@
-//! Room, speed and health of the place where content lies.
+//! Room and speed of the place where content lies.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
 use super::finding::Finding;
-use super::machine::read;
 use crate::clock::read_mono;
 
 /// What is written to measure: more than a card's own memory hides, less than wears it.
@@ -58,20 +57,6 @@ fn write_trial(dir: &Path) -> io::Result<f64> {
     written.map(|()| TRIAL_BYTES as f64 / 1e6 / took_s.max(1e-6))
 }
 
-/// What an eMMC says of its own age; SD cards say nothing.
-pub fn wear(root: &Path) -> Option<Finding> {
-    let life = read(root, "sys/block/mmcblk0/device/life_time")?;
-    // JEDEC eMMC 5.0, EXT_CSD 268 and 269: 0x01 is up to 10 % used, 0x0a up to 100 %, 0x0b beyond.
-    let used = |word: &str| u32::from_str_radix(word.trim_start_matches("0x"), 16).ok();
-    let worst = life.split_whitespace().filter_map(used).max()?;
-    let found = format!("up to {} % of its life used", worst.min(10) * 10);
-    Some(match worst {
-        0..=8 => Finding::good("wear", found),
-        9 | 10 => Finding::fair("wear", found, "plan to replace it"),
-        _ => Finding::bad("wear", "beyond its life", "replace it now"),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::finding::State;
@@ -91,20 +76,5 @@ mod tests {
         assert_eq!(space(dir.path(), 0).map(|found| found.state), Some(State::Good));
         assert_eq!(space(dir.path(), u64::MAX).map(|found| found.state), Some(State::Bad));
         assert_eq!(space(&dir.path().join("none"), 0), None);
-    }
-
-    #[test]
-    fn age_is_read_as_the_standard_has_it() {
-        let root = tempfile::tempdir().expect("directory");
-        let dir = root.path().join("sys/block/mmcblk0/device");
-        std::fs::create_dir_all(&dir).expect("directory");
-        for (life, state) in
-            [("0x01 0x02", State::Good), ("0x01 0x0a", State::Fair), ("0x0b 0x01", State::Bad)]
-        {
-            File::create(dir.join("life_time"))
-                .and_then(|mut file| file.write_all(life.as_bytes()))
-                .expect("written");
-            assert_eq!(wear(root.path()).map(|found| found.state), Some(state), "{life}");
-        }
     }
 }

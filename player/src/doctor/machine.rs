@@ -73,6 +73,22 @@ pub fn heat(root: &Path) -> Option<Finding> {
     })
 }
 
+/// Whether the supply holds, as a Raspberry Pi's firmware tells it.
+pub fn power(root: &Path) -> Option<Finding> {
+    let text = read(root, "sys/devices/platform/soc/soc:firmware/get_throttled")?;
+    let bits = u32::from_str_radix(text.trim_start_matches("0x"), 16).ok()?;
+    let is = |place: u32| bits >> place & 1 == 1;
+    let advice = "use the supply made for this board and a short cable: it stalls and breaks cards";
+    let warm = "give it air or a heat sink";
+    Some(match (is(0), is(1) || is(2) || is(3), is(16), is(17) || is(18) || is(19)) {
+        (true, ..) => Finding::bad("power", "voltage is too low now", advice),
+        (_, true, ..) => Finding::fair("power", "the processor is slowed down now", warm),
+        (_, _, true, _) => Finding::fair("power", "voltage was too low since the start", advice),
+        (_, _, _, true) => Finding::fair("power", "it was slowed down since the start", warm),
+        _ => Finding::good("power", "voltage and speed were right all the time"),
+    })
+}
+
 /// Whether the time is right, and outlives a power cut.
 pub fn clock(root: &Path) -> Finding {
     let keeper = root.join("sys/class/rtc/rtc0").exists();
@@ -127,6 +143,23 @@ mod tests {
         assert_eq!(memory(root.path()).found, "921 MB, 409 MB of it available");
         assert_eq!(heat(root.path()).map(|found| found.state), Some(State::Fair));
         assert_eq!(heat(machine(&[]).path()), None);
+    }
+
+    #[test]
+    fn low_voltage_is_told_before_heat() {
+        for (bits, state, words) in [
+            ("0", State::Good, "right all the time"),
+            ("50005", State::Bad, "too low now"),
+            ("50000", State::Fair, "too low since"),
+            ("80008", State::Fair, "slowed down now"),
+            ("80000", State::Fair, "was slowed down"),
+        ] {
+            let root = machine(&[("sys/devices/platform/soc/soc:firmware/get_throttled", bits)]);
+            let found = power(root.path()).expect("told");
+            assert_eq!(found.state, state, "{bits}");
+            assert!(found.found.contains(words), "{bits}: {}", found.found);
+        }
+        assert_eq!(power(machine(&[]).path()), None);
     }
 
     #[test]

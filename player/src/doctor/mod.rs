@@ -12,12 +12,17 @@ mod disk;
 mod finding;
 mod machine;
 mod screen;
+mod storage;
 mod trial;
 mod update;
 
 use std::path::{Path, PathBuf};
 
+use vitrine_config::time::Clock as _;
+
+use crate::clock::SystemClock;
 use crate::error::Error;
+use crate::network::Goal;
 use crate::{cli, out, settings};
 use finding::{Finding, State};
 
@@ -44,15 +49,19 @@ fn examine(args: &cli::Doctor) -> Result<Vec<Finding>, Error> {
     let root = Path::new("/");
     let mut findings = vec![machine::board(root), machine::system(root), machine::memory(root)];
     findings.extend(machine::heat(root));
+    findings.extend(machine::power(root));
     findings.push(machine::clock(root));
     findings.extend(disk::space(&config.paths.state_dir, config.cache.reserve_bytes));
     findings.push(disk::speed(&config.paths.state_dir));
-    findings.extend(disk::wear(root));
+    findings.extend(storage::wear(root));
+    findings.push(storage::faults(root, storage::kernel_log().as_deref()));
+    findings.push(storage::root_mount(root));
     findings.push(screen::connectors(root));
     findings.push(trial::drawing());
+    findings.extend(trial::codecs());
     findings.extend(clips(&args.clips).iter().map(|clip| trial::decoding(clip)));
-    findings.push(cloud::route(root));
-    findings.extend(config.cloud.url.as_deref().and_then(cloud::reach));
+    let now = SystemClock::new().now();
+    findings.extend(cloud::way(root, Goal::of(&config).as_ref(), &now));
     findings.push(update::update(&config));
     findings.push(cloud::player(&args.settings));
     Ok(findings)

@@ -1,5 +1,6 @@
 //! Which displays are plugged in.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -23,7 +24,11 @@ pub fn connectors(root: &Path) -> Finding {
         // The kernel lists the preferred mode first.
         let modes = read(root, &format!("{class}/{name}/modes")).unwrap_or_default();
         match modes.lines().next() {
-            Some(mode) => usable.push(format!("{connector} {mode}")),
+            // Modes that differ in their rate alone look the same here.
+            Some(mode) => {
+                let all: BTreeSet<_> = modes.lines().collect();
+                usable.push(format!("{connector} {mode} of {} sizes", all.len()));
+            }
             None => blind.push(connector.to_owned()),
         }
     }
@@ -50,7 +55,13 @@ mod tests {
     #[test]
     fn connected_is_not_enough() {
         for (case, status, modes, state, found) in [
-            ("on", "connected\n", "1920x1080\n1280x720\n", State::Good, "HDMI-A-1 1920x1080"),
+            (
+                "on",
+                "connected\n",
+                "1920x1080\n1280x720\n",
+                State::Good,
+                "HDMI-A-1 1920x1080 of 2 sizes",
+            ),
             ("blind", "connected\n", "", State::Bad, "HDMI-A-1 without modes"),
             ("off", "disconnected\n", "", State::Fair, "none is connected"),
         ] {

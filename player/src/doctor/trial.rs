@@ -5,13 +5,17 @@ use std::path::Path;
 use std::process::Command;
 
 use serde::Deserialize;
+use vitrine_render::report::Walls;
 
-use super::finding::Finding;
+use super::finding::{Finding, State};
 
 /// The smallest picture there is, at the smallest cost.
 const PICTURE: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="8" fill="#fff"/></svg>"##;
-/// How long a clip is played.
-const CLIP_S: &str = "2";
+/// As large as most displays.
+const FULL: &str = "1920x1080";
+/// How long a clip is played, from the start of the program on: two seconds of pictures.
+const CLIP_S: &str = "3";
+const CLIP_MS: u64 = 3_000;
 
 /// What a trial says at its end, as `vitrine play --json` has it.
 #[derive(Debug, Default, PartialEq, Deserialize)]
@@ -20,6 +24,103 @@ struct Outcome {
     first_frame_ms: Option<u64>,
     frames_presented: u64,
     frames_dropped: u64,
+    #[serde(default)]
+    walls: Option<Walls>,
+}
+
+/// What clips of codecs are played on: large enough to be drawn, small enough to cost decoding
+/// more than drawing.
+const CLIP_CANVAS: &str = "640x360";
+
+/// One second of 1080p30 each, as `clips/make` makes them.
+const CODECS: [Codec; 5] = [
+    Codec {
+        name: "H.264",
+        file: "h264.mp4",
+        bytes: include_bytes!("clips/h264.mp4"),
+        from: "gstreamer1.0-libav",
+    },
+    Codec {
+        name: "HEVC",
+        file: "hevc.mp4",
+        bytes: include_bytes!("clips/hevc.mp4"),
+        from: "gstreamer1.0-libav",
+    },
+    Codec {
+        name: "VP8",
+        file: "vp8.webm",
+        bytes: include_bytes!("clips/vp8.webm"),
+        from: "gstreamer1.0-plugins-good",
+    },
+    Codec {
+        name: "VP9",
+        file: "vp9.webm",
+        bytes: include_bytes!("clips/vp9.webm"),
+        from: "gstreamer1.0-plugins-good",
+    },
+    Codec {
+        name: "AV1",
+        file: "av1.mp4",
+        bytes: include_bytes!("clips/av1.mp4"),
+        from: "gstreamer1.0-plugins-bad",
+    },
+];
+
+struct Codec {
+    name: &'static str,
+    file: &'static str,
+    bytes: &'static [u8],
+    /// The package with a decoder.
+    from: &'static str,
+}
+
+/// How well each codec is decoded, and what the decoding processes are kept from.
+pub fn codecs() -> Vec<Finding> {
+    let mut walls = None;
+    let mut findings: Vec<_> = CODECS.iter().map(|codec| codec.tried(&mut walls)).collect();
+    findings.push(sandbox(walls));
+    findings
+}
+
+impl Codec {
+    fn tried(&self, walls: &mut Option<Walls>) -> Finding {
+        let name = format!("{} 1080p30", self.name);
+        let played =
+            Temporary::holding(self.file, self.bytes).map_err(|error| error.to_string()).and_then(
+                |file| play(file.as_ref(), CLIP_CANVAS, &["--audio", "none", "--for", CLIP_S]),
+            );
+        match played {
+            Ok(outcome) => {
+                *walls = outcome.walls.or(*walls);
+                judge(&name, &outcome)
+            }
+            Err(error) => {
+                let advice =
+                    format!("apt install {}; until then such files are passed over", self.from);
+                // What most content is made of; the others are a choice.
+                let finding = Finding::fair(&name, error, &advice);
+                let state = if self.name == "H.264" { State::Bad } else { State::Fair };
+                Finding { state, ..finding }
+            }
+        }
+    }
+}
+
+/// What stands around whatever parses foreign files.
+fn sandbox(walls: Option<Walls>) -> Finding {
+    let Some(walls) = walls else {
+        let advice = "see why no clip was played";
+        return Finding::fair("sandbox", "nothing was decoded, so nothing was shut in", advice);
+    };
+    let found = format!("media workers run behind {walls}");
+    if walls.calls {
+        // One wall fewer is common: Raspberry Pi's kernels have no Landlock, and in its service
+        // nobody may make a namespace.
+        return Finding::good("sandbox", found);
+    }
+    let advice =
+        "use a kernel with seccomp filters: a broken file could take over the screen's user";
+    Finding::bad("sandbox", found, advice)
 }
 
 /// Whether a picture comes out, and what draws it.
@@ -27,7 +128,7 @@ pub fn drawing() -> Finding {
     let advice = "install mesa-vulkan-drivers; see that the user may use /dev/dri (group render)";
     let outcome = picture()
         .map_err(|error| error.to_string())
-        .and_then(|file| play(file.as_ref(), &["--once", "--image-duration", "1s"]));
+        .and_then(|file| play(file.as_ref(), FULL, &["--once", "--image-duration", "1s"]));
     match outcome {
         Ok(Outcome { gpu: Some(gpu), first_frame_ms: Some(ms), .. }) => {
             let found = format!("{gpu}, first frame after {ms} ms");
@@ -44,13 +145,20 @@ pub fn drawing() -> Finding {
 
 /// A picture to draw, gone when it is dropped.
 fn picture() -> std::io::Result<Temporary> {
-    let path = std::env::temp_dir().join(format!("vitrine-doctor-{}.svg", std::process::id()));
-    let file = Temporary(path);
-    std::fs::File::create(&file.0)?.write_all(PICTURE.as_bytes())?;
-    Ok(file)
+    Temporary::holding("dot.svg", PICTURE.as_bytes())
 }
 
 struct Temporary(std::path::PathBuf);
+
+impl Temporary {
+    /// A file for the children, with an ending that tells its kind.
+    fn holding(name: &str, bytes: &[u8]) -> std::io::Result<Temporary> {
+        let name = format!("vitrine-doctor-{}-{name}", std::process::id());
+        let file = Temporary(std::env::temp_dir().join(name));
+        std::fs::File::create(&file.0)?.write_all(bytes)?;
+        Ok(file)
+    }
+}
 
 impl AsRef<Path> for Temporary {
     fn as_ref(&self) -> &Path {
@@ -69,7 +177,7 @@ impl Drop for Temporary {
 pub fn decoding(clip: &Path) -> Finding {
     let name = clip.file_name().unwrap_or(clip.as_os_str()).to_string_lossy().into_owned();
     let advice = "see which decoders there are: gst-inspect-1.0, gstreamer1.0-libav";
-    match play(clip, &["--audio", "none", "--for", CLIP_S]) {
+    match play(clip, FULL, &["--audio", "none", "--for", CLIP_S]) {
         Ok(outcome) => judge(&name, &outcome),
         Err(error) => Finding::bad(&name, error, advice),
     }
@@ -80,8 +188,11 @@ fn judge(name: &str, outcome: &Outcome) -> Finding {
     let Some(ms) = first_frame_ms else {
         return Finding::bad(name, "no frame", "convert it to H.264 or HEVC in MP4");
     };
+    let played_ms = CLIP_MS.saturating_sub(*ms).max(1);
+    let per_second = *frames_presented as f64 * 1_000.0 / played_ms as f64;
     let found = format!(
-        "first frame after {ms} ms, {frames_presented} frames presented, {frames_dropped} dropped"
+        "{per_second:.0} frames/s, {frames_presented} presented, {frames_dropped} dropped, first \
+         after {ms} ms"
     );
     // One in fifty is seen as a stutter a second.
     if frames_dropped * 50 > *frames_presented {
@@ -91,9 +202,9 @@ fn judge(name: &str, outcome: &Outcome) -> Finding {
     Finding::good(name, found)
 }
 
-fn play(file: &Path, args: &[&str]) -> Result<Outcome, String> {
+fn play(file: &Path, canvas: &str, args: &[&str]) -> Result<Outcome, String> {
     let said = Command::new("/proc/self/exe")
-        .args(["play", "--json", "--offscreen", "1920x1080"])
+        .args(["play", "--json", "--offscreen", canvas])
         .args(args)
         .arg(file)
         .output()
@@ -111,7 +222,6 @@ fn play(file: &Path, args: &[&str]) -> Result<Outcome, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::finding::State;
     use super::*;
 
     #[test]
@@ -121,6 +231,7 @@ mod tests {
             frames_presented,
             frames_dropped,
             gpu: None,
+            walls: None,
         };
         for (case, outcome, state) in [
             ("smooth", played(60, 0), State::Good),

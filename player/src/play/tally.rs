@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use vitrine_config::time::Mono;
-use vitrine_render::report::Report;
+use vitrine_render::report::{Report, Walls};
 
 use crate::error::Error;
 use crate::status::Showing;
@@ -27,6 +27,8 @@ pub struct Tally {
     frames_presented: u64,
     /// Frames that came too late to be shown.
     frames_dropped: u64,
+    /// What media workers were kept from; null without any.
+    walls: Option<Walls>,
     #[serde(skip)]
     seen: BTreeSet<(String, String)>,
 }
@@ -53,6 +55,7 @@ impl Tally {
             showings: 0,
             frames_presented: 0,
             frames_dropped: 0,
+            walls: None,
             seen: BTreeSet::new(),
         }
     }
@@ -69,6 +72,7 @@ impl Tally {
                 self.frames_presented += frames_presented;
                 self.frames_dropped += frames_dropped;
             }
+            Report::Beat(beat) => self.walls = beat.walls.or(self.walls),
             Report::Hello(hello) => self.gpu = Some(hello.gpu.clone()),
             _ => {}
         }

@@ -24,6 +24,7 @@ use std::time::Duration;
 use vitrine_config::time::Mono;
 
 use crate::scene::Size;
+use crate::worker::Walls;
 
 pub(crate) use card::no_gpu as no_gpu_card;
 pub(crate) use open::Sources;
@@ -77,6 +78,11 @@ pub trait Source {
 
     /// Another layer is foreseen to take its place then; None: not any more.
     fn leaves_at(&mut self, _at: Option<Mono>) {}
+
+    /// What the process behind it is kept from; None: there is no process, or not a word of it.
+    fn walls(&self) -> Option<Walls> {
+        None
+    }
 
     /// Another layer has taken its place: it is still seen on its way out, but not heard.
     fn leave(&mut self) {}

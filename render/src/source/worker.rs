@@ -14,6 +14,7 @@ use vitrine_config::time::Mono;
 
 use super::{Chroma, Picture, Plane, Source, SourceError, State, Waker};
 use crate::scene::{AudioOut, Size};
+use crate::worker::Walls;
 use crate::worker::frames::Seen;
 use crate::worker::layout::{Format, PlaneAt};
 use crate::worker::link::{Arrival, Job, Link};
@@ -62,6 +63,7 @@ pub struct VideoSource {
     memories: Vec<(u32, Seen)>,
     watch: Watch,
     failed: Option<SourceError>,
+    walls: Option<Walls>,
 }
 
 /// How long the first frame is in coming.
@@ -99,6 +101,7 @@ impl VideoSource {
             memories: Vec::new(),
             watch: Watch::default(),
             failed: None,
+            walls: None,
         }
     }
 
@@ -115,6 +118,10 @@ impl VideoSource {
                 }
                 Arrival::Length(ns) => {
                     self.lasts = Some(Duration::from_nanos(ns));
+                    Ok(())
+                }
+                Arrival::Walls(walls) => {
+                    self.walls = Some(walls);
                     Ok(())
                 }
                 Arrival::Pool { generation, memory } => self.add_memory(generation, memory),
@@ -275,6 +282,10 @@ impl Source for VideoSource {
             let sent = self.link.send(&Command::LeavesAt { at });
             self.send(sent);
         }
+    }
+
+    fn walls(&self) -> Option<Walls> {
+        self.walls
     }
 
     fn leave(&mut self) {

@@ -34,6 +34,7 @@ use crate::report::{Beat, Report};
 use crate::scene::{Displays, Layer, Next, Rotation, Scene, Size, Turn, Wish};
 use crate::screen::Screen;
 use crate::source::{Picture, Source};
+use crate::worker::Walls;
 
 /// Evidence of life is due this often while a wish stands.
 const BEAT: Duration = Duration::from_secs(1);
@@ -74,6 +75,8 @@ pub(crate) struct Stage {
     frames_presented: u64,
     /// None: no wish stands yet.
     beat_at: Option<Mono>,
+    /// Around media workers, as the last one said.
+    walls: Option<Walls>,
     reports: Vec<Report>,
 }
 
@@ -93,6 +96,7 @@ impl Stage {
             dirty: false,
             frames_presented: 0,
             beat_at: None,
+            walls: None,
             reports: Vec::new(),
         }
     }
@@ -163,7 +167,8 @@ impl Stage {
             // The next one keeps the step, unless beats were missed.
             let next = at.after(BEAT);
             self.beat_at = Some(if next <= now { now.after(BEAT) } else { next });
-            self.reports.push(Report::Beat(self.beat(now)));
+            let beat = self.beat(now);
+            self.reports.push(Report::Beat(beat));
         }
     }
 
@@ -360,8 +365,11 @@ impl Stage {
         on_screen.filter(|showing| showing.started_at.is_some() && !showing.failed)
     }
 
-    fn beat(&self, at: Mono) -> Beat {
-        Beat { at, frames_presented: self.frames_presented, moving: self.is_moving() }
+    fn beat(&mut self, at: Mono) -> Beat {
+        let newest = self.showings.values().rev().find_map(|showing| showing.source.walls());
+        self.walls = newest.or(self.walls);
+        let (frames_presented, moving) = (self.frames_presented, self.is_moving());
+        Beat { at, frames_presented, moving, walls: self.walls }
     }
 
     /// Whether something on the screen should be moving.

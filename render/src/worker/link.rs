@@ -18,6 +18,7 @@ use std::{io, thread};
 use super::frames::Seen;
 use super::pool::{Process, Readiness, Supply};
 use super::protocol::{Command, Event, Frame, SLOTS};
+use super::sandbox::walls::Walls;
 use super::socket::{Received, Socket};
 use crate::source::Waker;
 
@@ -34,6 +35,8 @@ pub enum Arrival {
     Hardware(String),
     /// How long the file says that it lasts, in nanoseconds.
     Length(u64),
+    /// It is shut in.
+    Walls(Walls),
     /// Memory for the frames that follow.
     Pool {
         /// Its number.
@@ -254,6 +257,7 @@ impl Thread {
         }
         let arrival = match event {
             Event::Hello => return Ok(false),
+            Event::Walls(walls) => Arrival::Walls(walls),
             Event::Pool { generation, slot_bytes } => {
                 let fd = received.fd.ok_or("the media worker sent no frame memory")?;
                 let seen = Seen::new(&fd, slot_bytes).map_err(|error| error.to_string())?;

@@ -6,8 +6,8 @@
 //! Whatever a decoder does (crash, hang, leak), it costs its own process. The worker ends at once
 //! when the stage lets go of the socket, also when the stage itself has died.
 //!
-//! In the worker process: [`run`], `player`, `pipeline`, `decoders` (which one), `tuning`, `complaint`,
-//! `outlet` (frames out), `colour`, `sound`, `limits`. In the stage: `pool` (processes), `link` (thread of a source), `timeline` (which frame
+//! In the worker process: [`run`], `sandbox`, `player`, `pipeline`, `decoders` (which one), `tuning`,
+//! `complaint`, `outlet` (frames out), `colour`, `sound`, `limits`. In the stage: `pool` (processes), `link` (thread of a source), `timeline` (which frame
 //! when). On both sides: `protocol`, `socket`, `layout`, `frames`.
 
 mod colour;
@@ -22,6 +22,7 @@ mod pipeline;
 mod player;
 pub(crate) mod pool;
 pub(crate) mod protocol;
+mod sandbox;
 mod socket;
 mod sound;
 pub(crate) mod timeline;
@@ -32,6 +33,8 @@ use std::sync::Arc;
 
 use player::Player;
 use protocol::{Command, Event, Garbled};
+use sandbox::Reach;
+pub use sandbox::walls::Walls;
 use socket::{Received, Socket};
 
 /// Why a worker process could not do its work. What is wrong with a file is not among them: that
@@ -70,12 +73,13 @@ pub fn inherited_socket() -> Result<OwnedFd, WorkerError> {
 /// would wait for decoders, which may hang. Returns only if it cannot work.
 pub fn run(socket: OwnedFd) -> Result<(), WorkerError> {
     limits::apply().map_err(WorkerError::Limits)?;
+    let network = sandbox::leave_network();
     gstreamer::init()?;
     let stage = Arc::new(Socket::from_fd(socket));
     stage.send(Event::Hello.write().bytes(), None)?;
     let mut player = None;
     while let Some(received) = stage.receive()? {
-        obey(&stage, received, &mut player)?;
+        obey(&stage, received, network, &mut player)?;
     }
     rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)?;
     Ok(())
@@ -84,11 +88,15 @@ pub fn run(socket: OwnedFd) -> Result<(), WorkerError> {
 fn obey(
     stage: &Arc<Socket>,
     received: Received,
+    network: bool,
     player: &mut Option<Player>,
 ) -> Result<(), WorkerError> {
     match (Command::read(received.bytes())?, player.as_mut()) {
         (Command::Open { volume, looped, software, audio }, None) => {
             let Some(file) = received.fd else { return Ok(()) };
+            let reach = Reach::of(&audio, sound::has_sound_server());
+            let walls = sandbox::lock_down(file.as_fd(), reach, network);
+            stage.send(Event::Walls(walls).write().bytes(), None)?;
             let wish = player::Wish { volume, looped, software, audio };
             match Player::open(file, wish, stage) {
                 Ok(opened) => *player = Some(opened),

@@ -7,7 +7,7 @@
 //! order, little-endian, texts as the rest of the packet in UTF-8. [`Command::Open`] carries the
 //! file, [`Event::Pool`] the frame memory as its one descriptor. Both ends are the same build.
 //!
-//! Order: `Hello` · `Open` · `Hardware` `Length` `Pool` `Frame`… (`Start` at any time) · `End` or `Failed`. A new
+//! Order: `Hello` · `Open` · `Walls` `Hardware` `Length` `Pool` `Frame`… (`Start` at any time) · `End` or `Failed`. A new
 //! `Pool` replaces the one before. `Release` gives a slot back.
 //!
 //! Promises, each held by a test of the same name:
@@ -17,6 +17,7 @@
 use vitrine_config::time::Mono;
 
 use super::layout::{Format, Shape};
+use super::sandbox::walls::Walls;
 use crate::scene::AudioOut;
 use crate::source::{Colour, Light};
 
@@ -78,6 +79,8 @@ pub enum Event {
         /// In nanoseconds after the start.
         ns: u64,
     },
+    /// Shut in behind these, about to look into the file.
+    Walls(Walls),
     /// Frame memory (the descriptor): [`SLOTS`] slots one behind the other.
     Pool {
         /// Rises by one with each pool.
@@ -232,6 +235,7 @@ const END: u8 = 14;
 const FAILED: u8 = 15;
 const LENGTH: u8 = 16;
 const HARDWARE: u8 = 17;
+const WALLS: u8 = 18;
 
 impl Command {
     /// As one packet.
@@ -326,6 +330,11 @@ impl Event {
                 packet.put_u64(*ns);
                 packet
             }
+            Event::Walls(walls) => {
+                let mut packet = Packet::new(WALLS);
+                packet.put(&[walls.bits()]);
+                packet
+            }
             Event::Pool { generation, slot_bytes } => {
                 let mut packet = Packet::new(POOL);
                 packet.put_u32(*generation);
@@ -356,6 +365,7 @@ impl Event {
             HELLO => Event::Hello,
             HARDWARE => Event::Hardware { decoder: from.text()? },
             LENGTH => Event::Length { ns: from.u64()? },
+            WALLS => Event::Walls(Walls::from_bits(from.u8()?)?),
             POOL => Event::Pool { generation: from.u32()?, slot_bytes: from.u32()? },
             FRAME => Event::Frame(Frame::parse(&mut from)?),
             END => Event::End { at_ns: from.u64()? },
@@ -484,6 +494,7 @@ mod tests {
             Just(Event::Hello),
             "[a-z0-9]{0,40}".prop_map(|decoder| Event::Hardware { decoder }),
             any::<u64>().prop_map(|ns| Event::Length { ns }),
+            (0u8..8).prop_filter_map("a byte", |bits| Walls::from_bits(bits).map(Event::Walls)),
             (any::<u32>(), any::<u32>())
                 .prop_map(|(generation, slot_bytes)| Event::Pool { generation, slot_bytes }),
             frame().prop_map(Event::Frame),

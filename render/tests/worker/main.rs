@@ -15,6 +15,7 @@ mod pictures;
 mod rig;
 #[path = "../support/mod.rs"]
 mod support;
+mod walls;
 mod zones;
 
 /// Not a test: the process that the others start. By itself it has no stage and says so.

@@ -33,7 +33,12 @@ pub fn media(name: &str) -> PathBuf {
 
 /// This test binary as worker.
 pub fn command() -> WorkerCommand {
-    let args = ["--ignored", "--exact", "media_worker_entry", "--nocapture"];
+    as_worker("media_worker_entry")
+}
+
+/// One test of this binary as worker. It has to be alone in its process, as a worker is.
+pub fn as_worker(entry: &str) -> WorkerCommand {
+    let args = ["--ignored", "--exact", entry, "--nocapture", "--test-threads=1"];
     WorkerCommand {
         program: std::env::current_exe().expect("own path"),
         args: args.map(OsString::from).to_vec(),

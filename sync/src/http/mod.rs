@@ -14,9 +14,10 @@ pub(crate) mod feeds;
 mod headers;
 mod pace;
 mod push;
+pub mod reach;
 mod tls;
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use vitrine_config::limits;
+use vitrine_config::model::Secret;
 use vitrine_wire::auth::{PairingAnswer, PairingRequest, Problem, TokenAnswer, TokenRequest};
 use vitrine_wire::order;
 use vitrine_wire::record::{Acknowledged, Batch};
@@ -70,9 +72,21 @@ pub(crate) enum SettingsError {
         /// What is wrong with it.
         why: String,
     },
+    /// The proxy; its address may hold a password.
+    #[error("cloud.proxy is not usable; want http://[name:password@]host:port")]
+    Proxy,
     /// The TLS library refuses.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
+}
+
+/// Whom to trust and by whom to go.
+#[derive(Debug, Clone, Default)]
+pub struct Way {
+    /// A private authority, trusted besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// None: as the environment says.
+    pub proxy: Option<Secret>,
 }
 
 /// The cloud at one base URL. Connections are kept and shared.
@@ -87,18 +101,15 @@ pub(crate) struct Http {
 
 impl Http {
     /// Checks the settings and reads the authorities; connects to nobody.
-    pub(crate) fn new(
-        url: &str,
-        ca_file: Option<&Path>,
-        release: &str,
-    ) -> Result<Http, SettingsError> {
+    pub(crate) fn new(url: &str, way: &Way, release: &str) -> Result<Http, SettingsError> {
         let base = base(url)?;
-        let mut tls = tls::config(ca_file)?;
-        let calls = build(common(&base, &tls, release))?;
-        let client = build(common(&base, &tls, release).no_gzip().no_zstd())?;
+        let mut tls = tls::config(way.ca_file.as_deref())?;
+        let common = |tls: &rustls::ClientConfig| common(&base, way.proxy.as_ref(), tls, release);
+        let calls = build(common(&tls)?)?;
+        let client = build(common(&tls)?.no_gzip().no_zstd())?;
         let assets = assets::Assets { client, window: pace::WINDOW };
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let channel = build(common(&base, &tls, release))?;
+        let channel = build(common(&tls)?)?;
         Ok(Http { base, calls, assets, channel })
     }
 
@@ -234,7 +245,12 @@ fn base(text: &str) -> Result<Url, SettingsError> {
     Ok(url)
 }
 
-fn common(base: &Url, tls: &rustls::ClientConfig, release: &str) -> ClientBuilder {
+fn common(
+    base: &Url,
+    proxy: Option<&Secret>,
+    tls: &rustls::ClientConfig,
+    release: &str,
+) -> Result<ClientBuilder, SettingsError> {
     let builder = Client::builder()
         .tls_backend_preconfigured(tls.clone())
         .user_agent(format!("vitrine/{release}"))
@@ -245,7 +261,16 @@ fn common(base: &Url, tls: &rustls::ClientConfig, release: &str) -> ClientBuilde
         .http2_keep_alive_interval(PING)
         .http2_keep_alive_timeout(PING);
     // A proxy is for the way out of the house.
-    if base.scheme() == "http" { builder.no_proxy() } else { builder }
+    Ok(match proxy {
+        _ if base.scheme() == "http" => builder.no_proxy(),
+        Some(proxy) => builder.proxy(by(proxy)?),
+        None => builder,
+    })
+}
+
+/// The library says nothing of the address that it does not take, and neither do we.
+fn by(proxy: &Secret) -> Result<reqwest::Proxy, SettingsError> {
+    reqwest::Proxy::https(proxy.reveal()).map_err(|_| SettingsError::Proxy)
 }
 
 fn build(builder: ClientBuilder) -> Result<Client, SettingsError> {

@@ -13,6 +13,7 @@ use super::*;
 use crate::cloud::Body as _;
 use crate::model::Asset;
 
+mod reached;
 mod secure;
 
 /// What the server says, and what it was asked.
@@ -39,7 +40,7 @@ async fn serve(answer: impl Fn(&str) -> Response + Clone + Send + Sync + 'static
 
 impl Server {
     fn http(&self) -> Http {
-        Http::new(&self.url, None, "0").unwrap()
+        Http::new(&self.url, &Way::default(), "0").unwrap()
     }
 
     fn asked(&self) -> Vec<(String, HeaderMap)> {
@@ -111,7 +112,7 @@ async fn a_manifest_is_measured_while_it_comes() {
     for (case, good) in
         [("fits", true), ("long", false), ("plain", false), ("packed", true), ("bomb", false)]
     {
-        let http = Http::new(&format!("{}/{case}", server.url), None, "0").unwrap();
+        let http = Http::new(&format!("{}/{case}", server.url), &Way::default(), "0").unwrap();
         let got = http.manifest(pass(), None).await;
         assert_eq!(got.is_ok(), good, "case {case:?}: {}", text(got).await);
     }
@@ -135,7 +136,7 @@ async fn what_is_no_answer_of_this_protocol_is_told_apart_from_a_refusal() {
         ("busy", "refused with status 503", false, Some(7)),
         ("no", "refused with status 401: invalid_token ab", true, None),
     ] {
-        let http = Http::new(&format!("{}/{case}", server.url), None, "0").unwrap();
+        let http = Http::new(&format!("{}/{case}", server.url), &Way::default(), "0").unwrap();
         let error = http.manifest(pass(), None).await.unwrap_err();
         assert!(error.to_string().contains(want), "case {case:?}: {error}");
         assert_eq!(error.wants_token(), wants_token, "case {case:?}");

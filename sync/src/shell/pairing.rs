@@ -8,7 +8,9 @@ use ed25519_dalek::SigningKey;
 use jiff::Timestamp;
 use vitrine_config::time::Now;
 use vitrine_wire::Digest;
-use vitrine_wire::auth::{Assertion, PairingAnswer, PairingRequest, TokenRequest, fingerprint};
+use vitrine_wire::auth::{
+    Assertion, PairingAnswer, PairingRequest, TokenRequest, fingerprint, problem,
+};
 
 use super::hand_over::{hand_over, same_owner};
 use super::{Done, Shell, random_id};
@@ -17,7 +19,7 @@ use crate::error::{CloudError, Failure, chain};
 use crate::identity::Account;
 use crate::model::Manifest;
 use crate::session::{Ask, Effect, Grant, Reply};
-use crate::{Connection, Event, Paired, Pairing};
+use crate::{Connection, ENROLLMENT_REFUSED, Event, Paired, Pairing};
 
 /// Characters of a code that are read in one breath.
 const CODE_GROUP: usize = 4;
@@ -36,6 +38,7 @@ impl<C: Cloud> Shell<C> {
                     name: self.options.name.clone(),
                     model: self.options.model.clone(),
                     release: self.options.release.clone(),
+                    enrollment: self.options.enrollment.as_ref().map(|s| s.reveal().to_owned()),
                 };
                 self.tasks.spawn(async move {
                     let (told, at) = taken(cloud.pairing(request).await);
@@ -66,8 +69,17 @@ impl<C: Cloud> Shell<C> {
             }
             Reply::Pairing(Err(_)) | Reply::Token(_) => {}
         }
+        let enrolling = matches!(reply, Reply::Pairing(_)) && self.options.enrollment.is_some();
+        let refusal = match &reply {
+            Reply::Pairing(Err(error)) if error.problem() == problem::INVALID_ENROLLMENT => {
+                Some(error.to_string())
+            }
+            _ => None,
+        };
         for effect in self.session.answered(reply, now, rand::random()) {
             match effect {
+                // Nobody has to type it.
+                Effect::Show(_) if enrolling => self.session.expect_yes(now),
                 Effect::Show(answer) => self.show(answer),
                 Effect::Paired(account) => self.paired(*account, now).await,
                 Effect::Unpaired => {
@@ -75,9 +87,21 @@ impl<C: Cloud> Shell<C> {
                     self.drop_calls().await;
                     self.say(Event::Unpaired);
                 }
+                Effect::Trouble { .. } if refusal.is_some() => {}
                 Effect::Trouble { code, detail } => self.trouble(code, detail).await,
             }
         }
+        if let Some(why) = refusal {
+            self.not_enrolled(&why, now).await;
+        }
+    }
+
+    /// The token is worth nothing: a person has to approve this device after all.
+    async fn not_enrolled(&mut self, why: &str, now: Now) {
+        self.options.enrollment = None;
+        self.session.expect_yes(now);
+        let detail = format!("the enrollment token is not taken, pairing by code: {why}");
+        self.trouble(ENROLLMENT_REFUSED, detail).await;
     }
 
     fn show(&self, answer: PairingAnswer) {

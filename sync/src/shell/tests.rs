@@ -52,6 +52,8 @@ async fn bench(first_contact_spread: Duration) -> Bench {
         state_dir: dir.path().to_owned(),
         cloud_url: Some(account.cloud_url),
         ca_file: None,
+        proxy: None,
+        enrollment: None,
         name: "bench".into(),
         model: "bench".into(),
         release: "0".into(),

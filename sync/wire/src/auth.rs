@@ -10,7 +10,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
 /// `POST /api/v3/pairing`, asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PairingRequest {
     /// The device's Ed25519 public key, 32 bytes in standard base64.
     pub public_key: String,
@@ -20,6 +20,16 @@ pub struct PairingRequest {
     pub model: String,
     /// Version of the player.
     pub release: String,
+    /// An operator's yes given in advance: [`crate::operator::EnrollmentMade::token`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrollment: Option<String>,
+}
+
+impl std::fmt::Debug for PairingRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let by = if self.enrollment.is_some() { "enrollment" } else { "code" };
+        write!(f, "PairingRequest {{ name: {:?}, by {by}, … }}", self.name)
+    }
 }
 
 /// `POST /api/v3/pairing`, answered.
@@ -122,6 +132,8 @@ pub mod problem {
     pub const INVALID_GRANT: &str = "invalid_grant";
     /// The access token is not good (any more): get another.
     pub const INVALID_TOKEN: &str = "invalid_token";
+    /// The enrollment token is unknown, lapsed or used up: pair by code.
+    pub const INVALID_ENROLLMENT: &str = "invalid_enrollment";
     /// The device was removed by its operator: pair anew.
     pub const UNKNOWN_DEVICE: &str = "unknown_device";
 }

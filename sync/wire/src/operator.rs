@@ -57,6 +57,39 @@ pub struct Approval {
     pub name: String,
 }
 
+/// `POST /api/v3/operator/enrollments`: the operator's yes, given in advance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewEnrollment {
+    /// How many devices may come by it.
+    pub uses: u32,
+    /// Worthless after that.
+    pub expires_in_s: u64,
+}
+
+/// `POST /api/v3/operator/enrollments`, answered. The token is shown this once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnrollmentMade {
+    /// To end it by.
+    pub enrollment: String,
+    /// Goes into [`crate::auth::PairingRequest::enrollment`].
+    pub token: String,
+    /// Where devices find this cloud.
+    pub cloud_url: String,
+    /// Worthless from then on.
+    pub expires_at: Timestamp,
+}
+
+/// One line of `GET /api/v3/operator/enrollments`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnrollmentState {
+    /// To end it by.
+    pub enrollment: String,
+    /// How many devices may still come by it.
+    pub uses_left: u32,
+    /// Worthless from then on.
+    pub expires_at: Timestamp,
+}
+
 /// `POST /api/v3/operator/publish`, answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Published {

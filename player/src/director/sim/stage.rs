@@ -248,7 +248,7 @@ impl Stage {
     /// A beat at `now`.
     pub fn beat(&self, at: Mono) -> Report {
         let frames_presented = at.0 / 1_000_000;
-        Report::Beat(Beat { at, frames_presented, moving: false })
+        Report::Beat(Beat { at, frames_presented, moving: false, walls: None })
     }
 
     /// Names of what is on the screen, back to front by turn.

@@ -4,6 +4,7 @@ use vitrine_render::scene::{Card, Source};
 use vitrine_sync::{Connection, Event as Said, Paired, Pairing, Progress};
 
 use super::*;
+use crate::network::Trouble;
 
 fn pairing() -> Said {
     Said::Pairing(Pairing {
@@ -72,6 +73,57 @@ fn a_card_says_what_is_missing_and_what_helps() {
         world.up(Stage::new(0));
         assert_eq!(words(&world), want, "case {case:?}");
     }
+}
+
+/// What the look at the network found.
+fn unplugged() -> Event {
+    Event::Network(Some(Trouble {
+        code: "no_cable".into(),
+        headline: "No network cable".into(),
+        detail: "Plug one in.".into(),
+    }))
+}
+
+#[test]
+fn without_content_the_card_says_what_is_wrong_with_the_network() {
+    let online = || Said::Connection(Connection::Online { push: true });
+    for (case, said, then, want) in [
+        ("unpaired", vec![offline()], None, "No network cable: Plug one in."),
+        (
+            "paired",
+            vec![paired(), offline()],
+            None,
+            "No network cable: Plug one in. This screen belongs to acme.",
+        ),
+        (
+            "a code that nobody can approve",
+            vec![pairing(), offline()],
+            None,
+            "No network cable: Plug one in.",
+        ),
+        ("mended", vec![pairing(), offline()], Some(online()), "pair ABCD-EFGH"),
+        ("a look that comes too late", vec![pairing(), online()], None, "pair ABCD-EFGH"),
+    ] {
+        let mut world = World::new(false);
+        world.start(None);
+        said.into_iter().for_each(|said| world.sync(said));
+        world.handle(unplugged());
+        then.into_iter().for_each(|said| world.sync(said));
+        world.up(Stage::new(0));
+        assert_eq!(words(&world), want, "case {case:?}");
+    }
+}
+
+#[test]
+fn nothing_that_plays_is_covered_by_the_state_of_the_network() {
+    let mut world = World::playing(live(1, vec![playlist("p", vec![image("a"), image("b")])]));
+    world.run_to(5_000);
+    world.sync(offline());
+    world.handle(unplugged());
+    world.run_to(15_000);
+    assert_eq!(world.take_shown(), ["50 a", "10050 b"]);
+    let status = world.director.status(&world.now());
+    assert_eq!(status.network.map(|trouble| trouble.code).as_deref(), Some("no_cable"));
 }
 
 #[test]

@@ -69,7 +69,8 @@ impl Film {
         });
         let entry = concat!(module_path!(), "::media_worker_entry");
         let entry = entry.split_once("::").expect("a crate").1;
-        let args = ["--ignored", "--exact", entry, "--nocapture"].map(OsString::from);
+        let args =
+            ["--ignored", "--exact", entry, "--nocapture", "--test-threads=1"].map(OsString::from);
         let program = std::env::current_exe().expect("own path");
         let worker = WorkerCommand { program, args: args.to_vec() };
         let screen = Size { width_px, height_px };

@@ -78,7 +78,8 @@ fn candidates(out: &AudioOut, cards: &[Card], server: bool) -> Vec<Candidate> {
     }
 }
 
-fn has_sound_server() -> bool {
+/// Whether somebody else owns the sound devices.
+pub fn has_sound_server() -> bool {
     let socket =
         std::env::var_os("XDG_RUNTIME_DIR").map(|dir| Path::new(&dir).join("pulse/native"));
     std::env::var_os("PULSE_SERVER").is_some() || socket.is_some_and(|path| path.exists())

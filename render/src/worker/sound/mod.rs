@@ -14,6 +14,7 @@ mod choice;
 mod device;
 mod level;
 
+pub use choice::has_sound_server;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;

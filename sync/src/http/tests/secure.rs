@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::Builder;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -13,13 +13,13 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::*;
 
 /// An authority of our own, as a PEM file.
-struct Authority {
+pub(super) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     dir: tempfile::TempDir,
 }
 
 impl Authority {
-    fn new() -> Authority {
+    pub(super) fn new() -> Authority {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -29,7 +29,7 @@ impl Authority {
         Authority { issuer, dir }
     }
 
-    fn file(&self) -> PathBuf {
+    pub(super) fn file(&self) -> PathBuf {
         self.dir.path().join("ca.pem")
     }
 
@@ -39,14 +39,23 @@ impl Authority {
         self.serve_as(name, versions, answer)
     }
 
-    fn serve_as(
+    pub(super) fn serve_as(
         &self,
         name: &str,
         versions: &[&'static rustls::SupportedProtocolVersion],
         answer: impl Fn(&str) -> String + Send + 'static,
     ) -> String {
-        let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        self.serve_with(params, versions, answer)
+    }
+
+    pub(super) fn serve_with(
+        &self,
+        params: CertificateParams,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+        answer: impl Fn(&str) -> String + Send + 'static,
+    ) -> String {
+        let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -74,7 +83,12 @@ impl Authority {
     }
 }
 
-const BOTH: &[&rustls::SupportedProtocolVersion] = rustls::ALL_VERSIONS;
+/// With the authorities of that file besides the system's.
+pub(super) fn trusting(file: &Path) -> Way {
+    Way { ca_file: Some(file.to_owned()), proxy: None }
+}
+
+pub(super) const BOTH: &[&rustls::SupportedProtocolVersion] = rustls::ALL_VERSIONS;
 const TLS12: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS12];
 
 #[tokio::test]
@@ -87,7 +101,7 @@ async fn only_a_known_authority_speaks_for_the_right_name() {
         ("wrong name", &ours, "cloud.example", BOTH, Some("invalid peer certificate")),
     ] {
         let url = authority.serve(name, versions);
-        let http = Http::new(&url, Some(&ours.file()), "0").unwrap();
+        let http = Http::new(&url, &trusting(&ours.file()), "0").unwrap();
         let got = http.manifest(pass(), None).await.map(|answer| answer.value);
         match want {
             None => assert_eq!(got.map(|told| told.news), Ok(News::Unchanged), "case {case:?}"),
@@ -105,7 +119,7 @@ fn a_file_without_authorities_is_refused() {
     let path = dir.path().join("ca.pem");
     std::fs::File::create(&path).unwrap().write_all(b"nothing here").unwrap();
     for path in [path, dir.path().join("gone.pem")] {
-        let error = Http::new("https://cloud.example", Some(&path), "0").err().unwrap();
+        let error = Http::new("https://cloud.example", &trusting(&path), "0").err().unwrap();
         assert!(error.to_string().contains("want a PEM file"), "{error}");
     }
 }
@@ -117,13 +131,13 @@ const CHILD: &str = "VITRINE_PROXY_TEST_CA";
 async fn child_behind_a_proxy() {
     let Some(ca) = std::env::var_os(CHILD) else { return };
     // A name that nobody but the proxy can resolve.
-    let http = Http::new("https://cloud.example", Some(Path::new(&ca)), "0").unwrap();
+    let http = Http::new("https://cloud.example", &trusting(Path::new(&ca)), "0").unwrap();
     let opened = http.hints(pass()).await;
     println!("!{}", opened.map_or_else(|error| error.to_string(), |_| "open".into()));
 }
 
 /// Passes one tunnel on to `upstream`; the address, and what was asked for first.
-fn proxy(upstream: String) -> (String, std::sync::mpsc::Receiver<String>) {
+pub(super) fn proxy(upstream: String) -> (String, std::sync::mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (post, asked) = std::sync::mpsc::sync_channel(1);
@@ -160,7 +174,7 @@ fn behind(ca: &Path, variables: &[(&str, &str)]) -> String {
     line.unwrap_or(text)
 }
 
-fn upgrade(request: &str) -> String {
+pub(super) fn upgrade(request: &str) -> String {
     let key = request.lines().find_map(|line| line.strip_prefix("sec-websocket-key: "));
     let accept = derive_accept_key(key.unwrap_or_default().as_bytes());
     format!(
@@ -201,7 +215,7 @@ async fn nothing_below_tls_1_2_is_spoken() {
             Ok(if length > 0 { alert } else { Vec::new() })
         };
         let served = Builder::new().name("old".into()).spawn(serve).unwrap();
-        let http = Http::new(&url, None, "0").unwrap();
+        let http = Http::new(&url, &Way::default(), "0").unwrap();
         let error = http.manifest(pass(), None).await.unwrap_err();
         assert!(matches!(error.failure, Failure::Unreachable(_)), "{error}");
         // A fatal alert (21), whose level is 2: it was refused, not cut off.

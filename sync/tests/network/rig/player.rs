@@ -34,6 +34,8 @@ pub fn options(state_dir: &Path, cloud_url: Option<&str>) -> Options {
         state_dir: state_dir.to_owned(),
         cloud_url: cloud_url.map(str::to_owned),
         ca_file: None,
+        proxy: None,
+        enrollment: None,
         name: "test".into(),
         model: "bench".into(),
         release: "0.0.0".into(),
