@@ -581,32 +581,6 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_repeated_to_nobody() {
-        for (name, good) in OTHER_TEXTS {
-            let key = KEYS.iter().find(|key| key.full == *name).unwrap();
-            if !key.secret {
-                continue;
-            }
-            let config = set(name, good).unwrap();
-            let shown = crate::show(&config) + &format!("{config:?}");
-            assert!(!shown.contains(good) && shown.contains("(hidden)"), "{name}");
-            for wrong in ["h ush-hush", "ftp://pi:h ush@x"] {
-                let told = set(name, wrong).unwrap_err().to_string();
-                assert!(!told.contains("ush"), "{name}: {told}");
-            }
-            let file = format!("{name} = {good:?}\ncloud.poll_s = 9");
-            let raw = crate::raw::document(std::path::Path::new("a.toml"), &file);
-            let said = crate::afar::said(&crate::check::check([raw]));
-            assert_eq!(said.keys().collect::<Vec<_>>(), ["cloud.poll_s"], "told to the cloud");
-            // What stands in a file as another kind of value.
-            let file = format!("{name} = [\"hush\"]");
-            let raw = crate::raw::document(std::path::Path::new("a.toml"), &file);
-            let told = crate::check::check([raw]).problems.to_string();
-            assert!(!told.is_empty() && !told.contains("hush"), "{name}: {told}");
-        }
-    }
-
-    #[test]
     fn names_are_unambiguous() {
         let mut variables: Vec<_> = KEYS.iter().map(Key::variable).collect();
         variables.sort();

@@ -38,3 +38,40 @@ fn render(config: &Config, remark: impl Fn(&str) -> String) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::check::check;
+    use crate::raw::document;
+    use crate::{Config, Problems, Sources, load};
+
+    fn set(key: &str, value: &str) -> Result<Config, Problems> {
+        load(&Sources { overrides: vec![format!("{key}={value}")], ..Sources::default() })
+    }
+
+    #[test]
+    fn a_secret_is_repeated_to_nobody() {
+        for (name, good) in [
+            ("cloud.proxy", "http://pi:hush@proxy.example:3128"),
+            ("cloud.enrollment", "hush-0123456789abcdef"),
+        ] {
+            let config = set(name, good).unwrap();
+            let shown = crate::show(&config) + &format!("{config:?}");
+            assert!(!shown.contains("hush") && shown.contains("(hidden)"), "{name}");
+            for wrong in ["h ush-hush", "ftp://pi:h ush@x"] {
+                let told = set(name, wrong).unwrap_err().to_string();
+                assert!(!told.contains("ush"), "{name}: {told}");
+            }
+            let raw =
+                document(Path::new("a.toml"), &format!("{name} = {good:?}\ncloud.poll_s = 9"));
+            let said = crate::afar::said(&check([raw]));
+            assert_eq!(said.keys().collect::<Vec<_>>(), ["cloud.poll_s"], "told to the cloud");
+            // What stands in a file as another kind of value.
+            let raw = document(Path::new("a.toml"), &format!("{name} = [\"hush\"]"));
+            let told = check([raw]).problems.to_string();
+            assert!(!told.is_empty() && !told.contains("hush"), "{name}: {told}");
+        }
+    }
+}

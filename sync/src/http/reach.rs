@@ -302,7 +302,8 @@ fn distrust(error: &rustls::Error) -> Distrust {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             Distrust::OtherName
         }
-        CertificateError::UnknownIssuer => Distrust::UnknownIssuer,
+        // Somebody of a known name with another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => Distrust::UnknownIssuer,
         other => Distrust::Other(other.to_string()),
     }
 }

@@ -11,7 +11,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::*;
 
@@ -92,7 +92,7 @@ const TRIES: [Try; 22] = [
     ("start a program", |_| Command::new("/bin/true").status().map(drop)),
     // What takes the stub's place says for it that it worked.
     ("become a program", |_| Err(Command::new("/bin/echo").arg(SAYS_WORKED).exec())),
-    ("be traced", |_| trace_me()),
+    ("trace a process", |at| trace(number(&at.join("child")))),
     ("signal a process", |at| Ok(rustix::process::test_kill_process(other(at))?)),
     ("hold a process", |at| {
         let flags = rustix::process::PidfdFlags::empty();
@@ -107,10 +107,10 @@ const TRIES: [Try; 22] = [
 
 /// There is no safe way to the call.
 #[allow(unsafe_code)]
-fn trace_me() -> io::Result<()> {
+fn trace(pid: i32) -> io::Result<()> {
     let none = std::ptr::null_mut::<libc::c_void>();
-    // SAFETY: PTRACE_TRACEME takes no pointer; it marks this process as traced by its parent.
-    match unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, none, none) } {
+    // SAFETY: PTRACE_SEIZE without options reads and writes no memory of ours.
+    match unsafe { libc::ptrace(libc::PTRACE_SEIZE, pid, none, none) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
@@ -143,6 +143,10 @@ fn stub() {
         let text = fs::read_to_string(&path).expect("set up");
         OUTSIDE.with(|read| read.borrow_mut().insert(path, text.parse().expect("a number")));
     }
+    // Somebody to look into; it ends when the stub does, which holds its input.
+    let child = Command::new("/bin/cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
+    let mut child = child.expect("a child");
+    OUTSIDE.with(|read| read.borrow_mut().insert(place.join("child"), child.id().cast_signed()));
     match std::env::var(WALLS).as_deref() {
         Ok("none") => {}
         Ok(lacking) => println!("{SAYS_WALLS}{}", shut_in(&place.join("own"), lacking)),
@@ -153,6 +157,9 @@ fn stub() {
         Ok(()) => println!("{SAYS_WORKED}"),
         Err(error) => println!("{SAYS_REFUSED}{error}"),
     }
+    drop(child.stdin.take());
+    // Behind walls there is no waiting for others either.
+    let _ = child.wait();
 }
 
 /// As a worker does it, on a kernel that lacks something.
@@ -213,7 +220,8 @@ fn a_wall_that_the_kernel_lacks_is_missing_and_the_others_hold() {
         let others: Vec<_> = standing.split(", ").filter(|wall| *wall != lacking).collect();
         let now = walls(&said);
         let (others_now, missing_now) = now.split_once("; not here: ").expect(lacking);
-        assert_eq!(others_now, others.join(", "), "without {lacking}");
+        let wanted = if others.is_empty() { "none".to_owned() } else { others.join(", ") };
+        assert_eq!(others_now, wanted, "without {lacking}");
         assert!(missing_now.contains(lacking) && missing_now.contains(missing), "{missing_now}");
         // A machine without Landlock has nothing to hold files back with when seccomp is away, too.
         if lacking != "seccomp" || others.contains(&"Landlock") {
