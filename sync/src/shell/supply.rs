@@ -16,6 +16,10 @@ use crate::session::Pass;
 
 /// Pause between two looks for what the schedule needs soon by now.
 const LOOK_AHEAD: Duration = Duration::from_secs(3_600);
+/// With more files than this to come, not every one that has come is worth a look at all.
+const MANY: usize = 100;
+/// Pause between two looks then: a look at 10 000 files costs more than a small file.
+const MANY_SETTLE: Duration = Duration::from_secs(1);
 
 impl<C: Cloud> Shell<C> {
     pub(super) async fn replan(&mut self, held: BTreeMap<Digest, Held>, now: Now) {
@@ -110,7 +114,9 @@ impl<C: Cloud> Shell<C> {
             self.trouble("asset", detail).await;
         }
         if came {
-            self.content.settle.want(now.mono);
+            let many = self.transfers.waiting() > MANY;
+            let pause = if many { MANY_SETTLE } else { Duration::ZERO };
+            self.content.settle.want(now.mono.after(pause));
             if self.transfers.under_way().is_empty() {
                 self.tell_written().await;
             }

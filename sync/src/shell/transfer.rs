@@ -107,6 +107,11 @@ impl Transfers {
         idle.then(|| self.tries.get(&asset.sha256).map_or(Mono::default(), |tries| tries.at))
     }
 
+    /// Files that are still to come.
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
     /// A download is under way.
     pub(super) fn started(&mut self, asset: Digest, task: AbortHandle, here_bytes: Arc<AtomicU64>) {
         self.running.insert(asset, Running { task, here_bytes });
