@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
-use std::thread::{Builder, JoinHandle};
+use std::thread::{Builder, JoinHandle, park_timeout};
 use std::time::Duration;
 
 use rustix::net::Shutdown;
@@ -37,6 +37,10 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const TAKEN_WITHIN: Duration = Duration::from_secs(5);
 /// Pause after a connection that could not be taken, most likely for want of descriptors.
 const AFTER_LOSS: Duration = Duration::from_millis(200);
+/// A player that was killed a moment ago answers until the system has let go of its sockets: it is
+/// taken for a living one if it answers so many looks, so far apart.
+const LOOKS: u32 = 25;
+const LOOK_AGAIN: Duration = Duration::from_millis(40);
 
 /// Open questions: number to the thread that waits. Bounded by [`CONNECTIONS`].
 #[derive(Debug, Clone, Default)]
@@ -123,7 +127,7 @@ pub fn listen(path: &Path) -> Result<UnixListener, Error> {
     if let Some(dir) = path.parent() {
         std::fs::create_dir_all(dir).map_err(Error::file(dir, "make the directory"))?;
     }
-    if UnixStream::connect(path).is_ok() {
+    if answers(path) {
         let path = path.display();
         return Err(Error::Busy(format!("another player is running: it answers on {path}")));
     }
@@ -137,6 +141,16 @@ pub fn listen(path: &Path) -> Result<UnixListener, Error> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))
         .map_err(Error::file(path, "set its permissions"))?;
     Ok(listener)
+}
+
+/// Whether somebody is there, and stays.
+fn answers(path: &Path) -> bool {
+    (0..LOOKS).all(|look| {
+        if look > 0 {
+            park_timeout(LOOK_AGAIN);
+        }
+        UnixStream::connect(path).is_ok()
+    })
 }
 
 fn accept(listener: &UnixListener, stopped: &Receiver<()>, desk: &Desk) {
