@@ -3,7 +3,7 @@
 //! In:  a path, the whole content, the mode.
 //! Out: after a power cut at any point the path names the old content or the new one, never a mix.
 //!
-//! Promises: what [`write`], [`create`] and [`remove`] returned `Ok` for is on the medium.
+//! Promises: what [`write()`], [`create`] and [`remove`] returned `Ok` for is on the medium.
 //!
 //! Not here: large files that grow (`cache::download`), rows (`store`). Each path has one writer;
 //! nothing here protects two from each other, except that [`create`] never replaces.
@@ -25,7 +25,7 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     sync_dir(parent(path))
 }
 
-/// As [`write`], but fails with `AlreadyExists` if `path` names anything.
+/// As [`write()`], but fails with `AlreadyExists` if `path` names anything.
 ///
 /// Crash points: as there, with a link and the removal of the `.tmp` name in place of the rename;
 /// a cut between the two leaves a second name of the same file, which the next write removes.
@@ -65,7 +65,7 @@ pub fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Step (1) of [`write`]. Whatever an earlier cut left under the temporary name goes first: it may
+/// Step (1) of [`write()`]. Whatever an earlier cut left under the temporary name goes first: it may
 /// be read-only.
 fn write_beside(path: &Path, bytes: &[u8], mode: u32) -> io::Result<PathBuf> {
     let mut name: OsString = path.as_os_str().to_owned();
