@@ -9,6 +9,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::change::Effect::{self, AgentRestart, Live, ProcessRestart, StageRestart};
+use crate::limits::PREPARE_MAX_MS;
 use crate::model::{Config, Secret};
 use crate::units;
 
@@ -384,7 +385,7 @@ pub static KEYS: &[Key] = &[
     whole(
         "playback.prepare_ms",
         Live,
-        (500..=60_000, " ms"),
+        (500..=PREPARE_MAX_MS, " ms"),
         |c| ms(c.playback.prepare),
         |c, n| c.playback.prepare = Duration::from_millis(n),
     ),

@@ -55,6 +55,8 @@ pub const IMAGE_PIXELS: u64 = 64 << 20;
 pub const TEXTURE_SIDE_PX: u32 = 4_096;
 /// Longest item: beyond a week it is a schedule entry.
 pub const ITEM_DURATION_MS: u64 = 7 * 24 * 3_600 * 1_000;
+/// Longest wait for an item to get ready: what is not there by then does not come.
+pub const PREPARE_MAX_MS: u64 = 60_000;
 /// Shortest item: two changes a second is the most that people can look at.
 pub const ITEM_DURATION_MIN_MS: u64 = 500;
 /// Longest transition: beyond it people wait for the picture.

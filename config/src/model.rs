@@ -246,8 +246,8 @@ pub struct Playback {
     /// `image_duration_ms`: for items that say nothing themselves, 500..=604 800 000 ms, default
     /// 10 000. Live.
     pub image_duration: Duration,
-    /// `prepare_ms`: an item that is not ready this long after it was asked for is skipped,
-    /// 500..=60 000 ms, default 5000. Live.
+    /// `prepare_ms`: an item that is not ready this long after it was asked for is skipped, unless
+    /// the device has shown that it needs longer. 500..=60 000 ms, default 5000. Live.
     pub prepare: Duration,
 }
 

@@ -40,6 +40,7 @@ mod cloud;
 mod desk;
 mod health;
 mod ledger;
+mod patience;
 mod playback;
 mod programme;
 mod showing;

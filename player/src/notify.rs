@@ -58,7 +58,10 @@ impl Notifier {
 
     /// Content is on the screen. Said again with the next content if there was no room for it.
     pub fn content(&mut self) {
-        self.content = self.content || tell(CONTENT);
+        if !self.content && tell(CONTENT) {
+            tracing::info!("content is on the screen");
+            self.content = true;
+        }
     }
 
     /// One line for `systemctl status`; the same line is not said twice.

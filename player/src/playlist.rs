@@ -33,6 +33,8 @@ pub struct Failures {
 struct Failure {
     /// In a row.
     times: u32,
+    /// How many of all of them by being late.
+    late: u32,
     again_at: Mono,
 }
 
@@ -41,7 +43,7 @@ impl Failures {
     pub fn note(&mut self, playlist: &str, item: &str, now: Mono) -> bool {
         let key = (playlist.to_owned(), item.to_owned());
         let first = !self.book.contains_key(&key);
-        let failure = self.book.entry(key).or_insert(Failure { times: 0, again_at: now });
+        let failure = self.book.entry(key).or_insert(Failure { times: 0, late: 0, again_at: now });
         failure.again_at = now.after(gap(failure.times));
         failure.times = failure.times.saturating_add(1);
         first
@@ -52,6 +54,19 @@ impl Failures {
         if let Some(failure) = self.book.get_mut(&(playlist.to_owned(), item.to_owned())) {
             failure.times = 0;
         }
+    }
+
+    /// The failure was that it was not ready in time.
+    pub fn note_late(&mut self, playlist: &str, item: &str) {
+        if let Some(failure) = self.book.get_mut(&(playlist.to_owned(), item.to_owned())) {
+            failure.late = failure.late.saturating_add(1);
+        }
+    }
+
+    /// How often the item was not ready in time, in this generation.
+    pub fn late(&self, playlist: &str, item: &str) -> u32 {
+        let found = self.book.get(&(playlist.to_owned(), item.to_owned()));
+        found.map_or(0, |failure| failure.late)
     }
 
     /// Whether anything has failed.

@@ -15,6 +15,7 @@ use vitrine_sync::model::{Entry, Live};
 use vitrine_sync::wire::record::Fault;
 
 use super::backdrop::Backdrop;
+use super::patience::Patience;
 use super::programme::{Bookmarks, Programme};
 use super::showing::{Maker, Showing, Turns};
 use super::slot::{Change, Slot};
@@ -36,6 +37,7 @@ pub struct Playback {
     once: bool,
     live: Option<Arc<Live>>,
     failures: Failures,
+    patience: Patience,
     bookmarks: Bookmarks,
     stack: Stack,
     slot: Option<Slot>,
@@ -58,6 +60,7 @@ impl Playback {
             once,
             live: None,
             failures: Failures::default(),
+            patience: Patience::default(),
             bookmarks: Bookmarks::default(),
             stack: Stack::default(),
             slot: None,
@@ -165,10 +168,13 @@ impl Playback {
     }
 
     /// The stage has everything that `turn` needs, and knows how long that lasts by itself.
-    pub fn prepared(&mut self, turn: Turn, lasts: Option<Duration>) {
-        if let Some(showing) = self.showings_mut().find(|showing| showing.turn == turn) {
+    pub fn prepared(&mut self, turn: Turn, lasts: Option<Duration>, now: Mono) {
+        let showing = self.showings_mut().find(|showing| showing.turn == turn);
+        let asked_at = showing.and_then(|showing| {
             (showing.prepared, showing.length) = (true, lasts);
-        }
+            showing.asked_at
+        });
+        asked_at.into_iter().for_each(|at| self.patience.ready(now.since(at)));
         self.backdrop_ready(turn);
     }
 
@@ -415,12 +421,18 @@ impl Playback {
         if self.live.is_none() || self.curtain.is_some() {
             return None;
         }
-        let prepare = self.config.playback.prepare;
-        let overdue = self.showings().filter_map(|showing| showing.overdue_at(prepare));
+        let overdue = self.showings().filter_map(|s| s.overdue_at(self.within(s)));
         let left = self.showings().filter_map(|showing| showing.left_at);
+        let prepare = self.patience.within(self.config.playback.prepare, 0);
         let backdrops = self.backdrops().flat_map(|b| [b.overdue_at(prepare), b.left_at]);
         let items = overdue.chain(left).chain(backdrops.flatten());
         items.chain(self.agenda.deadline()).chain(self.seat_again_at).min()
+    }
+
+    /// How long the stage gets for `showing`.
+    fn within(&self, showing: &Showing) -> Duration {
+        let late = self.failures.late(&showing.playlist, &showing.item.id);
+        self.patience.within(self.config.playback.prepare, late)
     }
 
     /// All showings of the wish.

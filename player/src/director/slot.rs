@@ -1,8 +1,8 @@
 //! What comes next, and what has the one seat that the stage has for it.
 //!
 //! A scene of several lanes has several changes ahead, a stage takes one. The one that comes first
-//! has the seat, from [`LEAD`] before its moment on: what is prepared sooner costs memory for longer.
-//! When a file does not tell its length, its end has the seat until [`LEAD`] before the first change
+//! has the seat, from a lead before its moment on: what is prepared sooner costs memory for longer.
+//! When a file does not tell its length, its end has the seat until the lead before the first change
 //! whose moment is known: if it ends in between, its last frame stays that much longer, and
 //! [`vitrine_render::report::Report::Ended`] puts it first in line.
 
@@ -16,10 +16,6 @@ use super::showing::Showing;
 use super::stack::Overlays;
 use crate::playlist::Step;
 
-/// A change whose moment is known gets the seat this long before, to be prepared: a 1080p video
-/// takes up to 0.7 s on a desktop, a busy Pi some times that, and a decoder that hangs is given up
-/// for another one after 2.5 s.
-const LEAD: Duration = Duration::from_secs(4);
 /// Changes closer together than this are one: two zones with the same rhythm change together.
 pub const TOGETHER: Duration = Duration::from_millis(100);
 
@@ -130,11 +126,11 @@ pub enum What {
     Curtain,
 }
 
-/// Chooses who gets the seat, and when to choose again.
-pub fn seat(ahead: Vec<Ahead>, now: Mono) -> (Option<Ahead>, Option<Mono>) {
+/// Chooses who gets the seat, and when to choose again. `lead`: from how long before its moment on.
+pub fn seat(ahead: Vec<Ahead>, lead: Duration, now: Mono) -> (Option<Ahead>, Option<Mono>) {
     let (known, open): (Vec<_>, Vec<_>) = ahead.into_iter().partition(|a| a.due.is_some());
     let first = known.iter().filter_map(|a| a.due).min();
-    let wait = first.map(|first| first.before(LEAD)).filter(|at| now < *at);
+    let wait = first.map(|first| first.before(lead)).filter(|at| now < *at);
     if wait.is_some() || first.is_none() {
         return (open.into_iter().next(), wait);
     }

@@ -70,7 +70,9 @@ impl Director {
                 self.playback.gone(turn, now.mono);
             }
             Report::Ended { turn, at } => self.playback.ended(turn, at),
-            Report::Prepared { turn, lasts } => self.playback.prepared(turn, lasts),
+            Report::Prepared { turn, lasts } => {
+                self.playback.prepared(turn, lasts, now.mono);
+            }
             Report::Mended { turn, what } => self.playback.mended(turn, &what),
             Report::Failed { turn, error } => self.playback.failed(turn, &error, now.mono),
             Report::Beat(beat) => {

@@ -10,6 +10,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use vitrine_config::limits::PREPARE_MAX_MS;
 use vitrine_config::time::Mono;
 
 use super::{Chroma, Picture, Plane, Source, SourceError, State, Waker};
@@ -26,8 +27,8 @@ use crate::worker::timeline::Timeline;
 /// From the hand-over of the file to its first frame. Local files need 10 to 700 ms; one that has
 /// not shown up by then mostly never does, and a second try mostly works.
 const FIRST_FRAME_WITHIN: Duration = Duration::from_millis(2_500);
-/// From the first look to the first frame, with a slow start of the process and the second try.
-const PREPARED_WITHIN: Duration = Duration::from_secs(20);
+/// From the first look to the first frame. Who asked gives up before, as settings and device demand.
+const PREPARED_WITHIN: Duration = Duration::from_millis(PREPARE_MAX_MS);
 /// From the end of the last frame known to word of another one. Longer than any stall of a disk
 /// that a viewer would sit through.
 const FRAME_WITHIN: Duration = Duration::from_secs(5);

@@ -39,7 +39,7 @@ impl Onward {
 impl Playback {
     /// Fills the slot with what comes first; what is in there already stays if it still is that.
     pub(super) fn look_ahead(&mut self, live: &Live, now: &Now) {
-        let (ahead, again_at) = seat(self.ahead(live, now.mono), now.mono);
+        let (ahead, again_at) = seat(self.ahead(live, now.mono), self.patience.lead(), now.mono);
         self.seat_again_at = again_at;
         let Some(ahead) = ahead else {
             self.slot = None;

@@ -88,20 +88,34 @@ impl Playback {
 
     /// Gives up what the stage was to get ready and did not.
     pub(super) fn pass_over_the_overdue(&mut self, now: Mono, stage_is_judge: bool) {
-        let prepare = self.config.playback.prepare;
-        let overdue = |s: &Showing| s.overdue_at(prepare).is_some_and(|at| at <= now);
-        let too_late = |b: &Backdrop| b.overdue_at(prepare).is_some_and(|at| at <= now);
-        if !stage_is_judge {
-            let late = self.showings_mut().filter(|showing| overdue(showing));
-            late.for_each(|showing| showing.asked_at = Some(now));
-            let late = self.backdrops_mut().filter(|backdrop| too_late(backdrop));
-            return late.for_each(|backdrop| backdrop.asked_at = Some(now));
+        let prepare = self.patience.within(self.config.playback.prepare, 0);
+        let items = self.showings().map(|s| (s.turn, self.within(s), s.overdue_at(self.within(s))));
+        let backdrops = self.backdrops().map(|b| (b.turn(), prepare, b.overdue_at(prepare)));
+        let all = items.chain(backdrops);
+        let late = all.filter(|(_, _, at)| at.is_some_and(|at| at <= now));
+        let late: Vec<(Turn, Duration)> = late.map(|(turn, within, _)| (turn, within)).collect();
+        for (turn, within) in late {
+            if stage_is_judge {
+                self.too_late(turn, within, now);
+            } else {
+                self.wait_anew(turn, now);
+            }
         }
-        let items = self.showings().filter(|showing| overdue(showing)).map(|s| s.turn);
-        let backdrops = self.backdrops().filter(|backdrop| too_late(backdrop)).map(Backdrop::turn);
-        let turns: Vec<Turn> = items.chain(backdrops).collect();
-        let error = format!("not ready within {} ms", prepare.as_millis());
-        turns.into_iter().for_each(|turn| self.failed(turn, &error, now));
+    }
+
+    fn too_late(&mut self, turn: Turn, within: Duration, now: Mono) {
+        self.patience.late();
+        let showing = self.showings().find(|showing| showing.turn == turn);
+        let item = showing.map(|showing| (showing.playlist.clone(), showing.item.id.clone()));
+        self.failed(turn, &format!("not ready within {} ms", within.as_millis()), now);
+        item.into_iter().for_each(|(playlist, item)| self.failures.note_late(&playlist, &item));
+    }
+
+    fn wait_anew(&mut self, turn: Turn, now: Mono) {
+        let showings = self.showings_mut().filter(|showing| showing.turn == turn);
+        showings.for_each(|showing| showing.asked_at = Some(now));
+        let backdrops = self.backdrops_mut().filter(|backdrop| backdrop.turn() == turn);
+        backdrops.for_each(|backdrop| backdrop.asked_at = Some(now));
     }
 
     /// Shows under a new number what the stage has left behind though it is still wanted: its step

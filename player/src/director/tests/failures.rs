@@ -1,5 +1,7 @@
 //! What happens when something cannot be shown.
 
+use std::time::Duration;
+
 use super::*;
 
 fn broken(names: &[&str]) -> Stage {
@@ -44,6 +46,38 @@ fn an_item_that_is_never_ready_is_passed_over_in_time() {
     let mut world = playing_on(stage, vec![image("a"), image("b")]);
     world.run_to(10_000);
     assert_eq!(world.take_shown(), ["5050 b"]);
+    assert_eq!(world.faults(), ["item_failed"]);
+}
+
+#[test]
+fn a_slow_device_gets_the_time_that_it_needs() {
+    let mut stage = Stage::new(0);
+    stage.takes = Duration::from_secs(8);
+    let mut world = playing_on(stage, vec![image("a"), image("b"), image("c")]);
+    world.run_to(120_000);
+    // a was given up after 5 s, b had 10. Known by then: what comes next is asked for in time.
+    assert_eq!(world.take_shown()[..3], ["13000 b", "23000 c", "33000 a"]);
+    assert_eq!(world.faults(), ["item_failed"]);
+    world.run_to(3_600_000);
+    assert_eq!(world.take_shown().len(), 348);
+    world.go_live(live(2, vec![playlist("p", vec![image("d")])]));
+    world.run_to(3_610_000);
+    assert_eq!(world.take_shown(), ["3608000 d"], "the first try counts");
+    assert_eq!(world.faults(), ["item_failed"], "nothing more was late");
+}
+
+#[test]
+fn one_item_that_hangs_changes_nothing_for_the_others() {
+    let mut stage = Stage::new(0);
+    stage.stuck.insert("a".into());
+    let mut world = playing_on(stage, vec![image("a"), image("b"), image("c")]);
+    world.run_to(24 * 3_600_000);
+    let longest = Duration::from_millis(vitrine_config::limits::PREPARE_MAX_MS);
+    let at = |line: &String| line.split(' ').next().and_then(|ms| ms.parse::<u64>().ok());
+    let shown: Vec<u64> = world.take_shown().iter().filter_map(at).collect();
+    let held: u64 = shown.windows(2).map(|two| two[1] - two[0] - 10_000).sum();
+    // A try an hour, each of a minute at most, of which the lead is nobody's loss.
+    assert!(held < 32 * longest.as_millis() as u64, "{held} ms");
     assert_eq!(world.faults(), ["item_failed"]);
 }
 

@@ -132,16 +132,17 @@ fn a_seat_is_kept_for_the_first_change() {
     };
     let start = Start::AtEnd { turn: 1, early: Duration::ZERO };
     let open = Ahead { start, due: None, what: What::Curtain };
-    let lead: fn(u64) -> Option<Mono> = |ms| Some(mono(ms - 4_000));
+    let before: fn(u64) -> Option<Mono> = |ms| Some(mono(ms - 4_000));
     for (case, ahead, now_ms, want, again_at) in [
         ("nothing", vec![], 0, None, None),
-        ("not yet", vec![known(9_000), known(8_000)], 3_999, None, lead(8_000)),
+        ("not yet", vec![known(9_000), known(8_000)], 3_999, None, before(8_000)),
         ("the first", vec![known(9_000), known(8_000)], 4_000, Some(known(8_000)), None),
         ("an open end", vec![open.clone()], 0, Some(open.clone()), None),
-        ("until", vec![known(9_000), open.clone()], 4_999, Some(open.clone()), lead(9_000)),
+        ("until", vec![known(9_000), open.clone()], 4_999, Some(open.clone()), before(9_000)),
         ("the lead", vec![known(9_000), open], 5_000, Some(known(9_000)), None),
     ] {
-        assert_eq!(seat(ahead, mono(now_ms)), (want, again_at), "case {case:?}");
+        let lead = Duration::from_secs(4);
+        assert_eq!(seat(ahead, lead, mono(now_ms)), (want, again_at), "case {case:?}");
     }
 }
 
