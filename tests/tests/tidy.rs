@@ -118,6 +118,35 @@ fn no_file_is_where_everything_ends_up() {
     }
 }
 
+/// Lines that would give somebody a password, or a shell to use it in.
+fn ways_in(text: &str) -> Vec<&str> {
+    let code = |line: &&str| !line.trim_start().starts_with('#');
+    let words = ["passwd", "password", "adduser", "useradd", "usermod", "/bin/sh\"", "/bin/bash"];
+    let gives = |line: &&str| words.iter().any(|word| line.to_lowercase().contains(word));
+    text.lines().filter(code).filter(gives).collect()
+}
+
+#[test]
+fn no_password_comes_with_the_package() {
+    for folder in ["systemd", "systemd/deb"] {
+        for entry in fs::read_dir(root().join(folder)).unwrap().flatten() {
+            let name = entry.file_name().into_string().unwrap();
+            if entry.file_type().unwrap().is_file() && name != "README.md" {
+                let text = fs::read_to_string(entry.path()).unwrap();
+                assert_eq!(ways_in(&text), [""; 0], "{folder}/{name}");
+            }
+        }
+    }
+    // `u NAME ID "GECOS" HOME`, and no shell: systemd-sysusers locks it and gives it nologin.
+    let users = fs::read_to_string(root().join("systemd/vitrine.sysusers")).unwrap();
+    let users: Vec<&str> = users.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(users, [r#"u vitrine - "Vitrine signage player" /var/lib/vitrine"#]);
+    let example = fs::read_to_string(root().join("config/example.toml")).unwrap();
+    assert_eq!(ways_in(&example), [""; 0], "settings that are in force");
+    // The control.
+    assert_eq!(ways_in("# passwd\necho vitrine:1234 | chpasswd\n").len(), 1);
+}
+
 #[test]
 fn readme_names_the_two_commands() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
