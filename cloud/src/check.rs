@@ -128,6 +128,7 @@ impl<'a> Check<'a> {
         match &item.content {
             Content::Image { asset } => self.asset(place, asset, "image"),
             Content::Video { asset } => self.asset(place, asset, "video"),
+            Content::Audio { asset } => self.asset(place, asset, "audio"),
             Content::Colour { colour } => self.colour(format!("{place}.colour"), colour),
             Content::Text { text, .. } => self.text(format!("{place}.text"), text),
             Content::Ticker { text, feed, speed_px_s, .. } => {
@@ -142,9 +143,12 @@ impl<'a> Check<'a> {
                 let (least, most) = limits::TICKER_SPEED_PX_S;
                 self.number(format!("{place}.speed_px_s"), *speed_px_s, least, most);
             }
-            Content::Clock { format, time_zone, .. } => {
+            Content::Clock { format, time_zone, locale, .. } => {
                 self.format(format!("{place}.format"), format, manifest::clock_fault(format));
                 self.zone_name(format!("{place}.time_zone"), time_zone.as_deref());
+                let fault = locale.as_deref().and_then(manifest::locale_fault);
+                let known = fault.is_none();
+                self.want(known, &format!("{place}.locale"), || fault.unwrap_or_default());
             }
             Content::Countdown { format, over, .. } => {
                 self.format(format!("{place}.format"), format, manifest::countdown_fault(format));
@@ -288,6 +292,7 @@ impl<'a> Check<'a> {
         self.offset(format!("{place}.x_px"), zone.x_px);
         self.offset(format!("{place}.y_px"), zone.y_px);
         self.share(format!("{place}.opacity"), zone.opacity);
+        self.share(format!("{place}.volume"), zone.volume);
         let (deg, most) = (zone.rotation_deg, limits::ROTATION_DEG);
         self.want(deg.abs() <= most, &format!("{place}.rotation_deg"), || {
             format!("is {deg}, want -{most} to {most}")
@@ -345,7 +350,8 @@ mod tests {
                 {"id": "4", "kind": "text", "text": "words", "style": {"font": Digest([3; 32])}},
                 {"id": "5", "kind": "ticker", "speed_px_s": 60,
                     "feed": {"url": "https://news.example/rss", "items": 5, "refresh_s": 60}},
-                {"id": "6", "kind": "clock", "format": "%A %H:%M", "time_zone": "Europe/Berlin"},
+                {"id": "6", "kind": "clock", "format": "%A %H:%M", "time_zone": "Europe/Berlin",
+                    "locale": "de_DE"},
                 {"id": "7", "kind": "countdown", "to": "2030-01-01T00:00:00Z", "format": "%D"},
             ]}],
             "layouts": [{"id": "l", "name": "L", "width_px": 1920, "height_px": 1080, "zones": [
@@ -421,6 +427,7 @@ mod tests {
             ),
             ("/playlists/0/items/5/format", json!("%~"), "playlists.p.items[5].format"),
             ("/playlists/0/items/5/time_zone", json!("Mars"), "playlists.p.items[5].time_zone"),
+            ("/playlists/0/items/5/locale", json!("German"), "playlists.p.items[5].locale"),
             ("/playlists/0/items/6/format", json!("%d"), "playlists.p.items[6].format"),
             ("/playlists/0/items/2/id", json!("1"), "playlists.p.items"),
             ("/playlists/0/items/2/id", json!("a/b"), "playlists.p.items"),
@@ -436,6 +443,7 @@ mod tests {
             ("/layouts/0/zones/0/width_px", json!(0), "layouts.l.zones[0].width_px"),
             ("/layouts/0/zones/0/x_px", json!(-99_999), "layouts.l.zones[0].x_px"),
             ("/layouts/0/zones/0/opacity", json!(-0.1), "layouts.l.zones[0].opacity"),
+            ("/layouts/0/zones/0/volume", json!(2), "layouts.l.zones[0].volume"),
             ("/schedule/0/target", json!({"playlist": "q"}), "schedule[0].target"),
             ("/schedule/1/target", json!({"layout": "p"}), "schedule[1].target"),
             ("/schedule/1/id", json!("e"), "schedule"),

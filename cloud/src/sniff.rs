@@ -1,8 +1,9 @@
 //! What a file is, by its first bytes: the name says what people call it, not what it is.
 
 /// What a device can use, for the text of a refusal.
-pub const TAKEN: &str = "JPEG, PNG, WebP, SVG, GIF, TIFF, BMP; MP4, QuickTime, WebM, Matroska, \
-                         MPEG-TS; TrueType, OpenType";
+pub const TAKEN: &str = "JPEG, PNG, WebP, AVIF, SVG, GIF, TIFF, BMP; MP4, QuickTime, WebM, Matroska, \
+                         MPEG-TS; \
+                         MP3, M4A, Ogg, FLAC, WAV; TrueType, OpenType";
 
 /// Bytes of one packet of an MPEG transport stream.
 const TS_PACKET: usize = 188;
@@ -17,15 +18,34 @@ pub fn media_type(head: &[u8]) -> Option<&'static str> {
         [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => Some("image/tiff"),
         [b'B', b'M', ..] if head.len() > 14 && head[6..10] == [0; 4] => Some("image/bmp"),
         [b'R', b'I', b'F', b'F', ..] if brand() == Some(b"WEBP") => Some("image/webp"),
+        [b'R', b'I', b'F', b'F', ..] if brand() == Some(b"WAVE") => Some("audio/wav"),
+        [b'f', b'L', b'a', b'C', ..] => Some("audio/flac"),
+        [b'O', b'g', b'g', b'S', ..] => Some(ogg(head)),
+        [b'I', b'D', b'3', ..] => Some("audio/mpeg"),
         [0, 1, 0, 0, 0, 1..=64, ..] => Some("font/ttf"),
         [b'O', b'T', b'T', b'O', ..] => Some("font/otf"),
         [b't', b't', b'c', b'f', ..] => Some("font/collection"),
         [0x1a, 0x45, 0xdf, 0xa3, ..] => Some(matroska(head)),
         _ if head.get(4..8) == Some(b"ftyp") => iso_media(brand()?),
         [0x47, ..] if head.get(TS_PACKET) == Some(&0x47) => Some("video/mp2t"),
+        [0xff, second, third, ..] if is_mpeg_audio(*second, *third) => Some("audio/mpeg"),
         _ if is_svg(head) => Some("image/svg+xml"),
         _ => None,
     }
+}
+
+/// The first pages of a file name the codecs that are in it.
+fn ogg(head: &[u8]) -> &'static str {
+    let moves = head.windows(7).any(|found| found == b"\x80theora" || found == b"\x01video\0");
+    if moves { "video/ogg" } else { "audio/ogg" }
+}
+
+/// Whether the two bytes behind eight ones begin a frame of MPEG audio: some of their bits have no
+/// meaning when they are all alike.
+fn is_mpeg_audio(second: u8, third: u8) -> bool {
+    let (version, layer, rate, samples) =
+        (second >> 3 & 3, second >> 1 & 3, third >> 4, third >> 2 & 3);
+    second >= 0xe0 && version != 1 && matches!(layer, 1 | 2) && rate != 15 && samples != 3
 }
 
 /// Whether `head` starts a picture that a device may send of its screen.
@@ -39,11 +59,13 @@ fn matroska(head: &[u8]) -> &'static str {
     if header.windows(4).any(|four| four == b"webm") { "video/webm" } else { "video/x-matroska" }
 }
 
-/// Pictures in the same container (AVIF, HEIC) have no decoder on the device.
+/// Of the pictures in the same container, devices decode AVIF and no HEIC.
 fn iso_media(brand: &[u8]) -> Option<&'static str> {
     match brand {
         b"qt  " => Some("video/quicktime"),
-        b"avif" | b"avis" | b"heic" | b"heix" | b"mif1" | b"msf1" | b"M4A " => None,
+        b"avif" | b"avis" => Some("image/avif"),
+        b"heic" | b"heix" | b"mif1" | b"msf1" => None,
+        b"M4A " | b"M4B " => Some("audio/mp4"),
         _ => Some("video/mp4"),
     }
 }
@@ -71,12 +93,20 @@ mod tests {
             ("tiff of a Mac", b"MM\0*\0\0\0\x08", Some("image/tiff")),
             ("text that starts with BM", b"BMW is a maker of cars", None),
             ("webp", b"RIFF\x10\0\0\0WEBPVP8 ", Some("image/webp")),
-            ("wave", b"RIFF\x10\0\0\0WAVEfmt ", None),
+            ("wave", b"RIFF\x10\0\0\0WAVEfmt ", Some("audio/wav")),
+            ("flac", b"fLaC\0\0\0\x22", Some("audio/flac")),
+            ("mp3 with a label", b"ID3\x04\0\0", Some("audio/mpeg")),
+            ("mp3", b"\xff\xfb\x90\x64", Some("audio/mpeg")),
+            ("text in UTF-16", b"\xff\xfeh\0i\0", None),
+            ("opus", b"OggS\0\x02....OpusHead", Some("audio/ogg")),
+            ("theora", b"OggS\0\x02....\x80theora", Some("video/ogg")),
+            ("m4a", b"\0\0\0\x1cftypM4A ", Some("audio/mp4")),
             ("webm", b"\x1a\x45\xdf\xa3\x9fB\x86\x81\x01B\x82\x84webm", Some("video/webm")),
             ("mkv", b"\x1a\x45\xdf\xa3B\x82\x88matroska", Some("video/x-matroska")),
             ("mp4", b"\0\0\0\x20ftypisom", Some("video/mp4")),
             ("mov", b"\0\0\0\x14ftypqt  ", Some("video/quicktime")),
-            ("avif", b"\0\0\0\x20ftypavif", None),
+            ("avif", b"\0\0\0\x20ftypavif", Some("image/avif")),
+            ("heic", b"\0\0\0\x20ftypheic", None),
             ("ts", &ts, Some("video/mp2t")),
             ("svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", Some("image/svg+xml")),
             (

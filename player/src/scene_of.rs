@@ -26,6 +26,8 @@ pub struct Spot {
     pub place: Option<Rect>,
     /// 0.0 to 1.0.
     pub opacity: f32,
+    /// Loudness of what plays there, 0.0 to 1.0.
+    pub volume: f32,
     /// Clockwise.
     pub turned_deg: f32,
     /// How items come in where neither they nor their playlists say so.
@@ -35,8 +37,15 @@ pub struct Spot {
 impl Spot {
     /// The whole screen.
     pub fn screen() -> Spot {
-        let base = Base::Canvas;
-        Spot { zone: None, base, place: None, opacity: 1.0, turned_deg: 0.0, transition: None }
+        Spot {
+            zone: None,
+            base: Base::Canvas,
+            place: None,
+            opacity: 1.0,
+            volume: 1.0,
+            turned_deg: 0.0,
+            transition: None,
+        }
     }
 
     /// A zone of `layout`.
@@ -52,6 +61,7 @@ impl Spot {
             base: Base::Canvas,
             place: Some(place),
             opacity: zone.opacity,
+            volume: zone.volume,
             turned_deg: zone.rotation_deg,
             transition: layout.transition,
         }
@@ -92,7 +102,7 @@ pub fn backdrop(turn: Turn, asset: &Digest, files: &Files) -> Option<Layer> {
 pub fn layer(turn: Turn, item: &Item, spot: &Spot, live: &Live, config: &Config) -> Option<Layer> {
     Some(Layer {
         turn,
-        source: source(item, live, config)?,
+        source: source(item, spot.volume, live, config)?,
         base: spot.base,
         place: spot.place,
         fit: fit(item),
@@ -151,18 +161,22 @@ fn whole(turn: Turn, source: Source) -> Layer {
     Layer::new(turn, source)
 }
 
-/// Where the pixels of `item` come from by now; None if there are none.
-pub fn source(item: &Item, live: &Live, config: &Config) -> Option<Source> {
+/// Where the pixels of `item` come from by now, and its sound at a spot of this `volume`; None if
+/// there are none.
+pub fn source(item: &Item, volume: f32, live: &Live, config: &Config) -> Option<Source> {
     let files = &live.files;
+    let volume = item.volume * volume * config.audio.volume;
+    let audio = || audio(&config.audio.device);
+    // What has a duration of its own is repeated if it is shorter.
+    let looped = item.duration.is_some();
     Some(match &item.content {
         Content::Image(asset) => Source::Image { path: files.path(asset)? },
-        Content::Video(asset) => Source::Video {
-            path: files.path(asset)?,
-            volume: item.volume * config.audio.volume,
-            // A video with a duration of its own is repeated if it is shorter.
-            looped: item.duration.is_some(),
-            audio: audio(&config.audio.device),
-        },
+        Content::Video(asset) => {
+            Source::Video { path: files.path(asset)?, volume, looped, audio: audio() }
+        }
+        Content::Audio(asset) => {
+            Source::Sound { path: files.path(asset)?, volume, looped, audio: audio() }
+        }
         Content::Colour(rgb) => Source::Colour(Rgb(*rgb)),
         Content::Text(text) => Source::Text(Text {
             words: words(&text.words, item, (live, config))?,
@@ -180,9 +194,10 @@ fn words(words: &model::Words, item: &Item, (live, config): (&Live, &Config)) ->
             // A ticker with a duration of its own follows itself until then.
             looped: item.duration.is_some(),
         },
-        model::Words::Clock { format, time_zone } => Words::Clock {
+        model::Words::Clock { format, time_zone, locale } => Words::Clock {
             format: format.clone(),
             zone: time_zone.clone().or_else(|| config.device.time_zone.clone()),
+            locale: locale.clone(),
         },
         model::Words::Countdown { to, format, over } => {
             Words::Countdown { to: *to, format: format.clone(), over: over.clone() }
@@ -331,6 +346,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_heard_is_as_loud_as_item_zone_and_device_say_together() {
+        let files = Files::Cache { root: "/cache".into() };
+        let live = Live { files, ..live(1, vec![]) };
+        let mut config = Config::default();
+        for (case, item, zone, device, want) in [
+            ("as recorded", 1.0, 1.0, 1.0, 1.0),
+            ("all of them", 0.5, 0.5, 0.5, 0.125),
+            ("a muted zone", 1.0, 0.0, 1.0, 0.0),
+        ] {
+            config.audio.volume = device;
+            let spot = Spot { volume: zone, ..Spot::screen() };
+            for content in [Content::Video(Digest([1; 32])), Content::Audio(Digest([1; 32]))] {
+                let item = Item { volume: item, ..crate::director::sim::item("a", content) };
+                let layer = super::layer(1, &item, &spot, &live, &config).expect("a layer");
+                let (Source::Video { volume, looped, .. } | Source::Sound { volume, looped, .. }) =
+                    layer.source
+                else {
+                    panic!("{case}: {:?}", layer.source)
+                };
+                assert_eq!((volume, looped), (want, false), "case {case:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_ticker_runs_with_what_its_feed_has_brought() {
         let feed = |separator: Option<&str>| NewsFeed {
             url: "u".into(),
@@ -353,7 +393,7 @@ mod tests {
             }
             let feed = Some(feed(separator));
             let ticker = item(Said::Ticker { text: text.into(), feed, speed_px_s: 90 }, None);
-            let source = source(&ticker, &live, &Config::default());
+            let source = source(&ticker, 1.0, &live, &Config::default());
             let got = source.map(|source| match source {
                 Source::Text(Text { words: Words::Ticker { text, .. }, .. }) => text,
                 other => panic!("{other:?} is no ticker"),
@@ -373,11 +413,15 @@ mod tests {
             assert_eq!((is_looped, item.content.has_an_end()), (want, true));
         }
         config.device.time_zone = Some("Europe/Berlin".into());
-        let clock = |time_zone| item(Said::Clock { format: "%H".into(), time_zone }, None);
+        let locale = || Some("de_DE".to_owned());
+        let clock = |time_zone| {
+            item(Said::Clock { format: "%H".into(), time_zone, locale: locale() }, None)
+        };
         for (own, want) in [(None, "Europe/Berlin"), (Some("Asia/Tokyo".to_owned()), "Asia/Tokyo")]
         {
             let said = words_of(&clock(own), &config);
-            assert_eq!(said, Words::Clock { format: "%H".into(), zone: Some(want.into()) });
+            let (format, zone) = ("%H".into(), Some(want.into()));
+            assert_eq!(said, Words::Clock { format, zone, locale: locale() });
         }
     }
 }

@@ -56,7 +56,7 @@ fn trust(trust: Trust) -> record::Trust {
 pub(crate) fn label(item: &Item, manifest: &Manifest) -> String {
     let name = |asset| manifest.assets.get(asset).map(|asset| asset.name.clone());
     match &item.content {
-        Content::Image(asset) | Content::Video(asset) => {
+        Content::Image(asset) | Content::Video(asset) | Content::Audio(asset) => {
             name(asset).unwrap_or_else(|| item.id.clone())
         }
         Content::Colour([red, green, blue]) => format!("#{red:02x}{green:02x}{blue:02x}"),

@@ -54,6 +54,7 @@ fn every_format_is_shown_and_told_apart_by_its_bytes() {
         (media("grey.jpg"), all.map(grey)),
         (media("quadrants.png"), all),
         (media("sixteen.png"), all),
+        (media("interlaced.png"), all),
         (media("half.png"), all.map(half)),
         (media("quadrants.webp"), all),
         (media("two-frames.gif"), all),

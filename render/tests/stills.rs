@@ -216,6 +216,139 @@ fn a_jpeg_has_the_colours_of_its_profile() {
     shown.rig.end();
 }
 
+/// What EXIF says of a picture that was held so.
+fn exif(orientation: u8) -> Vec<u8> {
+    [&b"II\x2a\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0"[..], &[orientation, 0, 0, 0, 0, 0, 0, 0]]
+        .concat()
+}
+
+/// Puts a chunk before the pixels of a PNG.
+fn with_chunk(png: &[u8], name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    let named = [name.as_slice(), data].concat();
+    let step = |sum: u32, _| sum >> 1 ^ if sum & 1 == 1 { 0xedb8_8320 } else { 0 };
+    let sum = named.iter().fold(!0, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), step));
+    let length = (data.len() as u32).to_be_bytes();
+    let at = png.windows(4).position(|found| found == b"IDAT").expect("pixels") - 4;
+    [&png[..at], &length, &named, &(!sum).to_be_bytes(), &png[at..]].concat()
+}
+
+/// A plain WebP with room for what else is to be said.
+fn extended(webp: &[u8], exif: &[u8]) -> Vec<u8> {
+    let about = [0x08, 0, 0, 0, 47, 0, 0, 31, 0, 0];
+    let chunk = |name: &[u8; 4], data: &[u8]| {
+        let pad = vec![0; data.len() % 2];
+        [name.as_slice(), &(data.len() as u32).to_le_bytes(), data, &pad].concat()
+    };
+    let body = [&b"WEBP"[..], &chunk(b"VP8X", &about), &webp[12..], &chunk(b"EXIF", exif)].concat();
+    chunk(b"RIFF", &body)
+}
+
+fn turned_tiff(orientation: u8) -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    let mut encoder = TiffEncoder::new(&mut file).expect("a file");
+    let pixels = image::load_from_memory(&media("quadrants.png")).expect("a picture").into_rgb8();
+    let mut picture = encoder.new_image::<colortype::RGB8>(48, 32).expect("a picture");
+    let turn = u16::from(orientation);
+    picture.encoder().write_tag(tiff::tags::Tag::Orientation, turn).expect("written");
+    picture.write_data(&pixels).expect("written");
+    file.into_inner()
+}
+
+/// The eight ways to hold a JPEG are in `pictures`: here, that the others are asked as well.
+#[test]
+fn every_kind_of_file_is_turned_as_it_was_held() {
+    const RED: [u8; 3] = [0xd0, 0x20, 0x20];
+    const BLUE: [u8; 3] = [0x20, 0x40, 0xd0];
+    let mut shown = Shown::new();
+    for (name, file) in [
+        ("sixth.png", with_chunk(&media("quadrants.png"), b"eXIf", &exif(6))),
+        ("sixth.webp", extended(&media("quadrants.webp"), &exif(6))),
+        ("sixth.tif", turned_tiff(6)),
+    ] {
+        let picture = shown.picture(name, &file);
+        let corners = [(7, 3), (24, 3)].map(|(x, y)| picture.get_pixel(x, y).0);
+        assert!(is_near(corners[0], BLUE, 8) && is_near(corners[1], RED, 8), "{name}: {corners:?}");
+        assert_eq!(picture.get_pixel(2, 16).0, [0; 3], "{name} lies on its side");
+    }
+    shown.rig.end();
+}
+
+/// A BMP of one colour, its pixels as given: bits a pixel, how they are packed, palette or masks.
+fn bmp(bits: u16, packing: u32, table: &[u8], rows: &[u8], height: i32) -> Vec<u8> {
+    let start = 54 + table.len() as u32;
+    let words =
+        |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    let size = start + rows.len() as u32;
+    let planes = u32::from(bits) << 16 | 1;
+    let colours = if bits <= 8 { table.len() as u32 / 4 } else { 0 };
+    let head = [size, 0, start, 40, SIDE, height as u32, planes, packing, rows.len() as u32];
+    [b"BM", words(&head).as_slice(), &words(&[2_835, 2_835, colours, 0]), table, rows].concat()
+}
+
+#[test]
+fn every_kind_of_bmp_has_its_colour() {
+    let [red, green, blue] = ORANGE;
+    let palette = [9, 9, 9, 0, blue, green, red, 0];
+    let pixels = (SIDE * SIDE) as usize;
+    let up = SIDE as i32;
+    // Red, green and blue in 5, 6 and 5 bits.
+    let packed = u16::from(red >> 3) << 11 | u16::from(green >> 2) << 5 | u16::from(blue >> 3);
+    let masks = [0xf800u32, 0x07e0, 0x001f].map(u32::to_le_bytes).concat();
+    // Sixteen of the second colour, end of row; at the last, end of picture.
+    let run = [[SIDE as u8, 1, 0, 0].repeat(SIDE as usize - 1), vec![SIDE as u8, 1, 0, 1]].concat();
+    let mut shown = Shown::new();
+    for (name, file, tolerance) in [
+        ("1 bit.bmp", bmp(1, 0, &palette, &[0xff, 0xff, 0, 0].repeat(SIDE as usize), up), 2),
+        ("4 bit.bmp", bmp(4, 0, &palette, &vec![0x11; pixels / 2], up), 2),
+        ("8 bit.bmp", bmp(8, 0, &palette, &vec![1; pixels], up), 2),
+        ("run length.bmp", bmp(8, 1, &palette, &run, up), 2),
+        ("16 bit.bmp", bmp(16, 3, &masks, &packed.to_le_bytes().repeat(pixels), up), 8),
+        ("24 bit.bmp", bmp(24, 0, &[], &[blue, green, red].repeat(pixels), up), 2),
+        ("downwards.bmp", bmp(24, 0, &[], &[blue, green, red].repeat(pixels), -up), 2),
+        ("32 bit.bmp", bmp(32, 0, &[], &[blue, green, red, 0].repeat(pixels), up), 2),
+    ] {
+        let found = shown.middle(name, &file);
+        assert!(is_near(found, ORANGE, tolerance), "{name}: {found:?}, want {ORANGE:?}");
+    }
+    shown.rig.end();
+}
+
+/// Grey, palettes of every width, and a colour that stands for nothing.
+#[test]
+fn every_way_to_pack_a_png_has_its_colour() {
+    use png::BitDepth::{Eight, Four, One, Two};
+    use png::ColorType::{Grayscale, Indexed, Rgb};
+    let packed = |colour, depth, row: Vec<u8>, palette: bool, clear: Option<&[u8]>| {
+        let mut info = png::Info::with_size(SIDE, SIDE);
+        (info.color_type, info.bit_depth) = (colour, depth);
+        info.palette = palette.then(|| [[9, 9, 9], ORANGE].concat().into());
+        info.trns = clear.map(|clear| clear.to_vec().into());
+        let mut file = Vec::new();
+        let mut writer = png::Encoder::with_info(&mut file, info)
+            .and_then(png::Encoder::write_header)
+            .expect("a header");
+        writer.write_image_data(&row.repeat(SIDE as usize)).expect("written");
+        writer.finish().expect("written");
+        file
+    };
+    let [red, green, blue] = ORANGE;
+    let key = [0, red, 0, green, 0, blue];
+    let mut shown = Shown::new();
+    for (name, file, want) in [
+        ("palette 1.png", packed(Indexed, One, vec![0xff; 2], true, None), ORANGE),
+        ("palette 2.png", packed(Indexed, Two, vec![0x55; 4], true, None), ORANGE),
+        ("palette 8.png", packed(Indexed, Eight, vec![1; 16], true, None), ORANGE),
+        ("grey 1.png", packed(Grayscale, One, vec![0xff; 2], false, None), [255; 3]),
+        ("grey 4.png", packed(Grayscale, Four, vec![0x55; 8], false, None), [85; 3]),
+        ("key.png", packed(Rgb, Eight, ORANGE.repeat(16), false, Some(&key)), [0; 3]),
+        ("other key.png", packed(Rgb, Eight, [9, 9, 9].repeat(16), false, Some(&key)), [9; 3]),
+    ] {
+        let found = shown.middle(name, &file);
+        assert!(is_near(found, want, 2), "{name}: {found:?}, want {want:?}");
+    }
+    shown.rig.end();
+}
+
 #[test]
 fn a_picture_of_8k_is_scaled_well() {
     let (width, height) = (7_680u32, 4_320u32);
@@ -262,8 +395,9 @@ fn broken_files_are_refused_and_say_why() {
         ("float.tif", &float, "TIFF: samples are RGB(32), want"),
         ("cut.png", &png[..png.len() - 14], "PNG"),
         ("cut.gif", &gif[..60], "GIF"),
-        ("photo.avif", b"\0\0\0\x20ftypavif\0\0\0\0avif", "AVIF and HEIC have no decoder"),
-        ("words.txt", b"two words", "JPEG, PNG, WebP, GIF, TIFF, BMP and SVG are shown"),
+        ("photo.heic", b"\0\0\0\x14ftypheic\0\0\0\0mif1", "HEIC has no decoder here"),
+        ("photo.avif", b"\0\0\0\x14ftypavif\0\0\0\0mif1", "AVIF: no \"meta\" box"),
+        ("words.txt", b"two words", "JPEG, PNG, WebP, AVIF, GIF, TIFF, BMP and SVG are shown"),
     ] {
         let path = shown.put(name, bytes);
         shown.rig.wish(scene(vec![file(shown.turn, &path)]), None);

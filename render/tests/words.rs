@@ -326,14 +326,17 @@ fn clocks_and_countdowns_show_the_moment() {
         clock.set(ms(now_ms));
         rig.show(scene(vec![layer]))
     };
-    let of =
-        |format: &str, zone: &str| Words::Clock { format: format.into(), zone: Some(zone.into()) };
+    let of = |format: &str, zone: &str| Words::Clock {
+        format: format.into(),
+        zone: Some(zone.into()),
+        locale: Some("de_DE".into()),
+    };
     let to = jiff::Timestamp::from_second(37_230 + 90).expect("in range");
     let countdown =
         |format: &str| Words::Countdown { to, format: format.into(), over: Some("now".into()) };
     for (turn, said, text) in [
         (1, of("%H:%M:%S", "UTC"), "10:20:30"),
-        (4, of("%H:%M", "Asia/Kolkata"), "15:50"),
+        (4, of("%a %-d. %b", "Asia/Kolkata"), "Do 1. Jan"),
         (7, countdown("%M:%S left"), "01:30 left"),
     ] {
         let found = show(words(turn, said, style(20.0)));

@@ -77,7 +77,7 @@ pub struct Item {
     pub id: String,
     /// What it shows.
     pub content: Content,
-    /// None: a video's own length, else the configured duration.
+    /// None: the own length of a video or a sound, else the configured duration.
     pub duration: Option<Duration>,
     /// How the picture is placed.
     pub fit: Fit,
@@ -109,6 +109,8 @@ pub enum Content {
     Image(Digest),
     /// Moving pictures.
     Video(Digest),
+    /// Sound alone.
+    Audio(Digest),
     /// Red, green, blue.
     Colour([u8; 3]),
     /// Words.
@@ -144,6 +146,8 @@ pub enum Words {
         format: String,
         /// IANA name; None: the device's.
         time_zone: Option<String>,
+        /// Whose names days and months have; None: English.
+        locale: Option<String>,
     },
     /// The time that is left.
     Countdown {
@@ -200,7 +204,7 @@ impl Content {
     /// The file that it needs, if any.
     pub fn asset(&self) -> Option<Digest> {
         match self {
-            Content::Image(asset) | Content::Video(asset) => Some(*asset),
+            Content::Image(asset) | Content::Video(asset) | Content::Audio(asset) => Some(*asset),
             Content::Text(text) => text.style.font,
             Content::Colour(_) => None,
         }
@@ -208,10 +212,10 @@ impl Content {
 }
 
 impl Content {
-    /// Whether it comes to an end by itself: a video, or a ticker that has run across.
+    /// Whether it comes to an end by itself: a video, a sound, or a ticker that has run across.
     pub fn has_an_end(&self) -> bool {
         match self {
-            Content::Video(_) => true,
+            Content::Video(_) | Content::Audio(_) => true,
             Content::Text(text) => matches!(text.words, Words::Ticker { .. }),
             Content::Image(_) | Content::Colour(_) => false,
         }
@@ -283,6 +287,8 @@ pub struct Zone {
     pub opacity: f32,
     /// Turned clockwise about its middle.
     pub rotation_deg: f32,
+    /// 0.0 to 1.0; multiplies that of its items.
+    pub volume: f32,
     /// A key of [`Manifest::playlists`].
     pub playlist: String,
 }

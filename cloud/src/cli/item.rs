@@ -15,13 +15,14 @@ const KEYS: [&str; 6] = ["duration", "fit", "focus", "background", "transition",
 /// How long a transition takes if nothing is said.
 const TRANSITION_MS: u64 = 500;
 /// More of them, for words.
-const WORD_KEYS: [&str; 16] = [
+const WORD_KEYS: [&str; 17] = [
     "align",
     "colour",
     "family",
     "font",
     "format",
     "items",
+    "locale",
     "over",
     "padding",
     "place",
@@ -116,7 +117,7 @@ fn words(text: &str) -> Option<Box<Content>> {
             let (text, feed) = (String::new(), text.starts_with(FEED).then(news_feed));
             Content::Ticker { text, feed, speed_px_s: 120, style }
         }
-        "clock:" => Content::Clock { format: "%H:%M".into(), time_zone: None, style },
+        "clock:" => Content::Clock { format: "%H:%M".into(), time_zone: None, locale: None, style },
         _ => Content::Countdown {
             to: Timestamp::UNIX_EPOCH,
             format: "%D %H:%M:%S".into(),
@@ -184,10 +185,11 @@ impl Spec {
                 *speed_px_s = value.parse().map_err(|_| "pixels a second")?;
             }
             ("zone", Content::Clock { time_zone, .. }) => *time_zone = Some(value.into()),
+            ("locale", Content::Clock { locale, .. }) => *locale = Some(value.into()),
             ("format", Content::Countdown { format, .. }) => *format = value.into(),
             ("over", Content::Countdown { over, .. }) => *over = Some(lines(value)),
             ("speed", _) => return Err("a ticker to go with it"),
-            ("zone", _) => return Err("a clock to go with it"),
+            ("zone" | "locale", _) => return Err("a clock to go with it"),
             ("format" | "over", _) => return Err("a countdown to go with it"),
             (_, content) => match style(content) {
                 Some(style) => set_style(style, key, value)?,
@@ -214,6 +216,9 @@ impl Spec {
             }
             (_, Some(asset)) if asset.media_type.starts_with("video/") => {
                 (asset.name.as_str(), Content::Video { asset: asset.sha256 })
+            }
+            (_, Some(asset)) if asset.media_type.starts_with("audio/") => {
+                (asset.name.as_str(), Content::Audio { asset: asset.sha256 })
             }
             (_, Some(asset)) => (asset.name.as_str(), Content::Image { asset: asset.sha256 }),
             (_, None) => ("missing", Content::Image { asset: Digest([0; 32]) }),
@@ -256,7 +261,10 @@ fn style(content: &mut Content) -> Option<&mut TextStyle> {
         | Content::Ticker { style, .. }
         | Content::Clock { style, .. }
         | Content::Countdown { style, .. } => Some(style),
-        Content::Image { .. } | Content::Video { .. } | Content::Colour { .. } => None,
+        Content::Image { .. }
+        | Content::Video { .. }
+        | Content::Audio { .. }
+        | Content::Colour { .. } => None,
     }
 }
 
@@ -377,7 +385,11 @@ mod tests {
             "refresh_s": 300, "separator": " | "});
         assert_eq!((&feed["feed"], feed.get("text")), (&want, None));
         assert_eq!(made("clock:")["format"], "%H:%M");
-        assert_eq!(made("clock:%A,zone=Asia/Tokyo,place=top")["time_zone"], "Asia/Tokyo");
+        let clock = made("clock:%A,zone=Asia/Tokyo,locale=ja_JP,place=top");
+        assert_eq!(
+            (&clock["time_zone"], &clock["locale"]),
+            (&"Asia/Tokyo".into(), &"ja_JP".into())
+        );
         let countdown = made("countdown:2030-01-01T00:00:00Z,format=%D days,over=Now");
         assert_eq!(
             (&countdown["to"], &countdown["over"]),

@@ -274,8 +274,8 @@ enum Playlist {
         /// ,fit=contain|cover|stretch|none ,focus=0.5:0.2 ,transition=fade:800ms ,volume=0.5; for
         /// words also ,size=48 ,weight=700 ,colour=#rrggbb ,family=NAME ,font=FILE
         /// ,align=start|centre|end ,place=top|middle|bottom ,padding=20 ,wrap=false; for tickers
-        /// ,speed=120, with a feed ,items=10 ,refresh=15m ,separator=TEXT; for clocks ,zone=Europe/Berlin; for countdowns ,format=%D:%H:%M:%S
-        /// ,over=WORDS
+        /// ,speed=120, with a feed ,items=10 ,refresh=15m ,separator=TEXT; for clocks
+        /// ,zone=Europe/Berlin ,locale=de_DE; for countdowns ,format=%D:%H:%M:%S ,over=WORDS
         #[arg(long = "item", required = true, value_name = "ITEM")]
         items: Vec<String>,
         /// What people call it; its id if not given.

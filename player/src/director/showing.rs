@@ -101,7 +101,7 @@ impl Showing {
         let turn = self.turn;
         match self.lasts {
             Lasts::For(lasts) => {
-                let still = !matches!(self.item.content, Content::Video(_));
+                let still = !matches!(self.item.content, Content::Video(_) | Content::Audio(_));
                 let lasts = if alone && still { lasts.max(LONE_STILL) } else { lasts };
                 let since = self.shown_at.unwrap_or(now);
                 (Start::After { turn, lasts }, Some(since.after(lasts)))

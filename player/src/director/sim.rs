@@ -140,6 +140,7 @@ pub fn live_layout(version: u64, playlists: Vec<Playlist>) -> Live {
         width_px: 100,
         height_px: 100,
         opacity: 1.0,
+        volume: 1.0,
         rotation_deg: 0.0,
         playlist: playlist.id.clone(),
     };

@@ -1,8 +1,8 @@
 //! From the light that a wide or high dynamic range video means to what an SDR display is handed.
 //!
 //! In:  R', G', B' as the file has them, 0 to 1. Out: the same in the gamut and curve of stills
-//! (sRGB). It is what `light.wgsl`, which does the work, is held to, step by step: by the test
-//! `shader_matches_the_numbers_in_rust`.
+//! (sRGB). Stills are made so; `light.wgsl`, which does the same for videos, is held to it, step by
+//! step, by the test `shader_matches_the_numbers_in_rust`.
 //!
 //! Brightness is rolled off above about 95 cd/m² so that 1 000 cd/m², which most material is made
 //! for, is the display's white; what is brighter than that is white, too.
@@ -45,7 +45,7 @@ const NARROWER: [[f32; 3]; 3] = [
 /// 0.0..=1.0.
 ///
 /// Exact but for the rounding of `f32`: below 1e-4.
-pub(super) fn to_sdr(light: Light, code: [f32; 3]) -> [f32; 3] {
+pub(crate) fn to_sdr(light: Light, code: [f32; 3]) -> [f32; 3] {
     let code = code.map(|value| value.clamp(0.0, 1.0));
     match light {
         Light::Sdr => code,

@@ -9,7 +9,6 @@
 
 pub(crate) mod capture;
 mod compositor;
-#[cfg(test)]
 mod light;
 pub(crate) mod painter;
 pub(crate) mod target;
@@ -27,6 +26,7 @@ use winit::event_loop::OwnedDisplayHandle;
 use winit::raw_window_handle::{HasWindowHandle, RawWindowHandle};
 use winit::window::Window;
 
+pub(crate) use self::light::to_sdr;
 use crate::source::Waker;
 
 /// Messages of the driver that are logged; a broken one would say the same at each frame.

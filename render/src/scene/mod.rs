@@ -199,8 +199,8 @@ pub enum Displays {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// A picture file: JPEG, PNG, WebP, GIF, TIFF, BMP or SVG, told apart by its bytes. GIF, WebP and
-    /// PNG move if they say so, as often as they say; then the last frame stays.
+    /// A picture file: JPEG, PNG, WebP, AVIF, GIF, TIFF, BMP or SVG, told apart by its bytes. GIF,
+    /// WebP and PNG move if they say so, as often as they say; then the last frame stays.
     Image {
         /// To be opened for reading.
         path: PathBuf,
@@ -214,6 +214,17 @@ pub enum Source {
         /// Starts over at the end, without a gap, for as long as it is wanted.
         looped: bool,
         /// Where sound goes.
+        audio: AudioOut,
+    },
+    /// A file with sound alone: nothing is seen, and lasts as long as it is heard.
+    Sound {
+        /// To be opened for reading; pictures in it are passed over.
+        path: PathBuf,
+        /// 0.0 (silent) to 1.0 (as recorded).
+        volume: f32,
+        /// Starts over at the end for as long as it is wanted; a gap is heard where the format has one.
+        looped: bool,
+        /// Where it goes.
         audio: AudioOut,
     },
     /// One colour.

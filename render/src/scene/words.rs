@@ -37,6 +37,9 @@ pub enum Words {
         format: String,
         /// IANA name. None, or one that is not known: the system's.
         zone: Option<String>,
+        /// Whose names days and months have, such as `de_DE`. None, or one that is not known: English.
+        #[serde(default)]
+        locale: Option<String>,
     },
     /// The time that is left.
     Countdown {

@@ -13,6 +13,7 @@ use vitrine_config::time::Mono;
 
 use super::decode::Still;
 use super::decoders::{Ask, Made, Maker, Recipe, Task};
+use super::time_names::Names;
 use super::time_text::{Said, Saying};
 use super::wall::Wall;
 use super::{Picture, Source, SourceError, State};
@@ -44,7 +45,7 @@ pub(super) struct ClockSource {
     fitting: Fitting,
     /// None: the time zone is still being found.
     saying: Option<Saying>,
-    zone: Option<(String, Ask)>,
+    zone: Option<(String, Option<Names>, Ask)>,
     /// In the order of time; the first is right, or was.
     pages: VecDeque<Page>,
     /// What is on the screen, to be given again.
@@ -74,7 +75,9 @@ impl ClockSource {
             failed: None,
         };
         match words {
-            Words::Clock { format, zone } => source.find(format, zone),
+            Words::Clock { format, zone, locale } => {
+                source.find(format, locale.as_deref().and_then(names), zone);
+            }
             Words::Countdown { to, format, over } => {
                 source.saying = Some(Saying::Countdown { to, format, over });
             }
@@ -83,9 +86,9 @@ impl ClockSource {
         source
     }
 
-    fn find(&mut self, format: String, zone: Option<String>) {
+    fn find(&mut self, format: String, names: Option<Names>, zone: Option<String>) {
         match self.maker.ask(Task::Zone(zone), "time zone".to_owned(), self.fitting) {
-            Ok(ask) => self.zone = Some((format, ask)),
+            Ok(ask) => self.zone = Some((format, names, ask)),
             Err(error) => self.fail(error),
         }
     }
@@ -96,10 +99,10 @@ impl ClockSource {
 
     /// Takes in what has been made.
     fn collect(&mut self) {
-        if let Some(Ok(Made::Zone(zone))) = self.zone.as_ref().and_then(|(_, ask)| ask.take())
-            && let Some((format, _)) = self.zone.take()
+        if let Some(Ok(Made::Zone(zone))) = self.zone.as_ref().and_then(|(.., ask)| ask.take())
+            && let Some((format, names, _)) = self.zone.take()
         {
-            self.saying = Some(Saying::Clock { format, zone });
+            self.saying = Some(Saying::Clock { format, zone, names });
         }
         let mut failed = None;
         for page in &mut self.pages {
@@ -143,6 +146,14 @@ impl ClockSource {
             Err(error) => self.fail(error),
         }
     }
+}
+
+fn names(locale: &str) -> Option<Names> {
+    let names = Names::of(locale);
+    if names.is_none() {
+        tracing::warn!(locale, "locale not known: days and months have English names");
+    }
+    names
 }
 
 impl Source for ClockSource {

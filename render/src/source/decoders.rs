@@ -15,12 +15,15 @@ use std::thread::Builder;
 
 use jiff::tz::TimeZone;
 
+use super::coded::Coded;
+use super::decode::avif::{self, Avif};
 use super::decode::{self, Room, Still};
 use super::reel::{Bytes, Frame, Reel};
 use super::text::{self, Strip};
 use super::{Waker, card, svg};
 use crate::place::Fitting;
 use crate::scene::{Card, TextStyle};
+use crate::worker::pool::Supply;
 
 /// Decoding is CPU work next to the video decoder's: two cores of four.
 const THREADS: usize = 2;
@@ -71,6 +74,8 @@ pub(super) enum Task {
     Begin(Recipe),
     /// Make the next one.
     GoOn(Box<Reel>),
+    /// Make one of what a worker has decoded.
+    Develop(Box<Coded>),
     /// Find a time zone; None, or one that is not known: the system's.
     Zone(Option<String>),
 }
@@ -78,6 +83,8 @@ pub(super) enum Task {
 /// What came of it.
 pub(super) enum Made {
     Still(Still),
+    /// A worker has to decode it first.
+    Coded(Box<Avif>),
     /// None: there are no more.
     Frame(Option<Frame>, Box<Reel>),
     Strip(Strip),
@@ -102,15 +109,17 @@ impl Decoders {
         Ok(Decoders { queue })
     }
 
-    /// Somebody who asks for pictures; `waker` is called for each that is made.
-    pub(super) fn maker(&self, waker: Waker) -> Maker {
-        Maker { queue: self.queue.clone(), waker }
+    /// Somebody who asks for pictures; `waker` is called for each that is made. `supply` gives the
+    /// workers that some are decoded by.
+    pub(super) fn maker(&self, supply: Supply, waker: Waker) -> Maker {
+        Maker { queue: self.queue.clone(), supply, waker }
     }
 }
 
 /// Asks for pictures.
 pub(super) struct Maker {
     queue: Arc<Queue>,
+    supply: Supply,
     waker: Waker,
 }
 
@@ -127,6 +136,15 @@ impl Maker {
         let job = Job { task, name, fitting, order: order.clone(), waker: self.waker.clone() };
         self.queue.push(job)?;
         Ok(Ask(order))
+    }
+
+    /// Has a picture decoded that messages call `name`.
+    ///
+    /// # Errors
+    /// No memory for it.
+    pub(super) fn decode(&self, picture: Avif, name: &str) -> Result<Coded, String> {
+        Coded::open(picture, name, &self.supply, &self.waker)
+            .map_err(|error| format!("{name}: {error}"))
     }
 }
 
@@ -206,6 +224,7 @@ impl Task {
         match self {
             Task::Begin(recipe) => recipe.make(fitting, room),
             Task::GoOn(mut reel) => Ok(Made::Frame(reel.next(fitting)?, reel)),
+            Task::Develop(coded) => coded.develop(fitting, room).map(Made::Still),
             Task::Zone(name) => Ok(Made::Zone(zone(name.as_deref()))),
         }
     }
@@ -216,6 +235,9 @@ impl Recipe {
         match self {
             Recipe::File(path) => {
                 let bytes = read(path).map_err(|error| format!("cannot be read: {error}"))?;
+                if avif::is_avif(&bytes) {
+                    return Ok(Made::Coded(Box::new(Avif::read(&bytes)?)));
+                }
                 let bytes = Bytes(Arc::new(bytes));
                 let Some(mut reel) = Reel::open(&bytes)? else {
                     return decode::decode(bytes.as_ref(), fitting, room).map(Made::Still);

@@ -3,10 +3,12 @@
 //! When the covered size changes, a still is made again, the old one stays until then; a moving
 //! picture has the new size from its next frame on.
 //!
-//! Not here: making them (`source::decoders`), when a moving picture moves (`source::film`).
+//! Not here: making them (`source::decoders`, and `source::coded` before that where a worker has to
+//! decode one), when a moving picture moves (`source::film`).
 
 use vitrine_config::time::Mono;
 
+use super::coded::Coded;
 use super::decode::Still;
 use super::decoders::{Ask, Made, Maker, Recipe, Task};
 use super::film::Film;
@@ -22,6 +24,8 @@ pub(super) struct ImageSource {
     fitting: Fitting,
     /// What is being made.
     order: Option<Ask>,
+    /// What a worker is decoding.
+    coded: Option<Box<Coded>>,
     natural: Option<Size>,
     /// Made; held until it was taken and the next call comes.
     still: Option<Still>,
@@ -41,6 +45,7 @@ impl ImageSource {
             recipe,
             fitting,
             order: None,
+            coded: None,
             natural: None,
             still: None,
             taken: false,
@@ -53,6 +58,7 @@ impl ImageSource {
     }
 
     fn begin(&mut self) {
+        self.coded = None;
         self.order(Task::Begin(self.recipe.clone()));
     }
 
@@ -69,6 +75,10 @@ impl ImageSource {
                 self.natural = Some(still.natural);
                 (self.still, self.taken) = (Some(still), false);
             }
+            Ok(Made::Coded(picture)) => match self.maker.decode(*picture, &self.recipe.name()) {
+                Ok(coded) => self.coded = Some(Box::new(coded)),
+                Err(error) => self.settle(Err(error)),
+            },
             Ok(Made::Frame(frame, reel)) => self.add(frame, reel),
             // Nobody here asks for such things.
             Ok(Made::Strip(_) | Made::Zone(_)) => {}
@@ -93,6 +103,22 @@ impl ImageSource {
         }
     }
 
+    /// Goes on with what a worker has decoded.
+    fn develop(&mut self, now: Mono) {
+        match self.coded.as_mut().map(|coded| coded.poll(now)) {
+            Some(Ok(true)) => {
+                if let Some(coded) = self.coded.take() {
+                    self.order(Task::Develop(coded));
+                }
+            }
+            Some(Err(SourceError(error))) => {
+                self.coded = None;
+                self.settle(Err(error));
+            }
+            Some(Ok(false)) | None => {}
+        }
+    }
+
     /// Has another frame made if there is room for it.
     fn feed(&mut self) {
         if self.film.as_ref().is_some_and(Film::is_hungry)
@@ -104,7 +130,7 @@ impl ImageSource {
 }
 
 impl Source for ImageSource {
-    fn poll(&mut self, _now: Mono) -> State {
+    fn poll(&mut self, now: Mono) -> State {
         if self.taken {
             self.still = None;
         }
@@ -112,6 +138,7 @@ impl Source for ImageSource {
             self.order = None;
             self.settle(outcome);
         }
+        self.develop(now);
         self.feed();
         match (&self.failed, self.natural) {
             (Some(error), _) => State::Failed(error.clone()),
@@ -164,7 +191,9 @@ impl Source for ImageSource {
     fn again(&mut self) {
         match &mut self.film {
             Some(film) => film.again(),
-            None if self.failed.is_none() && self.order.is_none() => self.begin(),
+            None if self.failed.is_none() && self.order.is_none() && self.coded.is_none() => {
+                self.begin();
+            }
             None => {}
         }
     }
@@ -177,6 +206,11 @@ pub(super) struct ColourSource {
 }
 
 impl ColourSource {
+    /// Nothing to be seen.
+    pub(super) fn clear() -> ColourSource {
+        ColourSource { rgba: [0; 4], taken: false }
+    }
+
     pub(super) fn new(crate::scene::Rgb([red, green, blue]): crate::scene::Rgb) -> ColourSource {
         ColourSource { rgba: [red, green, blue, 255], taken: false }
     }

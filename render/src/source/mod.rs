@@ -5,15 +5,18 @@
 
 mod card;
 mod clock;
+mod coded;
 mod decode;
 mod decoders;
 mod film;
 mod image;
 mod open;
 mod reel;
+mod sound;
 mod svg;
 mod text;
 mod ticker;
+mod time_names;
 mod time_text;
 mod wall;
 pub mod worker;
@@ -187,6 +190,12 @@ pub struct Colour {
     pub chroma_left: bool,
     /// Which light red, green and blue stand for.
     pub light: Light,
+}
+
+impl Colour {
+    /// Of frames that nobody looks at.
+    pub(crate) const UNSEEN: Colour =
+        Colour { kr: 0.299, kb: 0.114, full_range: false, chroma_left: true, light: Light::Sdr };
 }
 
 /// Which light the numbers of red, green and blue stand for.

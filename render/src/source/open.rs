@@ -1,16 +1,18 @@
 //! From a layer to its source.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::clock::ClockSource;
-use super::decoders::{Decoders, Recipe};
+use super::decoders::{Decoders, Maker, Recipe};
 use super::image::{ColourSource, ImageSource};
+use super::sound::SoundSource;
 use super::ticker::TickerSource;
 use super::worker::{VideoSource, VideoSpec, WorkerCommand, WorkerPool};
 use super::{Source, Waker, Wall};
 use crate::place::Fitting;
-use crate::scene::{self, Layer, Words};
+use crate::scene::{self, AudioOut, Layer, Words};
 use crate::stage::Opener;
 
 /// Everything that sources share.
@@ -36,8 +38,12 @@ impl Sources {
         Ok(Sources { decoders: Decoders::start()?, pool, waker, wall })
     }
 
+    fn maker(&self) -> Maker {
+        self.decoders.maker(self.pool.supply(), self.waker.clone())
+    }
+
     fn text(&self, text: &scene::Text, fitting: Fitting) -> Box<dyn Source> {
-        let maker = self.decoders.maker(self.waker.clone());
+        let maker = self.maker();
         let style = text.style.clone();
         match text.words.clone() {
             Words::Still(text) => {
@@ -55,24 +61,25 @@ impl Sources {
 
 impl Opener for Sources {
     fn open(&mut self, layer: &Layer, fitting: Fitting) -> Box<dyn Source> {
-        let still = |recipe| {
-            let maker = self.decoders.maker(self.waker.clone());
-            Box::new(ImageSource::open(maker, recipe, fitting))
-        };
+        let still = |recipe| Box::new(ImageSource::open(self.maker(), recipe, fitting));
         match &layer.source {
             scene::Source::Image { path } => still(Recipe::File(path.clone())),
             scene::Source::Card(card) => still(Recipe::Card(card.clone())),
             scene::Source::Text(text) => self.text(text, fitting),
             scene::Source::Colour(rgb) => Box::new(ColourSource::new(*rgb)),
             scene::Source::Video { path, volume, looped, audio } => {
-                let spec = VideoSpec {
-                    path: path.clone(),
-                    volume: *volume,
-                    looped: *looped,
-                    audio: audio.clone(),
-                };
+                let spec = spec(path, (*volume, *looped), audio);
                 Box::new(VideoSource::open(spec, &self.pool, self.waker.clone()))
+            }
+            scene::Source::Sound { path, volume, looped, audio } => {
+                let spec = spec(path, (*volume, *looped), audio);
+                let sound = VideoSource::sound(spec, &self.pool, self.waker.clone());
+                Box::new(SoundSource::new(sound))
             }
         }
     }
+}
+
+fn spec(path: &Path, (volume, looped): (f32, bool), audio: &AudioOut) -> VideoSpec {
+    VideoSpec { path: path.to_owned(), volume, looped, audio: audio.clone() }
 }

@@ -5,15 +5,24 @@
 //!
 //! Not here: what time it is (`source::wall`), pictures (`source::clock`).
 
+use std::borrow::Cow;
+
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Unit, Zoned};
+
+use super::time_names::Names;
 
 /// What is said of the time.
 #[derive(Debug, Clone)]
 pub(super) enum Saying {
     /// The time of day.
-    Clock { format: String, zone: TimeZone },
+    Clock {
+        format: String,
+        zone: TimeZone,
+        /// None: English ones.
+        names: Option<Names>,
+    },
     /// The time that is left.
     Countdown { to: Timestamp, format: String, over: Option<String> },
 }
@@ -33,10 +42,10 @@ impl Saying {
     /// A format that says nothing.
     pub(super) fn at(&self, now: Timestamp) -> Result<Said, String> {
         match self {
-            Saying::Clock { format, zone } => {
-                let now = now.to_zoned(zone.clone());
-                let text = written(format, &now)?;
-                let until = clock_until(format, &now, &text);
+            Saying::Clock { format, zone, names } => {
+                let (now, names) = (now.to_zoned(zone.clone()), names.as_ref());
+                let text = written(format, names, &now)?;
+                let until = clock_until((format, names), &now, &text);
                 Ok(Said { text, until })
             }
             Saying::Countdown { to, format, over } => countdown(*to, format, over.as_deref(), now),
@@ -44,16 +53,21 @@ impl Saying {
     }
 }
 
-fn written(format: &str, at: &Zoned) -> Result<String, String> {
-    strtime::format(format, at).map_err(|error| format!("clock format {format:?}: {error}"))
+fn written(format: &str, names: Option<&Names>, at: &Zoned) -> Result<String, String> {
+    let filled = names.map_or(Cow::Borrowed(format), |names| names.fill(format, at).into());
+    strtime::format(&*filled, at).map_err(|error| format!("clock format {format:?}: {error}"))
 }
 
 /// The first edge at which something else is written: of the coarsest unit that still tells.
-fn clock_until(format: &str, now: &Zoned, text: &str) -> Option<Timestamp> {
+fn clock_until(
+    (format, names): (&str, Option<&Names>),
+    now: &Zoned,
+    text: &str,
+) -> Option<Timestamp> {
     let edges = [Unit::Second, Unit::Minute, Unit::Hour].map(|unit| edge(now, unit));
     let midday = now.with().hour(12).minute(0).second(0).subsec_nanosecond(0).build().ok();
     let midday = midday.filter(|midday| midday > now);
-    let tells = |at: &Zoned| written(format, at).is_ok_and(|other| other != text);
+    let tells = |at: &Zoned| written(format, names, at).is_ok_and(|other| other != text);
     let first = edges.into_iter().flatten().chain(midday).find(tells);
     let midnight = now.start_of_day().ok().and_then(|day| day.tomorrow().ok());
     let until = first.or(midnight).map(|at| at.timestamp());
@@ -158,7 +172,8 @@ mod tests {
     }
 
     fn clock(format: &str, zone: &str) -> Saying {
-        Saying::Clock { format: format.into(), zone: TimeZone::get(zone).expect("a zone") }
+        let zone = TimeZone::get(zone).expect("a zone");
+        Saying::Clock { format: format.into(), zone, names: None }
     }
 
     fn countdown(format: &str) -> Saying {
@@ -223,6 +238,13 @@ mod tests {
             let said = clock(format, zone).at(time(now)).expect("a good format");
             assert_eq!(said, Said { text: text.into(), until: Some(time(until)) }, "{case}");
         }
+        let Saying::Clock { format, zone, .. } = clock("%A, %-d. %B", "Asia/Tokyo") else {
+            panic!()
+        };
+        let german = Saying::Clock { format, zone, names: Names::of("de_DE") };
+        let said = german.at(time("2026-06-01T10:20:30Z")).expect("a good format");
+        let until = Some(time("2026-06-01T15:00:00Z"));
+        assert_eq!(said, Said { text: "Montag, 1. Juni".into(), until });
         assert!(clock("%~", "UTC").at(time("2026-06-01T00:00:00Z")).is_err());
     }
 

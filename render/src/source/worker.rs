@@ -7,12 +7,18 @@
 //! (`worker::link`). A worker that hangs is noticed here, by the time that is handed in:
 //! [`Source::poll`] wants to be called at least once a second while a source is prepared or plays.
 
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::fs::{MemfdFlags, SealFlags};
 use vitrine_config::limits::PREPARE_MAX_MS;
 use vitrine_config::time::Mono;
 
+use super::decode::avif::Decoded;
 use super::{Chroma, Picture, Plane, Source, SourceError, State, Waker};
 use crate::scene::{AudioOut, Size};
 use crate::worker::Walls;
@@ -21,12 +27,14 @@ use crate::worker::layout::{Format, PlaneAt};
 use crate::worker::link::{Arrival, Job, Link};
 use crate::worker::pool::Supply;
 pub use crate::worker::pool::{WorkerCommand, WorkerPool};
-use crate::worker::protocol::{Command, Frame};
+use crate::worker::protocol::{Command, Frame, Medium};
 use crate::worker::timeline::Timeline;
 
 /// From the hand-over of the file to its first frame. Local files need 10 to 700 ms; one that has
 /// not shown up by then mostly never does, and a second try mostly works.
 const FIRST_FRAME_WITHIN: Duration = Duration::from_millis(2_500);
+/// The same for a still, which may have as much to decode as half a second of film, on one core.
+const STILL_WITHIN: Duration = Duration::from_secs(10);
 /// From the first look to the first frame. Who asked gives up before, as settings and device demand.
 const PREPARED_WITHIN: Duration = Duration::from_millis(PREPARE_MAX_MS);
 /// From the end of the last frame known to word of another one. Longer than any stall of a disk
@@ -52,6 +60,9 @@ pub struct VideoSpec {
 /// A playing file. Dropping it ends its worker, without waiting for that.
 pub struct VideoSource {
     spec: VideoSpec,
+    medium: Medium,
+    /// The file, where it is in memory.
+    held: Option<Arc<OwnedFd>>,
     supply: Supply,
     waker: Waker,
     link: Link,
@@ -87,11 +98,45 @@ impl VideoSource {
     /// Begins to prepare `spec`; never waits. `waker` is called, from another thread, when there
     /// is news.
     pub fn open(spec: VideoSpec, pool: &WorkerPool, waker: Waker) -> Self {
-        let supply = pool.supply();
-        let job = job(&spec, supply.distrusts(&spec.path));
+        VideoSource::with((spec, Medium::Video, None), pool.supply(), waker)
+    }
+
+    /// Begins to prepare a sound. Its pictures are empty and come about once a second of it: somebody
+    /// has to take them all the same.
+    pub fn sound(spec: VideoSpec, pool: &WorkerPool, waker: Waker) -> VideoSource {
+        VideoSource::with((spec, Medium::Sound, None), pool.supply(), waker)
+    }
+
+    /// Begins to decode one picture, which `bytes` hold and messages call `name`.
+    ///
+    /// # Errors
+    /// No memory to hand them over.
+    pub(super) fn still(
+        name: PathBuf,
+        bytes: &[u8],
+        supply: Supply,
+        waker: Waker,
+    ) -> io::Result<VideoSource> {
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let mut file = File::from(rustix::fs::memfd_create("vitrine-still", flags)?);
+        file.write_all(bytes)?;
+        rustix::fs::fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK)?;
+        let spec = VideoSpec { path: name, volume: 0.0, looped: false, audio: AudioOut::None };
+        let held = Some(Arc::new(OwnedFd::from(file)));
+        Ok(VideoSource::with((spec, Medium::Still, held), supply, waker))
+    }
+
+    fn with(
+        (spec, medium, held): (VideoSpec, Medium, Option<Arc<OwnedFd>>),
+        supply: Supply,
+        waker: Waker,
+    ) -> VideoSource {
+        let job = job(&spec, medium, held.clone(), supply.distrusts(&spec.path));
         VideoSource {
             link: Link::open(job, supply.clone(), waker.clone()),
             spec,
+            medium,
+            held,
             supply,
             waker,
             timeline: Timeline::default(),
@@ -174,10 +219,18 @@ impl VideoSource {
     /// Another worker, before the first frame.
     fn begin_anew(&mut self) {
         self.link.close();
-        let job = job(&self.spec, self.supply.distrusts(&self.spec.path));
+        let software = self.supply.distrusts(&self.spec.path);
+        let job = job(&self.spec, self.medium, self.held.clone(), software);
         self.link = Link::open(job, self.supply.clone(), self.waker.clone());
         self.memories.clear();
         self.watch.opened = Opened::NotYet;
+    }
+
+    /// The first picture, for somebody else than the screen.
+    pub(super) fn decoded(&self) -> Option<Decoded<'_>> {
+        let frame = self.timeline.front()?;
+        let (_, memory) = self.memories.iter().find(|(number, _)| *number == frame.generation)?;
+        Some(Decoded { shape: frame.shape, slot: memory.slot(frame.slot)?, colour: frame.colour })
     }
 
     fn state(&self) -> State {
@@ -206,13 +259,17 @@ impl VideoSource {
             watch.opened = Opened::At(now);
         }
         let since = *watch.since.get_or_insert(now);
-        let late = matches!(watch.opened, Opened::At(at) if now.since(at) > FIRST_FRAME_WITHIN);
+        let within = match self.medium {
+            Medium::Still => STILL_WITHIN,
+            Medium::Video | Medium::Sound => FIRST_FRAME_WITHIN,
+        };
+        let late = matches!(watch.opened, Opened::At(at) if now.since(at) > within);
         if now.since(since) > PREPARED_WITHIN {
             self.fail(&format!("no first frame within {} s", PREPARED_WITHIN.as_secs()));
         } else if late && !watch.rebuilt {
             watch.rebuilt = true;
             tracing::warn!(path = %self.spec.path.display(), "no first frame yet: another worker");
-            let text = format!("no first frame within {} ms", FIRST_FRAME_WITHIN.as_millis());
+            let text = format!("no first frame within {} ms", within.as_millis());
             if !self.leave_hardware(&text) {
                 self.begin_anew();
             }
@@ -306,18 +363,20 @@ impl Drop for VideoSource {
 }
 
 /// What the worker is told. A volume of zero is the same as no sound.
-fn job(spec: &VideoSpec, software: bool) -> Job {
+fn job(spec: &VideoSpec, medium: Medium, held: Option<Arc<OwnedFd>>, software: bool) -> Job {
     let volume = if spec.volume.is_finite() { spec.volume.clamp(0.0, 1.0) } else { 1.0 };
     let audio = if volume > 0.0 { spec.audio.clone() } else { AudioOut::None };
-    let open = Command::Open { volume, looped: spec.looped, software, audio };
-    Job { path: spec.path.clone(), open }
+    // Hardware is made for films.
+    let software = software || medium == Medium::Still;
+    let open = Command::Open { medium, volume, looped: spec.looped, software, audio };
+    Job { path: spec.path.clone(), held, open }
 }
 
 fn size(frame: &Frame) -> Size {
     Size { width_px: frame.shape.width_px(), height_px: frame.shape.height_px() }
 }
 
-/// None if a plane lies outside of the slot, which the link has ruled out.
+/// None if a plane lies outside of the slot, which the link has ruled out, and for a still.
 fn picture<'a>(frame: &Frame, slot: &'a [u8]) -> Option<Picture<'a>> {
     let plane = |at: PlaneAt| {
         let data = slot.get(at.offset_bytes..at.offset_bytes + at.bytes())?;
@@ -327,6 +386,7 @@ fn picture<'a>(frame: &Frame, slot: &'a [u8]) -> Option<Picture<'a>> {
     let chroma = match frame.shape.format() {
         Format::I420 => Chroma::Planar { cb: plane(second)?, cr: plane(third)? },
         Format::Nv12 => Chroma::Interleaved(plane(second)?),
+        Format::I444 | Format::Grey => return None,
     };
     Some(Picture::Yuv {
         size: size(frame),

@@ -221,9 +221,9 @@ impl Stage {
 }
 
 fn fitting(view: &View, layer: &Layer) -> Fitting {
-    // A colour has no shape of its own.
-    let is_colour = matches!(layer.source, scene::Source::Colour(_));
-    let fit = if is_colour { Fit::Stretch } else { layer.fit };
+    // A colour has no shape of its own, nor has a sound.
+    let is_plain = matches!(layer.source, scene::Source::Colour(_) | scene::Source::Sound { .. });
+    let fit = if is_plain { Fit::Stretch } else { layer.fit };
     Fitting { covers: view.layer(layer.place).size(), fit, scale: view.scale }
 }
 

@@ -10,7 +10,8 @@
 
 use gstreamer::prelude::*;
 use gstreamer::{
-    CapsRef, ElementFactory, ElementFactoryType, PluginFeature, Rank, Registry, StructureRef,
+    Caps, CapsRef, Element, ElementFactory, ElementFactoryType, Pipeline, PluginFeature, Rank,
+    Registry, StructureRef,
 };
 
 /// Boards that differ in what their hardware decodes.
@@ -125,6 +126,24 @@ pub fn choose(board: Board, stream: &CapsRef, software: bool) {
             registry.remove_feature(factory.upcast_ref::<PluginFeature>());
         }
     }
+}
+
+/// What nothing here decodes of what `pipeline` has parsed: GStreamer may only say that its data goes
+/// nowhere.
+pub fn undecoded(pipeline: &Pipeline) -> Option<Caps> {
+    let parses = |element: &Element| {
+        element.factory().is_some_and(|one| one.has_type(ElementFactoryType::PARSER))
+    };
+    let parsers = pipeline.iterate_recurse().into_iter().flatten().filter(parses);
+    let mut parsed = parsers.filter_map(|parser| parser.static_pad("src")?.current_caps());
+    parsed.find(|caps| !is_decoded(caps))
+}
+
+fn is_decoded(stream: &CapsRef) -> bool {
+    let is_raw = |told: &StructureRef| told.name().ends_with("/x-raw");
+    let any = ElementFactoryType::DECODER | ElementFactoryType::MEDIA_ANY;
+    let mut decoders = ElementFactory::factories_with_type(any, Rank::MARGINAL).into_iter();
+    stream.structure(0).is_none_or(is_raw) || decoders.any(|one| one.can_sink_any_caps(stream))
 }
 
 /// Whether a decoder says that it is one of hardware.

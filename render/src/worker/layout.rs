@@ -12,13 +12,17 @@ const SIDE_PX: u32 = 8_192;
 /// Rows begin on a multiple of this: whole cache lines, and what upload paths of GPUs like.
 const ROW_ALIGN_BYTES: u32 = 64;
 
-/// How chroma lies behind luma; 8 bit a sample, chroma halved in both directions.
+/// How chroma lies behind luma; 8 bit a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Cb and Cr in planes of their own.
+    /// Cb and Cr in planes of their own, halved in both directions.
     I420,
-    /// Cb and Cr taking turns in one plane.
+    /// Cb and Cr taking turns in one plane, halved in both directions.
     Nv12,
+    /// Cb and Cr in planes of their own, as large as luma: stills alone.
+    I444,
+    /// No chroma: stills alone.
+    Grey,
 }
 
 /// Format and size of a frame, checked.
@@ -71,12 +75,14 @@ impl Shape {
         self.height_px
     }
 
-    /// Luma, then chroma: two planes (I420) or one (NV12, the third is empty).
+    /// Luma, then chroma: two planes, one (NV12) or none; the rest is empty.
     pub fn planes(&self) -> [PlaneAt; 3] {
         let (half_width, half_height) = (self.width_px.div_ceil(2), self.height_px.div_ceil(2));
         let (second, third) = match self.format {
             Format::I420 => ((half_width, half_height), (half_width, half_height)),
             Format::Nv12 => ((half_width * 2, half_height), (0, 0)),
+            Format::Grey => ((0, 0), (0, 0)),
+            Format::I444 => ((self.width_px, self.height_px), (self.width_px, self.height_px)),
         };
         let luma = plane(0, self.width_px, self.height_px);
         let second = plane(luma.bytes(), second.0, second.1);
@@ -119,9 +125,9 @@ mod tests {
     proptest! {
         #[test]
         fn planes_follow_each_other_inside_the_frame(
-            width in 1..=SIDE_PX, height in 1..=SIDE_PX, planar: bool
+            width in 1..=SIDE_PX, height in 1..=SIDE_PX, format in 0..4usize
         ) {
-            let format = if planar { Format::I420 } else { Format::Nv12 };
+            let format = [Format::I420, Format::Nv12, Format::I444, Format::Grey][format];
             let shape = Shape::new(format, width, height).expect("a sane size");
             let mut end = 0;
             for plane in shape.planes() {

@@ -57,6 +57,8 @@ pub enum Arrival {
 pub struct Job {
     /// The file.
     pub path: PathBuf,
+    /// Its bytes, where they are in memory; else it is opened.
+    pub held: Option<Arc<OwnedFd>>,
     /// Sent with it.
     pub open: Command,
 }
@@ -176,9 +178,9 @@ struct Thread {
 
 impl Thread {
     fn run(self) {
-        let outcome = match open_file(&self.job.path) {
-            Ok(file) => self.attempt(&file),
-            Err(text) => Stop::Failed(text),
+        let outcome = match &self.job.held {
+            Some(file) => self.attempt(file),
+            None => open_file(&self.job.path).map_or_else(Stop::Failed, |file| self.attempt(&file)),
         };
         self.supply.refill();
         if let Stop::Failed(text) = outcome {

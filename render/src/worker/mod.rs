@@ -1,4 +1,5 @@
-//! The media worker: a disposable process that turns one file into frames and sound.
+//! The media worker: a disposable process that turns one file into frames and sound, into one still, or into
+//! sound alone.
 //!
 //! In:  a socket to the stage, and over it one file.
 //! Out: frames in shared memory ahead of their time; sound to the device, on time.
@@ -92,12 +93,12 @@ fn obey(
     player: &mut Option<Player>,
 ) -> Result<(), WorkerError> {
     match (Command::read(received.bytes())?, player.as_mut()) {
-        (Command::Open { volume, looped, software, audio }, None) => {
+        (Command::Open { medium, volume, looped, software, audio }, None) => {
             let Some(file) = received.fd else { return Ok(()) };
             let reach = Reach::of(&audio, sound::has_sound_server());
             let walls = sandbox::lock_down(file.as_fd(), reach, network);
             stage.send(Event::Walls(walls).write().bytes(), None)?;
-            let wish = player::Wish { volume, looped, software, audio };
+            let wish = player::Wish { medium, volume, looped, software, audio };
             match Player::open(file, wish, stage) {
                 Ok(opened) => *player = Some(opened),
                 Err(error) => {

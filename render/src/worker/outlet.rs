@@ -20,12 +20,16 @@ use crate::source::Colour;
 
 /// How long a frame lasts if neither it nor its stream says: 25 a second.
 const USUAL_FRAME_NS: u64 = 40_000_000;
+/// How often a sound without pictures says that it goes on.
+const BEAT_NS: u64 = 1_000_000_000;
 
 /// Why a frame did not go out.
 #[derive(Debug, thiserror::Error)]
 pub enum OutletError {
     /// Format or size is none that a stage takes.
-    #[error("a picture of {width_px} by {height_px} pixels as {format}, wanted NV12 or I420")]
+    #[error(
+        "a picture of {width_px} by {height_px} pixels as {format}, wanted NV12, I420, Y444 or GRAY8"
+    )]
     Shape {
         /// As found.
         width_px: u32,
@@ -93,6 +97,10 @@ impl Slots {
         free.generation += 1;
         free.slots = (0..SLOTS).collect();
         free.generation
+    }
+
+    fn try_take(&self) -> Option<u32> {
+        self.lock().slots.pop()
     }
 
     fn take(&self) -> u32 {
@@ -185,6 +193,15 @@ impl Outlet {
         }
     }
 
+    /// A sample of a sound without pictures: now and then an empty frame goes out in its place.
+    pub fn beat(&self, sample: &gstreamer::Sample) {
+        match self.writer().beat(sample, self) {
+            // It fails when the stage is gone, and then this process ends.
+            Ok(()) | Err(OutletError::Stage(_)) => {}
+            Err(error) => self.fail(error.to_string()),
+        }
+    }
+
     fn writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -195,13 +212,37 @@ impl Writer {
         let (Some(caps), Some(buffer)) = (sample.caps(), sample.buffer()) else { return Ok(()) };
         let Some(at_ns) = self.due(sample, buffer) else { return Ok(()) };
         let described = self.describe(caps)?;
-        let (generation, slot) = self.room(described.shape, out)?;
+        let generation = self.room(described.shape, out)?;
+        let slot = out.slots.take();
         let lasts_ns = lasts(buffer, &described.info);
         self.copy(buffer, &described, slot)?;
         (self.last_ns, self.end_ns) = (Some(at_ns), at_ns.saturating_add(lasts_ns));
         let Described { shape, colour, pixel_aspect, .. } = described;
         let frame = Frame { generation, slot, shape, colour, pixel_aspect, at_ns, lasts_ns };
         Ok(out.stage.send(Event::Frame(frame).write().bytes(), None)?)
+    }
+
+    fn beat(&mut self, sample: &gstreamer::Sample, out: &Outlet) -> Result<(), OutletError> {
+        let Some(buffer) = sample.buffer() else { return Ok(()) };
+        let Some(at_ns) = self.due(sample, buffer) else { return Ok(()) };
+        let lasts_ns = buffer.duration().map_or(0, ClockTime::nseconds);
+        self.end_ns = at_ns.saturating_add(lasts_ns);
+        let (Some(shape), true) = (Shape::new(Format::I420, 2, 2), self.is_time_to_beat(at_ns))
+        else {
+            return Ok(());
+        };
+        let generation = self.room(shape, out)?;
+        // Nobody waits for one: the next sample may find a slot.
+        let Some(slot) = out.slots.try_take() else { return Ok(()) };
+        self.last_ns = Some(at_ns);
+        let (colour, pixel_aspect) = (Colour::UNSEEN, 1.0);
+        let lasts_ns = BEAT_NS;
+        let frame = Frame { generation, slot, shape, colour, pixel_aspect, at_ns, lasts_ns };
+        Ok(out.stage.send(Event::Frame(frame).write().bytes(), None)?)
+    }
+
+    fn is_time_to_beat(&self, at_ns: u64) -> bool {
+        self.last_ns.is_none_or(|last| at_ns >= last.saturating_add(BEAT_NS))
     }
 
     /// When the frame is due. None for one that is outside of what plays, or was sent already: the
@@ -226,18 +267,19 @@ impl Writer {
         Ok(described)
     }
 
-    fn room(&mut self, shape: Shape, out: &Outlet) -> Result<(u32, u32), OutletError> {
+    /// Memory for such frames, by its number.
+    fn room(&mut self, shape: Shape, out: &Outlet) -> Result<u32, OutletError> {
         if let Some((generation, memory)) = &self.memory
             && shape.bytes() <= memory.slot_bytes() as usize
         {
-            return Ok((*generation, out.slots.take()));
+            return Ok(*generation);
         }
         let memory = Written::new(shape.bytes())?;
         let generation = out.slots.renew();
         let event = Event::Pool { generation, slot_bytes: memory.slot_bytes() };
         out.stage.send(event.write().bytes(), Some(memory.fd()))?;
         self.memory = Some((generation, memory));
-        Ok((generation, out.slots.take()))
+        Ok(generation)
     }
 
     fn copy(
@@ -284,6 +326,8 @@ impl Described {
         let format = match info.format() {
             VideoFormat::I420 => Some(Format::I420),
             VideoFormat::Nv12 => Some(Format::Nv12),
+            VideoFormat::Y444 => Some(Format::I444),
+            VideoFormat::Gray8 => Some(Format::Grey),
             _ => None,
         };
         let (width_px, height_px) = (info.width(), info.height());

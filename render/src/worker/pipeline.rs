@@ -19,6 +19,7 @@ use gstreamer_video::{VideoCapsBuilder, VideoFormat};
 use super::decoders::{self, Board};
 use super::outlet::Outlet;
 use super::player::Wish;
+use super::protocol::Medium;
 use super::sound::Sound;
 use super::tuning;
 
@@ -35,13 +36,14 @@ pub fn build(
         .property("location", format!("/proc/self/fd/{}", file.as_raw_fd()))
         .build()?;
     let decoder = ElementFactory::make("decodebin3").build()?;
-    // Passes through what is in a wanted format already.
-    let convert = ElementFactory::make("videoconvert").build()?;
-    let sink = video_sink(outlet, looped);
-    pipeline.add_many([&source, &decoder, &convert, sink.upcast_ref()])?;
+    pipeline.add_many([&source, &decoder])?;
     source.link(&decoder)?;
-    choose_streams(&decoder, sound.is_some(), wish.software);
-    let ends = Ends { convert, sink, sound: sound.cloned() };
+    choose_streams(&decoder, sound.is_some(), wish);
+    let pictures = match wish.medium {
+        Medium::Sound => None,
+        medium => Some(Pictures::add(&pipeline, video_sink(outlet, wish), medium)?),
+    };
+    let ends = Ends { pictures, sound: sound.cloned() };
     let weak = pipeline.downgrade();
     decoder.connect_pad_added(move |_, pad| {
         let Some(pipeline) = weak.upgrade() else { return };
@@ -63,9 +65,16 @@ pub fn build(
     Ok(pipeline)
 }
 
-fn video_sink(outlet: &Arc<Outlet>, looped: bool) -> AppSink {
-    let formats = [VideoFormat::Nv12, VideoFormat::I420];
-    let caps = VideoCapsBuilder::new().format_list(formats).build();
+fn video_sink(outlet: &Arc<Outlet>, wish: &Wish) -> AppSink {
+    let looped = wish.looped;
+    let formats: &[VideoFormat] = match wish.medium {
+        Medium::Video | Medium::Sound => &[VideoFormat::Nv12, VideoFormat::I420],
+        // What is coded without chroma goes as it is: made into YUV it comes in another range.
+        Medium::Still => {
+            &[VideoFormat::Nv12, VideoFormat::I420, VideoFormat::Y444, VideoFormat::Gray8]
+        }
+    };
+    let caps = VideoCapsBuilder::new().format_list(formats.iter().copied()).build();
     let (first, next, last) = (Arc::clone(outlet), Arc::clone(outlet), Arc::clone(outlet));
     let callbacks = AppSinkCallbacks::builder()
         .new_preroll(move |sink| {
@@ -95,19 +104,19 @@ fn video_sink(outlet: &Arc<Outlet>, looped: bool) -> AppSink {
 
 /// How long the file says that it lasts: asked for in front of the sink, as the stream is on its
 /// way into it.
-fn length(sink: &AppSink) -> Option<ClockTime> {
+pub fn length(sink: &AppSink) -> Option<ClockTime> {
     sink.static_pad("sink")?.peer_query_duration()
 }
 
 /// The first video stream and, if wanted, the first audio stream; nothing else is decoded.
-fn choose_streams(decoder: &Element, sound: bool, software: bool) {
-    let board = Board::here();
+fn choose_streams(decoder: &Element, sound: bool, wish: &Wish) {
+    let (board, software, medium) = (Board::here(), wish.software, wish.medium);
     decoder.connect("select-stream", false, move |values| {
         let collection = values.get(1)?.get::<StreamCollection>().ok()?;
         let stream = values.get(2)?.get::<Stream>().ok()?;
         let first =
             |kind| first_of(&collection, kind).is_some_and(|id| Some(id) == stream.stream_id());
-        let is_video = first(StreamType::VIDEO);
+        let is_video = medium != Medium::Sound && first(StreamType::VIDEO);
         if let Some(caps) = stream.caps().filter(|_| is_video) {
             decoders::choose(board, &caps, software);
         }
@@ -124,18 +133,24 @@ pub fn first_of(collection: &StreamCollection, kind: StreamType) -> Option<glib:
 
 /// Where streams end.
 struct Ends {
+    pictures: Option<Pictures>,
+    sound: Option<Arc<Sound>>,
+}
+
+/// Where pictures end.
+struct Pictures {
     convert: Element,
     sink: AppSink,
-    sound: Option<Arc<Sound>>,
+    medium: Medium,
 }
 
 impl Ends {
     fn connect(&self, pipeline: &Pipeline, pad: &Pad) -> Result<(), glib::BoolError> {
         let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
         let kind = caps.structure(0).map_or("", |structure| structure.name().as_str());
-        match &self.sound {
-            _ if kind.starts_with("video/") => self.connect_pictures(pipeline, pad),
-            Some(sound) if kind.starts_with("audio/") => {
+        match (&self.pictures, &self.sound) {
+            (Some(pictures), _) if kind.starts_with("video/") => pictures.connect(pipeline, pad),
+            (_, Some(sound)) if kind.starts_with("audio/") => {
                 connect_sound(pipeline, pad, &sound.sink())
             }
             // Decoded although it was not chosen; without a place to go it would stop the others.
@@ -145,12 +160,28 @@ impl Ends {
             }
         }
     }
+}
 
-    fn connect_pictures(&self, pipeline: &Pipeline, pad: &Pad) -> Result<(), glib::BoolError> {
-        // Passes whole frames through; only the decoder knows what is in fields.
-        let frames = ElementFactory::make("deinterlace").build()?;
-        frames.set_property_from_str("method", "greedyl");
-        let mut way = vec![self.convert.clone(), frames];
+impl Pictures {
+    fn add(
+        pipeline: &Pipeline,
+        sink: AppSink,
+        medium: Medium,
+    ) -> Result<Pictures, glib::BoolError> {
+        // Passes through what is in a wanted format already.
+        let convert = ElementFactory::make("videoconvert").build()?;
+        pipeline.add_many([&convert, sink.upcast_ref()])?;
+        Ok(Pictures { convert, sink, medium })
+    }
+
+    fn connect(&self, pipeline: &Pipeline, pad: &Pad) -> Result<(), glib::BoolError> {
+        let mut way = vec![self.convert.clone()];
+        if self.medium == Medium::Video {
+            // Passes whole frames through; only the decoder knows what is in fields.
+            let frames = ElementFactory::make("deinterlace").build()?;
+            frames.set_property_from_str("method", "greedyl");
+            way.push(frames);
+        }
         if turned(pad) {
             let turn = ElementFactory::make("videoflip").build()?;
             turn.set_property_from_str("video-direction", "auto");

@@ -3,7 +3,7 @@
 //! In:  a file, what to do with it, the start.
 //! Out: calls to the [`Outlet`].
 //!
-//! The pictures decide when a file is over. A fault before the first frame is a failure; behind it,
+//! The pictures decide when a file is over, or the sound where it is alone. A fault before the first frame is a failure; behind it,
 //! what was there has been played and that is the end.
 
 use std::os::fd::OwnedFd;
@@ -17,6 +17,7 @@ use gstreamer::{Bus, ClockTime, Message, MessageView, Pipeline, SeekFlags, SeekT
 use vitrine_config::time::Mono;
 
 use super::outlet::Outlet;
+use super::protocol::Medium;
 use super::socket::Socket;
 use super::sound::Sound;
 use super::{complaint, pipeline, tuning};
@@ -25,6 +26,8 @@ use crate::scene::AudioOut;
 /// What to do with a file.
 #[derive(Debug)]
 pub struct Wish {
+    /// What is wanted of it.
+    pub medium: Medium,
     /// 0.0 (silent) to 1.0 (as recorded).
     pub volume: f32,
     /// Starts over at the end.
@@ -63,7 +66,8 @@ impl Player {
     /// Builds the pipeline and begins to prepare the first frame.
     pub fn open(file: OwnedFd, wish: Wish, stage: &Arc<Socket>) -> Result<Self, PlayerError> {
         let outlet = Arc::new(Outlet::new(Arc::clone(stage)));
-        let sound = (wish.audio != AudioOut::None).then(|| Arc::new(Sound::default()));
+        let heard = wish.audio != AudioOut::None || wish.medium == Medium::Sound;
+        let sound = heard.then(|| Arc::new(Sound::new(&wish, &outlet)));
         let pipeline = pipeline::build(&file, &outlet, sound.as_ref(), &wish)?;
         let clock = gstreamer::SystemClock::obtain();
         pipeline.use_clock(Some(&clock));
@@ -73,6 +77,7 @@ impl Player {
             pipeline: pipeline.clone(),
             outlet: Arc::clone(&outlet),
             sound: sound.clone(),
+            medium: wish.medium,
             looped: wish.looped,
             looping: Looping::NotYet,
             playing: false,
@@ -89,7 +94,7 @@ impl Player {
     pub fn start(&self, at: Mono) {
         let base = ClockTime::from_nseconds(at.0);
         self.pipeline.set_base_time(base);
-        if let Some(sound) = &self.sound {
+        if let Some(sound) = self.sound.as_ref().filter(|_| self.wish.audio != AudioOut::None) {
             sound.start(&self.wish.audio, self.wish.volume, base);
         }
         if self.pipeline.set_state(State::Playing).is_err() {
@@ -133,6 +138,7 @@ struct Watch {
     pipeline: Pipeline,
     outlet: Arc<Outlet>,
     sound: Option<Arc<Sound>>,
+    medium: Medium,
     looped: bool,
     looping: Looping,
     playing: bool,
@@ -149,14 +155,17 @@ impl Watch {
 
     fn handle(&mut self, message: &Message) {
         match message.view() {
-            MessageView::Error(error) => self.fault(complaint::explain(&error.error())),
+            MessageView::Error(error) => {
+                self.fault(complaint::explain(&error.error(), &self.pipeline, self.medium));
+            }
             MessageView::Element(_) => {
-                if let Some(text) = message.structure().and_then(complaint::missing) {
+                let structure = message.structure();
+                if let Some(text) = structure.and_then(|s| complaint::missing(s, self.medium)) {
                     self.fault(text);
                 }
             }
             MessageView::StreamCollection(found) => {
-                if let Some(text) = complaint::without_pictures(&found.stream_collection()) {
+                if let Some(text) = complaint::without(&found.stream_collection(), self.medium) {
                     self.fault(text);
                 }
             }

@@ -34,6 +34,8 @@ pub const SLOTS: u32 = 4;
 pub enum Command {
     /// Prepare this file (the descriptor); once per worker.
     Open {
+        /// What is wanted of it.
+        medium: Medium,
         /// 0.0 (silent) to 1.0 (as recorded).
         volume: f32,
         /// Starts over at the end.
@@ -62,6 +64,17 @@ pub enum Command {
     },
     /// Something else has taken its place: no more sound, and the device is free.
     Hush,
+}
+
+/// What is wanted of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Medium {
+    /// Moving pictures, with sound if there is any.
+    Video,
+    /// One picture, with all of its colours.
+    Still,
+    /// Sound alone; pictures in it are passed over. Frames then are empty: they say that it goes on.
+    Sound,
 }
 
 /// Worker to stage.
@@ -241,8 +254,13 @@ impl Command {
     /// As one packet.
     pub fn write(&self) -> Packet {
         match self {
-            Command::Open { volume, looped, software, audio } => {
+            Command::Open { medium, volume, looped, software, audio } => {
                 let mut packet = Packet::new(OPEN);
+                packet.put(&[match medium {
+                    Medium::Video => 0,
+                    Medium::Still => 1,
+                    Medium::Sound => 2,
+                }]);
                 packet.put_f32(*volume);
                 let (kind, name) = match audio {
                     AudioOut::Auto => (0, ""),
@@ -286,6 +304,8 @@ impl Command {
     fn parse(mut from: Reader) -> Option<Command> {
         let command = match from.u8()? {
             OPEN => {
+                let medium = [Medium::Video, Medium::Still, Medium::Sound];
+                let medium = *medium.get(usize::from(from.u8()?))?;
                 let volume = from.f32(0.0, 1.0)?;
                 let (looped, software) = (from.flag()?, from.flag()?);
                 let (kind, name) = (from.u8()?, from.text()?);
@@ -298,7 +318,7 @@ impl Command {
                     5 => AudioOut::Usb,
                     _ => return None,
                 };
-                Command::Open { volume, looped, software, audio }
+                Command::Open { medium, volume, looped, software, audio }
             }
             START => Command::Start { at: Mono(from.u64()?) },
             RELEASE => Command::Release { generation: from.u32()?, slot: slot(&mut from)? },
@@ -381,7 +401,12 @@ impl Frame {
         let mut packet = Packet::new(FRAME);
         packet.put_u32(self.generation);
         packet.put_u32(self.slot);
-        packet.put(&[u8::from(self.shape.format() == Format::Nv12)]);
+        packet.put(&[match self.shape.format() {
+            Format::I420 => 0,
+            Format::Nv12 => 1,
+            Format::I444 => 2,
+            Format::Grey => 3,
+        }]);
         packet.put_u32(self.shape.width_px());
         packet.put_u32(self.shape.height_px());
         packet.put_f32(self.colour.kr);
@@ -401,7 +426,8 @@ impl Frame {
 
     fn parse(from: &mut Reader) -> Option<Frame> {
         let (generation, slot) = (from.u32()?, slot(from)?);
-        let format = if from.flag()? { Format::Nv12 } else { Format::I420 };
+        let format = [Format::I420, Format::Nv12, Format::I444, Format::Grey];
+        let format = *format.get(usize::from(from.u8()?))?;
         Some(Frame {
             generation,
             slot,
@@ -443,8 +469,9 @@ mod tests {
 
     fn command() -> impl Strategy<Value = Command> {
         prop_oneof![
-            (0.0f32..=1.0, any::<bool>(), any::<bool>(), audio()).prop_map(
-                |(volume, looped, software, audio)| Command::Open {
+            (0..3usize, 0.0f32..=1.0, any::<bool>(), any::<bool>(), audio()).prop_map(
+                |(medium, volume, looped, software, audio)| Command::Open {
+                    medium: [Medium::Video, Medium::Still, Medium::Sound][medium],
                     volume,
                     looped,
                     software,
@@ -460,8 +487,8 @@ mod tests {
     }
 
     fn frame() -> impl Strategy<Value = Frame> {
-        let shape = (any::<bool>(), 1u32..=8192, 1u32..=8192).prop_map(|(nv12, width, height)| {
-            let format = if nv12 { Format::Nv12 } else { Format::I420 };
+        let shape = (0..4usize, 1u32..=8192, 1u32..=8192).prop_map(|(format, width, height)| {
+            let format = [Format::I420, Format::Nv12, Format::I444, Format::Grey][format];
             Shape::new(format, width, height).expect("a sane size")
         });
         let weight = 0.0f32..=1.0;

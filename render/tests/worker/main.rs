@@ -13,6 +13,8 @@ mod life;
 mod overlay;
 mod pictures;
 mod rig;
+mod sounds;
+mod stills;
 #[path = "../support/mod.rs"]
 mod support;
 mod walls;

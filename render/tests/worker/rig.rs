@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use vitrine_config::time::Mono;
 use vitrine_render::scene::AudioOut;
 use vitrine_render::source::worker::{VideoSource, VideoSpec, WorkerCommand, WorkerPool};
-use vitrine_render::source::{Chroma, Picture, Source, State};
+use vitrine_render::source::{Chroma, Picture, Source, State, Waker};
 
 /// Guard against hanging on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -71,13 +71,17 @@ pub struct Rig {
 
 impl Rig {
     pub fn open(spec: VideoSpec, pool: &WorkerPool) -> Rig {
+        Rig::with(|waker| VideoSource::open(spec, pool, waker))
+    }
+
+    pub fn with(open: impl FnOnce(Waker) -> VideoSource) -> Rig {
         let woken = Arc::new((Mutex::new(0), Condvar::new()));
         let bell = Arc::clone(&woken);
         let waker = Arc::new(move || {
             *bell.0.lock().expect("bell") += 1;
             bell.1.notify_all();
         });
-        Rig { source: VideoSource::open(spec, pool, waker), now: START, woken }
+        Rig { source: open(waker), now: START, woken }
     }
 
     pub fn wakes(&self) -> u64 {

@@ -170,6 +170,7 @@ pub(crate) fn item(value: Value) -> Result<Item, String> {
     let content = match raw.content {
         wire::Content::Image { asset } => Content::Image(asset),
         wire::Content::Video { asset } => Content::Video(asset),
+        wire::Content::Audio { asset } => Content::Audio(asset),
         wire::Content::Colour { colour } => Content::Colour(rgb("colour", &colour)?),
         words => Content::Text(Box::new(self::words(words)?)),
     };
@@ -200,10 +201,11 @@ fn words(raw: wire::Content) -> Result<Text, String> {
             let feed = feed.map(news_feed).transpose()?;
             (Words::Ticker { text, feed, speed_px_s }, style)
         }
-        wire::Content::Clock { format, time_zone, style } => {
+        wire::Content::Clock { format, time_zone, locale, style } => {
             sound("format", &format, wire::clock_fault(&format))?;
             text("time_zone", time_zone.as_deref().unwrap_or_default())?;
-            (Words::Clock { format, time_zone }, style)
+            text("locale", locale.as_deref().unwrap_or_default())?;
+            (Words::Clock { format, time_zone, locale }, style)
         }
         wire::Content::Countdown { to, format, over, style } => {
             sound("format", &format, wire::countdown_fault(&format))?;
@@ -293,6 +295,7 @@ pub(crate) fn zone(value: Value) -> Result<(i32, Zone), String> {
     within("height_px", raw.height_px, 1, limits::IMAGE_SIDE_PX)?;
     within("opacity", raw.opacity, 0.0, 1.0)?;
     within("rotation_deg", raw.rotation_deg, -360.0, 360.0)?;
+    within("volume", raw.volume, 0.0, 1.0)?;
     let zone = Zone {
         id: raw.id,
         x_px: raw.x_px,
@@ -301,6 +304,7 @@ pub(crate) fn zone(value: Value) -> Result<(i32, Zone), String> {
         height_px: raw.height_px,
         opacity: raw.opacity,
         rotation_deg: raw.rotation_deg,
+        volume: raw.volume,
         playlist: raw.playlist,
     };
     Ok((raw.z, zone))

@@ -1,7 +1,7 @@
 //! Files and folders of a machine, made into the content model: `vitrine play PATH…`.
 //!
 //! In:  paths of files and folders.
-//! Out: one playlist of all pictures and videos in them, in force at once; a [`Complaint`] for each
+//! Out: one playlist of all pictures, videos and sounds in them, in force at once; a [`Complaint`] for each
 //!      file that is passed over.
 //!
 //! Files are told apart by their first bytes; where these say nothing, by their name. A folder gives
@@ -32,7 +32,7 @@ const MAIN: &str = "main";
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// No path was given.
-    #[error("nothing to play: name a picture, a video, or a folder of them")]
+    #[error("nothing to play: name a picture, a video, a sound, or a folder of them")]
     NoPath,
     /// A path that is not there or cannot be read.
     #[error("{path}: {source}", path = path.display())]
@@ -43,9 +43,9 @@ pub enum FolderError {
         #[source]
         source: io::Error,
     },
-    /// None of the files is a picture or a video.
+    /// None of the files is a picture, a video or a sound.
     #[error(
-        "nothing to play in {path}: no picture or video among {files} files{first}",
+        "nothing to play in {path}: no picture, video or sound among {files} files{first}",
         path = path.display(),
         first = first.as_ref().map(|c| format!("; {}: {}", c.place, c.text)).unwrap_or_default()
     )]
@@ -148,7 +148,11 @@ impl Found {
 }
 
 fn item(id: String, kind: Kind, digest: Digest) -> Item {
-    let content = if kind.moves { Content::Video(digest) } else { Content::Image(digest) };
+    let content = match kind.media_type {
+        image if image.starts_with("image/") => Content::Image(digest),
+        audio if audio.starts_with("audio/") => Content::Audio(digest),
+        _ => Content::Video(digest),
+    };
     Item {
         id,
         content,
@@ -204,7 +208,7 @@ fn look(path: &Path) -> Result<(Kind, u64), String> {
         Bytes::Not(what) => Err(what.into()),
         Bytes::Silent => by_name(path)
             .map(|kind| (kind, about.len()))
-            .ok_or_else(|| "neither a picture nor a video, by its first bytes and its name".into()),
+            .ok_or_else(|| "no picture, video or sound, by its first bytes and its name".into()),
     }
 }
 
@@ -212,15 +216,10 @@ fn look(path: &Path) -> Result<(Kind, u64), String> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Kind {
     media_type: &'static str,
-    moves: bool,
 }
 
-const fn still(media_type: &'static str) -> Kind {
-    Kind { media_type, moves: false }
-}
-
-const fn video(media_type: &'static str) -> Kind {
-    Kind { media_type, moves: true }
+const fn kind(media_type: &'static str) -> Kind {
+    Kind { media_type }
 }
 
 /// What the first bytes say.
@@ -234,17 +233,18 @@ enum Bytes {
 
 /// Signatures at the start of a file.
 const SIGNATURES: &[(&[u8], Kind)] = &[
-    (b"\xff\xd8\xff", still("image/jpeg")),
-    (b"\x89PNG\r\n\x1a\n", still("image/png")),
-    (b"GIF8", still("image/gif")),
-    (b"II*\0", still("image/tiff")),
-    (b"MM\0*", still("image/tiff")),
-    (b"BM", still("image/bmp")),
-    (b"\x1a\x45\xdf\xa3", video("video/x-matroska")),
-    (b"OggS", video("video/ogg")),
-    (b"FLV\x01", video("video/x-flv")),
-    (b"\0\0\x01\xba", video("video/mpeg")),
-    (b"\0\0\x01\xb3", video("video/mpeg")),
+    (b"\xff\xd8\xff", kind("image/jpeg")),
+    (b"\x89PNG\r\n\x1a\n", kind("image/png")),
+    (b"GIF8", kind("image/gif")),
+    (b"II*\0", kind("image/tiff")),
+    (b"MM\0*", kind("image/tiff")),
+    (b"BM", kind("image/bmp")),
+    (b"\x1a\x45\xdf\xa3", kind("video/x-matroska")),
+    (b"fLaC", kind("audio/flac")),
+    (b"ID3", kind("audio/mpeg")),
+    (b"FLV\x01", kind("video/x-flv")),
+    (b"\0\0\x01\xba", kind("video/mpeg")),
+    (b"\0\0\x01\xb3", kind("video/mpeg")),
 ];
 
 /// Length of a packet of an MPEG transport stream; each begins with 0x47.
@@ -255,18 +255,41 @@ fn by_bytes(head: &[u8]) -> Bytes {
         return Bytes::Is(*kind);
     }
     match (head.get(..4), head.get(4..8), head.get(8..12)) {
-        (Some(b"RIFF"), _, Some(b"WEBP")) => Bytes::Is(still("image/webp")),
-        (Some(b"RIFF"), _, Some(b"AVI ")) => Bytes::Is(video("video/x-msvideo")),
-        (_, Some(b"ftyp"), Some(b"avif" | b"avis" | b"heic" | b"heix" | b"mif1" | b"msf1")) => {
-            Bytes::Not("AVIF and HEIC pictures are not shown")
+        (Some(b"RIFF"), _, Some(b"WEBP")) => Bytes::Is(kind("image/webp")),
+        (Some(b"RIFF"), _, Some(b"AVI ")) => Bytes::Is(kind("video/x-msvideo")),
+        (_, Some(b"ftyp"), Some(b"avif" | b"avis")) => Bytes::Is(kind("image/avif")),
+        (_, Some(b"ftyp"), Some(b"heic" | b"heix" | b"mif1" | b"msf1")) => {
+            Bytes::Not("HEIC pictures are not shown")
         }
-        (_, Some(b"ftyp"), Some(b"M4A " | b"M4B ")) => Bytes::Not("sound without pictures"),
-        (_, Some(b"ftyp" | b"moov" | b"mdat" | b"wide"), _) => Bytes::Is(video("video/mp4")),
+        (Some(b"RIFF"), _, Some(b"WAVE")) => Bytes::Is(kind("audio/wav")),
+        (Some(b"OggS"), ..) => Bytes::Is(ogg(head)),
+        (_, Some(b"ftyp"), Some(b"M4A " | b"M4B ")) => Bytes::Is(kind("audio/mp4")),
+        (_, Some(b"ftyp" | b"moov" | b"mdat" | b"wide"), _) => Bytes::Is(kind("video/mp4")),
         _ if head.first() == Some(&0x47) && head.get(TS_PACKET) == Some(&0x47) => {
-            Bytes::Is(video("video/mp2t"))
+            Bytes::Is(kind("video/mp2t"))
         }
-        _ if is_svg(head) => Bytes::Is(still("image/svg+xml")),
+        _ if is_mpeg_audio(head) => Bytes::Is(kind("audio/mpeg")),
+        _ if is_svg(head) => Bytes::Is(kind("image/svg+xml")),
         _ => Bytes::Silent,
+    }
+}
+
+/// The first pages of a file name the codecs that are in it.
+fn ogg(head: &[u8]) -> Kind {
+    let moves = head.windows(7).any(|found| found == b"\x80theora" || found == b"\x01video\0");
+    if moves { kind("video/ogg") } else { kind("audio/ogg") }
+}
+
+/// A frame of MPEG audio without anything before it: eleven bits of ones, then its kind, in which not
+/// everything has a meaning.
+fn is_mpeg_audio(head: &[u8]) -> bool {
+    match *head {
+        [0xff, second, third, ..] => {
+            let (version, layer) = (second >> 3 & 3, second >> 1 & 3);
+            let (rate, samples) = (third >> 4, third >> 2 & 3);
+            second >= 0xe0 && version != 1 && matches!(layer, 1 | 2) && rate != 15 && samples != 3
+        }
+        _ => false,
     }
 }
 
@@ -279,20 +302,26 @@ fn is_svg(head: &[u8]) -> bool {
 fn by_name(path: &Path) -> Option<Kind> {
     let end = path.extension().and_then(OsStr::to_str)?.to_ascii_lowercase();
     Some(match end.as_str() {
-        "jpg" | "jpeg" => still("image/jpeg"),
-        "png" | "apng" => still("image/png"),
-        "webp" => still("image/webp"),
-        "gif" => still("image/gif"),
-        "bmp" => still("image/bmp"),
-        "tif" | "tiff" => still("image/tiff"),
-        "svg" => still("image/svg+xml"),
-        "mp4" | "m4v" | "mov" => video("video/mp4"),
-        "mkv" => video("video/x-matroska"),
-        "webm" => video("video/webm"),
-        "avi" => video("video/x-msvideo"),
-        "mpg" | "mpeg" => video("video/mpeg"),
-        "ts" | "m2ts" | "mts" => video("video/mp2t"),
-        "ogv" => video("video/ogg"),
+        "jpg" | "jpeg" => kind("image/jpeg"),
+        "png" | "apng" => kind("image/png"),
+        "webp" => kind("image/webp"),
+        "avif" => kind("image/avif"),
+        "gif" => kind("image/gif"),
+        "bmp" => kind("image/bmp"),
+        "tif" | "tiff" => kind("image/tiff"),
+        "svg" => kind("image/svg+xml"),
+        "mp4" | "m4v" | "mov" => kind("video/mp4"),
+        "mkv" => kind("video/x-matroska"),
+        "webm" => kind("video/webm"),
+        "avi" => kind("video/x-msvideo"),
+        "mpg" | "mpeg" => kind("video/mpeg"),
+        "ts" | "m2ts" | "mts" => kind("video/mp2t"),
+        "ogv" => kind("video/ogg"),
+        "mp3" => kind("audio/mpeg"),
+        "m4a" => kind("audio/mp4"),
+        "ogg" | "oga" | "opus" => kind("audio/ogg"),
+        "flac" => kind("audio/flac"),
+        "wav" => kind("audio/wav"),
         _ => return None,
     })
 }
@@ -355,23 +384,31 @@ mod tests {
         assert!(text(&[root.join("gone")]).contains("gone: No such file"));
         assert!(text(std::slice::from_ref(&root)).contains("among 0 files"));
         put(&root, "list.txt", b"milk");
-        assert!(text(&[root]).contains("list.txt: neither a picture nor a video"));
+        assert!(text(&[root]).contains("list.txt: no picture, video or sound"));
     }
 
     #[test]
     fn first_bytes_tell() {
         let ts = [&[0x47; 1][..], &[0; TS_PACKET - 1], &[0x47]].concat();
         for (case, head, want) in [
-            ("jpeg", &b"\xff\xd8\xff\xe0"[..], Some(still("image/jpeg"))),
-            ("webp", b"RIFF\0\0\0\0WEBPVP8 ", Some(still("image/webp"))),
-            ("tiff", b"II*\0\x08\0\0\0", Some(still("image/tiff"))),
-            ("avi", b"RIFF\0\0\0\0AVI LIST", Some(video("video/x-msvideo"))),
-            ("wav", b"RIFF\0\0\0\0WAVEfmt ", None),
-            ("mp4", b"\0\0\0\x20ftypisom", Some(video("video/mp4"))),
-            ("mov", b"\0\0\0\x08wide\0\0\0\0", Some(video("video/mp4"))),
-            ("avif", b"\0\0\0\x20ftypavif", None),
-            ("ts", &ts, Some(video("video/mp2t"))),
-            ("svg", b"\xef\xbb\xbf<?xml version='1.0'?>\n<svg>", Some(still("image/svg+xml"))),
+            ("jpeg", &b"\xff\xd8\xff\xe0"[..], Some(kind("image/jpeg"))),
+            ("webp", b"RIFF\0\0\0\0WEBPVP8 ", Some(kind("image/webp"))),
+            ("tiff", b"II*\0\x08\0\0\0", Some(kind("image/tiff"))),
+            ("avi", b"RIFF\0\0\0\0AVI LIST", Some(kind("video/x-msvideo"))),
+            ("wav", b"RIFF\0\0\0\0WAVEfmt ", Some(kind("audio/wav"))),
+            ("flac", b"fLaC\0\0\0\x22", Some(kind("audio/flac"))),
+            ("mp3 with a label", b"ID3\x04\0\0", Some(kind("audio/mpeg"))),
+            ("mp3", b"\xff\xfb\x90\x64", Some(kind("audio/mpeg"))),
+            ("no mp3", b"\xff\xfe\x41\0", None),
+            ("opus", b"OggS\0\x02....OpusHead", Some(kind("audio/ogg"))),
+            ("theora", b"OggS\0\x02....\x80theora", Some(kind("video/ogg"))),
+            ("m4a", b"\0\0\0\x1cftypM4A ", Some(kind("audio/mp4"))),
+            ("mp4", b"\0\0\0\x20ftypisom", Some(kind("video/mp4"))),
+            ("mov", b"\0\0\0\x08wide\0\0\0\0", Some(kind("video/mp4"))),
+            ("avif", b"\0\0\0\x20ftypavif", Some(kind("image/avif"))),
+            ("heic", b"\0\0\0\x20ftypheic", None),
+            ("ts", &ts, Some(kind("video/mp2t"))),
+            ("svg", b"\xef\xbb\xbf<?xml version='1.0'?>\n<svg>", Some(kind("image/svg+xml"))),
             ("html", b"<html><body>", None),
             ("short", b"R", None),
         ] {

@@ -101,6 +101,7 @@ fn layout(manifest: &mut Manifest, id: &str, playlists: &[&str]) {
         width_px: 1,
         height_px: 1,
         opacity: 1.0,
+        volume: 1.0,
         rotation_deg: 0.0,
         playlist: playlist.to_string(),
     };

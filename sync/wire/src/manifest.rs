@@ -79,8 +79,8 @@ pub struct Item {
     /// What it shows.
     #[serde(flatten)]
     pub content: Content,
-    /// How long it is shown. Absent: a video runs to its end, anything else for the device's
-    /// default. A video that is shorter than this is repeated.
+    /// How long it is shown. Absent: a video or a sound runs to its end, anything else for the device's
+    /// default. One that is shorter than this is repeated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
     /// How the picture is placed.
@@ -111,6 +111,10 @@ fn full() -> f32 {
     1.0
 }
 
+fn is_full(share: &f32) -> bool {
+    *share == 1.0
+}
+
 fn is_upright(deg: &f32) -> bool {
     *deg == 0.0
 }
@@ -126,6 +130,11 @@ pub enum Content {
     },
     /// Moving pictures with or without sound.
     Video {
+        /// The file.
+        asset: Digest,
+    },
+    /// Sound alone. Nothing is seen of it: what lies behind its rectangle is.
+    Audio {
         /// The file.
         asset: Digest,
     },
@@ -160,12 +169,16 @@ pub enum Content {
     },
     /// The time of day.
     Clock {
-        /// As `strftime` has it; names of days and months are English.
+        /// As `strftime` has it.
         #[serde(default = "hours_and_minutes")]
         format: String,
         /// IANA name, such as `Europe/Berlin`. Absent: the device's.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         time_zone: Option<String>,
+        /// Whose names days and months have, as the GNU C Library calls it: `de_DE`, `pt_BR`,
+        /// `sr_RS@latin`. Absent: English.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        locale: Option<String>,
         /// How it looks.
         #[serde(default)]
         style: TextStyle,
@@ -292,10 +305,12 @@ pub enum VerticalPlace {
 }
 
 impl Content {
-    /// The file whose picture it is, if any.
-    pub fn picture(&self) -> Option<Digest> {
+    /// The file that is seen or heard, if any.
+    pub fn media(&self) -> Option<Digest> {
         match self {
-            Content::Image { asset } | Content::Video { asset } => Some(*asset),
+            Content::Image { asset } | Content::Video { asset } | Content::Audio { asset } => {
+                Some(*asset)
+            }
             _ => None,
         }
     }
@@ -307,13 +322,16 @@ impl Content {
             | Content::Ticker { style, .. }
             | Content::Clock { style, .. }
             | Content::Countdown { style, .. } => Some(style),
-            Content::Image { .. } | Content::Video { .. } | Content::Colour { .. } => None,
+            Content::Image { .. }
+            | Content::Video { .. }
+            | Content::Audio { .. }
+            | Content::Colour { .. } => None,
         }
     }
 
-    /// The file that it needs, if any: its picture or its font.
+    /// The file that it needs, if any: what is seen or heard, or its font.
     pub fn asset(&self) -> Option<Digest> {
-        self.picture().or_else(|| self.style().and_then(|style| style.font))
+        self.media().or_else(|| self.style().and_then(|style| style.font))
     }
 }
 
@@ -322,6 +340,12 @@ pub fn clock_fault(format: &str) -> Option<String> {
     let sample = Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
     let fault = jiff::fmt::strtime::format(format, &sample).err()?;
     Some(format!("is {format:?}: {fault}"))
+}
+
+/// What is wrong with the name of a locale, in words; None: nothing.
+pub fn locale_fault(name: &str) -> Option<String> {
+    let known = pure_rust_locales::Locale::try_from(name).is_ok();
+    (!known).then(|| format!("is {name:?}, want a locale such as de_DE, pt_BR or sr_RS@latin"))
 }
 
 /// What is wrong with the address of a news feed, in words; None: nothing.
@@ -475,6 +499,9 @@ pub struct Zone {
     /// Turned clockwise about its middle, -360 to 360 degrees.
     #[serde(default, skip_serializing_if = "is_upright")]
     pub rotation_deg: f32,
+    /// Loudness of all that plays in it, 0.0 (muted) to 1.0; multiplies the items' own.
+    #[serde(default = "full", skip_serializing_if = "is_full")]
+    pub volume: f32,
     /// What plays in it.
     pub playlist: String,
 }

@@ -99,7 +99,7 @@ impl Playback {
             |at: Option<Mono>| lane.step(&self.stock(live, at.map_or(now, |at| at.max(now))));
         let takes_turns = self.stack.is_main(place) && self.takes_turns();
         // A ticker with other headlines by now makes room for itself.
-        let source = scene_of::source(&showing.item, live, &self.config);
+        let source = scene_of::source(&showing.item, lane.spot.volume, live, &self.config);
         let same = source.as_ref() == Some(&showing.layer.source);
         let alone = |step: &Step| step.index == showing.index && !self.once && !takes_turns && same;
         let mut onward = Vec::new();
@@ -165,14 +165,15 @@ impl Playback {
                         let item = playlist.and_then(|playlist| playlist.items.get(step.index));
                         let fits = |lane: &Lane| {
                             let (spot, layer) = (&lane.spot, &showing.layer);
+                            let (item, volume) = (&showing.item, spot.volume);
+                            let source = scene_of::source(item, volume, live, &self.config);
                             lane.playlist == showing.playlist
                                 && (spot.base, spot.place) == (layer.base, layer.place)
+                                && source.as_ref() == Some(&layer.source)
                         };
-                        let source = scene_of::source(&showing.item, live, &self.config);
                         lane == other
                             && showing.index == step.index
                             && item == Some(&showing.item)
-                            && source.as_ref() == Some(&showing.layer.source)
                             && self.stack.lanes().nth(*lane).is_some_and(fits)
                     })
             }

@@ -42,7 +42,9 @@ pub struct Stage {
 /// The name of what a layer shows.
 pub fn name(layer: &Layer) -> String {
     match &layer.source {
-        Source::Image { path } | Source::Video { path, .. } => path.display().to_string(),
+        Source::Image { path } | Source::Video { path, .. } | Source::Sound { path, .. } => {
+            path.display().to_string()
+        }
         Source::Colour(_) => "colour".into(),
         Source::Text(Text { words: Words::Ticker { text, .. }, .. }) => format!("ticker:{text}"),
         Source::Text(_) => "text".into(),

@@ -5,6 +5,7 @@ use vitrine_config::time::{Now, Trust};
 use super::*;
 use crate::scene::{Align, Fit, Rgb, VerticalPlace};
 use crate::source::decoders::Decoders;
+use crate::source::worker::{WorkerCommand, WorkerPool};
 
 const SIZE: Size = Size { width_px: 64, height_px: 16 };
 const FITTING: Fitting = Fitting { covers: SIZE, fit: Fit::Stretch, scale: 1.0 };
@@ -21,7 +22,8 @@ impl Rig {
     fn new(wall_s: i64, words: Words) -> Rig {
         let decoders = Decoders::start().expect("threads");
         let (ring, bell) = std::sync::mpsc::sync_channel(64);
-        let maker = decoders.maker(Arc::new(move || ring.try_send(()).unwrap_or_default()));
+        let waker = Arc::new(move || ring.try_send(()).unwrap_or_default());
+        let maker = decoders.maker(WorkerPool::new(WorkerCommand::default()).supply(), waker);
         let wall = Arc::new(Wall::default());
         let style = TextStyle {
             font: None,
@@ -73,7 +75,7 @@ impl Rig {
 }
 
 fn clock() -> Words {
-    Words::Clock { format: "%H:%M".into(), zone: Some("UTC".into()) }
+    Words::Clock { format: "%H:%M".into(), zone: Some("UTC".into()), locale: None }
 }
 
 #[test]

@@ -18,12 +18,21 @@ use crate::scene::Size;
 /// # Errors
 /// Only what no picture within the limits runs into.
 pub(crate) fn fit(raw: Raw, orientation: Orientation, fitting: &Fitting) -> Result<Still, String> {
-    let turn = |size: Size| match is_sideways(orientation) {
-        true => Size { width_px: size.height_px, height_px: size.width_px },
-        false => size,
-    };
-    let natural = turn(raw.size);
-    let wanted = turn(needed(natural, fitting));
+    fit_scaled(raw.size, raw, orientation, fitting)
+}
+
+/// The same of a picture of `full` size in its file, which may be scaled to [`scaled_size`] already.
+///
+/// # Errors
+/// As [`fit`].
+pub(super) fn fit_scaled(
+    full: Size,
+    raw: Raw,
+    orientation: Orientation,
+    fitting: &Fitting,
+) -> Result<Still, String> {
+    let natural = turned(full, orientation);
+    let wanted = scaled_size(full, orientation, fitting);
     let mut picture = match raw.samples {
         Samples::GreyAlpha | Samples::Rgba => blended(raw, wanted)?,
         Samples::Grey | Samples::Rgb | Samples::Cmyk => opaque(raw, wanted)?,
@@ -31,6 +40,18 @@ pub(crate) fn fit(raw: Raw, orientation: Orientation, fitting: &Fitting) -> Resu
     picture.apply_orientation(orientation);
     let size = Size { width_px: picture.width(), height_px: picture.height() };
     Ok(Still { natural, size, rgba: picture.into_rgba8().into_raw() })
+}
+
+/// The size, before it is turned, of what is made of a picture of `full` size.
+pub(super) fn scaled_size(full: Size, orientation: Orientation, fitting: &Fitting) -> Size {
+    turned(needed(turned(full, orientation), fitting), orientation)
+}
+
+fn turned(size: Size, orientation: Orientation) -> Size {
+    match is_sideways(orientation) {
+        true => Size { width_px: size.height_px, height_px: size.width_px },
+        false => size,
+    }
 }
 
 fn is_sideways(orientation: Orientation) -> bool {
@@ -90,7 +111,21 @@ fn needed(natural: Size, fitting: &Fitting) -> Size {
 }
 
 fn resize(pixels: Vec<u8>, from: Size, to: Size, kind: PixelType) -> Result<Vec<u8>, String> {
-    if from == to {
+    scale(pixels, (from, from), to, kind)
+}
+
+/// Scales samples to `to`. There are as many as `from` says, for a picture of `of`, of which they may
+/// be every second: of odd sizes the last ones reach beyond it.
+///
+/// # Errors
+/// Only what no picture within the limits runs into.
+pub(super) fn scale(
+    pixels: Vec<u8>,
+    (from, of): (Size, Size),
+    to: Size,
+    kind: PixelType,
+) -> Result<Vec<u8>, String> {
+    if from == to && from == of {
         return Ok(pixels);
     }
     let fail = |error: &dyn std::fmt::Display| format!("scaling {from:?} to {to:?}: {error}");
@@ -98,8 +133,13 @@ fn resize(pixels: Vec<u8>, from: Size, to: Size, kind: PixelType) -> Result<Vec<
     let source = source.map_err(|error| fail(&error))?;
     let mut scaled = Image::new(to.width_px, to.height_px, kind);
     // Alpha is premultiplied already, and the fourth ink is none.
+    let share = |samples: u32, pixels: u32| {
+        if samples < pixels { f64::from(pixels) / 2.0 } else { f64::from(samples) }
+    };
+    let (width, height) = (share(from.width_px, of.width_px), share(from.height_px, of.height_px));
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
+        .crop(0.0, 0.0, width, height)
         .use_alpha(false);
     Resizer::new().resize(&source, &mut scaled, &options).map_err(|error| fail(&error))?;
     Ok(scaled.into_vec())

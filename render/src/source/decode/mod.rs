@@ -5,11 +5,15 @@
 //!
 //! Promises: limits are checked on the header, before anything of that size is held; all decoders
 //! together hold no more than the largest picture allowed ([`Room`]); a file that ends early is an
-//! error; an SVG reads no other file. All decoders here are memory-safe.
+//! error; an SVG reads no other file. All decoders here are memory-safe; of AVIF only the container
+//! is read here.
 //!
-//! Not here: threads and panics (`source::image`), moving pictures (`source::reel`).
+//! Not here: threads and panics (`source::decoders`), moving pictures (`source::reel`), frames of
+//! AV1 (`source::coded`).
 
+pub(super) mod avif;
 mod fit;
+mod heif;
 mod icc;
 mod jpeg;
 pub(super) mod png;
@@ -31,7 +35,7 @@ use crate::place::Fitting;
 use crate::scene::Size;
 
 /// What is shown, for those who brought something else.
-const SHOWN: &str = "JPEG, PNG, WebP, GIF, TIFF, BMP and SVG are shown";
+const SHOWN: &str = "JPEG, PNG, WebP, AVIF, GIF, TIFF, BMP and SVG are shown";
 
 /// A picture, ready for the GPU.
 #[derive(Debug)]
@@ -186,8 +190,8 @@ fn other(bytes: &[u8]) -> Result<Raw, String> {
 
 /// The decoder for these bytes, its header read, and what the format is called.
 fn reader(bytes: &[u8]) -> Result<(impl image::ImageDecoder + '_, &'static str), String> {
-    if matches!(bytes.get(4..12), Some(b"ftypavif" | b"ftypavis" | b"ftypheic" | b"ftypmif1")) {
-        return Err(format!("AVIF and HEIC have no decoder here: {SHOWN}"));
+    if avif::is_heic(bytes) {
+        return Err(format!("HEIC has no decoder here: {SHOWN}"));
     }
     let reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()

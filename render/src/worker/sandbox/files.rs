@@ -13,6 +13,8 @@ use landlock::{
     RulesetStatus, Scope,
 };
 
+use rustix::fs::SealFlags;
+
 use super::Reach;
 
 /// The newest rules that are known here; an older kernel takes those it knows.
@@ -66,7 +68,10 @@ pub fn shut(file: BorrowedFd, reach: Reach) -> Result<(), FilesError> {
         .handle_access(AccessNet::from_all(NEWEST))?
         .scope(Scope::from_all(NEWEST))?
         .create()?;
-    let rules = rules.add_rule(PathBeneath::new(file, AccessFs::ReadFile))?;
+    let rules = match has_no_name(file) {
+        true => rules,
+        false => rules.add_rule(PathBeneath::new(file, AccessFs::ReadFile))?,
+    };
     let rules = allow(rules, to_read(reach), read)?;
     let rules = allow(rules, devices(reach), device)?;
     let status = rules.restrict_self()?;
@@ -75,6 +80,12 @@ pub fn shut(file: BorrowedFd, reach: Reach) -> Result<(), FilesError> {
         _ if threads > 1 => Err(FilesError::NotAlone(threads)),
         RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced => Ok(()),
     }
+}
+
+/// Memory without a name in the file system, which alone can be sealed against writing: who holds it
+/// may open it, and there is no rule for such.
+fn has_no_name(file: BorrowedFd) -> bool {
+    rustix::fs::fcntl_get_seals(file).is_ok_and(|seals| seals.contains(SealFlags::WRITE))
 }
 
 /// What is not there needs no rule.

@@ -28,6 +28,10 @@ use gstreamer_audio::{AUDIO_FORMAT_F32, AudioCapsBuilder};
 
 use self::device::{Device, let_go};
 use self::level::Level;
+use super::outlet::Outlet;
+use super::pipeline;
+use super::player::Wish;
+use super::protocol::Medium;
 use crate::scene::AudioOut;
 
 /// Samples are handed on this much ahead: more than the device buffers, less than is noticed when
@@ -44,6 +48,9 @@ const WAITING: usize = 64;
 /// Where samples go; they wait as long as no device is open.
 #[derive(Default)]
 pub struct Sound {
+    /// Without pictures: who tells the stage that it goes on.
+    alone: Option<Arc<Outlet>>,
+    looped: bool,
     feed: Mutex<Feed>,
     level: Arc<Mutex<Level>>,
     when: Mutex<When>,
@@ -67,19 +74,30 @@ struct Feed {
 }
 
 impl Sound {
+    /// Nothing heard yet.
+    pub fn new(wish: &Wish, outlet: &Arc<Outlet>) -> Sound {
+        let alone = (wish.medium == Medium::Sound).then(|| Arc::clone(outlet));
+        Sound { alone, looped: wish.looped, ..Sound::default() }
+    }
+
     /// The decoding pipeline's sink: lets samples out [`AHEAD`] of their time.
     pub fn sink(self: &Arc<Self>) -> AppSink {
         let caps = AudioCapsBuilder::new_interleaved().format(AUDIO_FORMAT_F32).build();
-        let (next, last) = (Arc::clone(self), Arc::clone(self));
+        let (first, next, last) = (Arc::clone(self), Arc::clone(self), Arc::clone(self));
         let callbacks = AppSinkCallbacks::builder()
+            .new_preroll(move |sink| {
+                first.prepare(sink);
+                Ok(FlowSuccess::Ok)
+            })
             .new_sample(move |sink| {
                 next.feed(&sink.pull_sample().map_err(|_| gstreamer::FlowError::Eos)?);
                 Ok(FlowSuccess::Ok)
             })
-            .eos(move |_| last.end());
+            .eos(move |_| last.run_out());
         let sink = AppSink::builder()
             .caps(&caps)
-            .async_(false)
+            // Pictures, where there are any, are waited for alone.
+            .async_(self.alone.is_some())
             .max_buffers(4)
             .callbacks(callbacks.build())
             .build();
@@ -158,7 +176,36 @@ impl Sound {
         heard
     }
 
+    /// The first sample is there.
+    fn prepare(&self, sink: &AppSink) {
+        let Some(outlet) = &self.alone else { return };
+        if let Some(length) = pipeline::length(sink).filter(|_| !self.looped && !outlet.has_shown())
+        {
+            outlet.length(length);
+        }
+        if let Ok(sample) = sink.pull_preroll() {
+            outlet.beat(&sample);
+        }
+    }
+
+    /// The last sample has come, of this round at least.
+    fn run_out(&self) {
+        match &self.alone {
+            Some(outlet) if !outlet.has_shown() => {
+                outlet.fail("the file ends before its first sound".to_owned());
+            }
+            Some(outlet) if !self.looped => outlet.end(),
+            _ => {}
+        }
+        if !self.looped {
+            self.end();
+        }
+    }
+
     fn feed(&self, sample: &gstreamer::Sample) {
+        if let Some(outlet) = &self.alone {
+            outlet.beat(sample);
+        }
         let mut feed = self.lock();
         if let (Some(buffer), Some(caps)) = (timed(sample, feed.offset), sample.caps_owned()) {
             feed.put(buffer, caps);

@@ -9,7 +9,7 @@ use super::super::frames::Seen;
 use super::super::outlet::Outlet;
 use super::super::pipeline;
 use super::super::player::Wish;
-use super::super::protocol::Event;
+use super::super::protocol::{Event, Medium};
 use super::super::socket::Socket;
 use super::*;
 use crate::test_media::media;
@@ -112,6 +112,55 @@ fn a_hushed_sound_lets_go_of_its_device_and_asks_for_none() {
     assert!(sound.lock().waiting.is_empty());
 }
 
+/// Formats whose demuxers cannot start over by themselves are flushed and begin anew: the device that
+/// has played the first round plays the next one.
+#[test]
+fn a_round_after_a_flush_is_heard_by_the_same_device() {
+    gstreamer::init().expect("gstreamer");
+    let sound = Arc::new(Sound { looped: true, ..Sound::default() });
+    *sound.level() = Level::new(1.0);
+    let file = media("sound.wav");
+    let description = format!("filesrc location={} ! wavparse ! audioconvert", file.display());
+    let decoded = gstreamer::parse::bin_from_description(&description, true).expect("source");
+    let (pipeline, sink) = (Pipeline::new(), sound.sink());
+    // Nobody waits for the time of a sample here.
+    sink.set_sync(false);
+    pipeline.add_many([decoded.upcast_ref::<Element>(), sink.upcast_ref()]).expect("parts");
+    decoded.link(&sink).expect("link");
+
+    let samples = Arc::new(Mutex::new(Vec::new()));
+    let (playing, device) = (Arc::clone(&sound), device(&samples));
+    let open = move || Ok(device.clone().upcast());
+    let ears = thread::Builder::new().name("sound".into());
+    let ears = ears.spawn(move || playing.play(open, ClockTime::ZERO)).expect("thread");
+    while sound.lock().source.is_none() {
+        thread::park_timeout(Duration::from_millis(5));
+    }
+    let bus = pipeline.bus().expect("bus");
+    let round_is_over = || {
+        let patience = ClockTime::from_seconds(60);
+        bus.timed_pop_filtered(patience, &[MessageType::Eos]).expect("the end of a round");
+    };
+    let heard_ms = || {
+        let samples = samples.lock().expect("samples");
+        samples.last().map_or(0, |(at, samples): &(ClockTime, Vec<i16>)| {
+            at.mseconds() + samples.len() as u64 * 1_000 / RATE as u64
+        })
+    };
+    pipeline.set_state(State::Playing).expect("play");
+    for round in 1..=2 {
+        round_is_over();
+        while heard_ms() + 20 < round * 1_000 {
+            thread::park_timeout(Duration::from_millis(5));
+        }
+        sound.begin_again(ClockTime::from_seconds(1));
+        pipeline.seek_simple(gstreamer::SeekFlags::FLUSH, ClockTime::ZERO).expect("a seek");
+    }
+    sound.hush();
+    pipeline.set_state(State::Null).expect("stop");
+    ears.join().expect("no panic");
+}
+
 #[test]
 fn what_waits_for_a_device_is_bounded() {
     gstreamer::init().expect("gstreamer");
@@ -169,7 +218,8 @@ fn what_is_seen_and_what_is_heard_are_in_step() {
         let sound = Arc::new(Sound::default());
         *sound.level() = Level::new(1.0);
         let file = std::fs::File::open(media(name)).expect("media").into();
-        let wish = Wish { volume: 1.0, looped: false, software: false, audio: AudioOut::Auto };
+        let (medium, audio) = (Medium::Video, AudioOut::Auto);
+        let wish = Wish { medium, volume: 1.0, looped: false, software: false, audio };
         let pipeline = pipeline::build(&file, &outlet, Some(&sound), &wish).expect("pipeline");
         let clock = gstreamer::SystemClock::obtain();
         pipeline.use_clock(Some(&clock));
