@@ -209,6 +209,7 @@ fn a_wrong_part_costs_that_part() {
             &["layouts[0].zones[0]"],
         ),
         ("opacity", "/layouts/0/zones/1/opacity", json!(-1), &["layouts[0].zones[1]"]),
+        ("zone's volume", "/layouts/0/zones/1/volume", json!(1.1), &["layouts[0].zones[1]"]),
         ("taken zone id", "/layouts/0/zones/1/id", json!("front"), &["layouts[0].zones[1]"]),
         ("target not there", "/schedule/0/target", json!({"playlist": "x"}), &["schedule[0]"]),
         ("target unknown", "/schedule/0/target", json!({"mood": "x"}), &["schedule[0]"]),
