@@ -11,10 +11,10 @@ use std::time::Duration;
 use axum::body::BodyDataStream;
 use axum::http::StatusCode;
 use futures_util::StreamExt;
-use sha2::{Digest as _, Sha256};
 use tokio::fs::{self, File};
 use tokio::io::{AsyncWriteExt, BufWriter};
 use vitrine_wire::Digest;
+use vitrine_wire::digest::Hasher;
 
 use crate::error::Error;
 use crate::limits;
@@ -114,19 +114,19 @@ impl Received {
         most_bytes: u64,
     ) -> Result<File, Error> {
         let mut file = BufWriter::with_capacity(WRITE_BYTES, file);
-        let mut hash = Sha256::new();
+        let mut hasher = Hasher::default();
         while let Some(chunk) = next(&mut body).await? {
             self.size_bytes += chunk.len() as u64;
             if self.size_bytes > most_bytes {
                 return Err(too_long(most_bytes));
             }
-            hash.update(&chunk);
+            hasher.update(&chunk);
             let room = limits::HEAD_BYTES - self.head.len();
             self.head.extend_from_slice(&chunk[..room.min(chunk.len())]);
             let failed = Error::io(format!("write {}", self.part.display()));
             file.write_all(&chunk).await.map_err(failed)?;
         }
-        self.digest = Digest(hash.finalize().into());
+        self.digest = hasher.digest();
         file.flush().await.map_err(Error::io(format!("write {}", self.part.display())))?;
         Ok(file.into_inner())
     }

@@ -6,8 +6,6 @@ pub const MANIFEST_WIRE_BYTES: usize = 4 << 20;
 pub const MANIFEST_DECODED_BYTES: usize = 16 << 20;
 /// Items over all playlists of a manifest.
 pub const ITEMS: usize = 10_000;
-/// Nesting of a manifest's JSON: its own shape needs 7, and parsers recurse.
-pub const MANIFEST_DEPTH: usize = 32;
 /// Playlists of a manifest.
 pub const PLAYLISTS: usize = 1_000;
 /// Layouts of a manifest.

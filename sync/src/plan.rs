@@ -15,7 +15,7 @@
 
 mod need;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp, Zoned};
@@ -127,16 +127,16 @@ pub(crate) const LAST_PATIENCE: u32 = 4;
 /// Compares wants with the disk.
 pub(crate) fn plan(wants: &Wants<'_>, disk: &Disk, budget: Budget, when: &When) -> Plan {
     let wanted = wanted_in_order(wants, &when.now);
-    let names: BTreeSet<Digest> = wanted.iter().map(|(_, asset)| asset.sha256).collect();
+    let names: HashSet<Digest> = wanted.iter().map(|(_, asset)| asset.sha256).collect();
     let absent = wanted.into_iter().filter(|(_, asset)| !disk.held.contains_key(&asset.sha256));
     let (now, later): (Vec<_>, Vec<_>) =
         absent.partition(|(need, _)| !when.thrifty || when.soon(need));
     let files = files_with_worth(&names, wants.previous, disk);
     let limit_bytes = limit(disk, budget);
-    let now = now.into_iter().map(|(_, asset)| asset).collect();
+    let now = now.into_iter().map(|(_, asset)| asset);
     let (downloads, unmet) = choose(now, room(&files, limit_bytes));
     let incoming = downloads.iter().fold(0u64, |sum, asset| sum.saturating_add(asset.size_bytes));
-    let chosen: BTreeSet<Digest> = downloads.iter().map(|asset| asset.sha256).collect();
+    let chosen: HashSet<Digest> = downloads.iter().map(|asset| asset.sha256).collect();
     Plan {
         stale_parts: disk.parts.keys().filter(|part| !chosen.contains(part)).copied().collect(),
         evict: evict::select(&files, limit_bytes, incoming).remove,
@@ -182,12 +182,12 @@ pub(crate) fn ready(
 
 /// Every asset that is to be here at the end, in the order of first need: what goes live next
 /// before what is live already.
-fn wanted_in_order(wants: &Wants<'_>, now: &Zoned) -> Vec<(Need, Asset)> {
-    let mut seen = BTreeSet::new();
+fn wanted_in_order<'a>(wants: &Wants<'a>, now: &Zoned) -> Vec<(Need, &'a Asset)> {
+    let mut seen = HashSet::new();
     let mut wanted = Vec::new();
     for manifest in [wants.pending, wants.live].into_iter().flatten() {
         let order = needs(manifest, now).into_iter().filter(|need| seen.insert(need.asset));
-        let with_asset = |need: Need| Some((need, manifest.assets.get(&need.asset)?.clone()));
+        let with_asset = |need: Need| Some((need, manifest.assets.get(&need.asset)?));
         wanted.extend(order.filter_map(with_asset));
     }
     wanted
@@ -195,7 +195,7 @@ fn wanted_in_order(wants: &Wants<'_>, now: &Zoned) -> Vec<(Need, Asset)> {
 
 /// The files that are here, each with what it is worth.
 fn files_with_worth(
-    wanted: &BTreeSet<Digest>,
+    wanted: &HashSet<Digest>,
     previous: Option<&Manifest>,
     disk: &Disk,
 ) -> Vec<evict::Entry> {
@@ -234,13 +234,13 @@ fn room(files: &[evict::Entry], limit_bytes: u64) -> u64 {
 
 /// Splits what is wanted and not here into what fits and what does not. One that does not fit holds
 /// up none that do.
-fn choose(wanted: Vec<Asset>, mut room: u64) -> (Vec<Asset>, Vec<Unmet>) {
+fn choose<'a>(wanted: impl Iterator<Item = &'a Asset>, mut room: u64) -> (Vec<Asset>, Vec<Unmet>) {
     let (mut downloads, mut unmet) = (Vec::new(), Vec::new());
     for asset in wanted {
         let bytes = asset.size_bytes;
         if bytes <= room {
             room -= bytes;
-            downloads.push(asset);
+            downloads.push(asset.clone());
         } else {
             unmet.push(Unmet { asset: asset.sha256, bytes, short_bytes: bytes - room });
         }

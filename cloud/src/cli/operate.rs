@@ -6,7 +6,6 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use vitrine_cloud::client::{Client, ClientError};
 use vitrine_cloud::read_admin_token;
 use vitrine_wire::Digest;
@@ -394,10 +393,8 @@ async fn device_id(given: &str, client: &Client) -> Result<String, String> {
 
 fn digest_of(path: &Path) -> Result<Digest, String> {
     let failed = |e| format!("{}: {e}", path.display());
-    let mut file = std::fs::File::open(path).map_err(failed)?;
-    let mut hash = Sha256::new();
-    std::io::copy(&mut file, &mut hash).map_err(failed)?;
-    Ok(Digest(hash.finalize().into()))
+    let file = std::fs::File::open(path).map_err(failed)?;
+    Digest::of_all(file).map_err(failed)
 }
 
 fn document(path: &Path) -> Result<Value, String> {

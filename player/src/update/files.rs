@@ -4,19 +4,17 @@
 //! under a lock, from what is there then.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
-use sha2::{Digest as _, Sha256};
 use vitrine_sync::durable;
 use vitrine_sync::wire::Digest;
 
 use super::state::{Release, State};
 
 const STATE: &str = "state.json";
-const READ_BYTES: usize = 256 << 10;
 
 /// The directory.
 #[derive(Debug, Clone)]
@@ -73,7 +71,7 @@ impl Releases {
     pub fn whole(&self, release: &Release) -> Result<(), String> {
         let path = self.program(release);
         let say = |error: &dyn std::fmt::Display| format!("its file {}: {error}", path.display());
-        let found = digest(&path).map_err(|error| say(&error))?;
+        let found = File::open(&path).and_then(Digest::of_all).map_err(|error| say(&error))?;
         if found == release.sha256 {
             return Ok(());
         }
@@ -87,16 +85,5 @@ impl Releases {
         let file = File::open(self.program(release))?;
         file.set_permissions(Permissions::from_mode(0o555))?;
         file.sync_all()
-    }
-}
-
-fn digest(path: &Path) -> io::Result<Digest> {
-    let (mut file, mut hash) = (File::open(path)?, Sha256::new());
-    let mut buffer = vec![0; READ_BYTES];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(Digest(hash.finalize().into())),
-            read => hash.update(&buffer[..read]),
-        }
     }
 }

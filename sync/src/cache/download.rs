@@ -8,19 +8,18 @@
 //!
 //! Not here: the request, back-off, how many at a time (`shell`), room (`plan`).
 //!
-//! Everything here blocks on the disk. [`Download::write`] is short and may run where chunks arrive;
-//! [`Download::resume`] reads the whole part and [`Download::finish`] waits for the medium: call
-//! both from `spawn_blocking`.
+//! Everything here blocks on the disk: call it from `spawn_blocking`.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::num::NonZeroU64;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
-use rustix::fs::FlockOperation;
-use sha2::{Digest as _, Sha256};
+use rustix::fs::{Advice, FlockOperation, fadvise};
 use vitrine_wire::Digest;
+use vitrine_wire::digest::Hasher;
 
 use super::admit::admit;
 use super::{Cache, FetchError, scan};
@@ -28,6 +27,9 @@ use crate::model::Asset;
 
 /// Read at a time when a part is hashed again.
 const READ_BYTES: usize = 256 << 10;
+
+/// Sent on their way to the medium at a time.
+const SEND_BYTES: u64 = 4 << 20;
 
 /// A download under way. Dropping it keeps the part for the next [`Download::resume`].
 #[derive(Debug)]
@@ -38,8 +40,10 @@ pub(crate) struct Download {
     part: PathBuf,
     /// Open for append, so that a write that was cut short shows in the length.
     file: File,
-    hash: Sha256,
+    hasher: Hasher,
     written_bytes: u64,
+    /// Of these, on their way to the medium.
+    sent_bytes: u64,
 }
 
 impl Download {
@@ -69,8 +73,9 @@ impl Download {
             size_bytes: asset.size_bytes,
             part: cache.part(&asset.sha256),
             file,
-            hash: Sha256::new(),
+            hasher: Hasher::default(),
             written_bytes: 0,
+            sent_bytes: 0,
         }
     }
 
@@ -86,17 +91,30 @@ impl Download {
             return Err(FetchError::TooLong { asset: self.asset, promised_bytes: self.size_bytes });
         }
         self.file.write_all(chunk).map_err(|error| self.disk("write", error))?;
-        self.hash.update(chunk);
+        self.hasher.update(chunk);
         self.written_bytes = written_bytes;
         self.cache.counts.written_bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+        self.send_on();
         Ok(())
+    }
+
+    /// Lets the kernel begin to write what it holds, so that the flush at the end finds little left:
+    /// a hundred megabytes at once hold up everybody else on a card for seconds.
+    fn send_on(&mut self) {
+        let waiting = self.written_bytes - self.sent_bytes;
+        if waiting >= SEND_BYTES {
+            let length = NonZeroU64::new(waiting);
+            // A wish.
+            fadvise(&self.file, self.sent_bytes, length, Advice::DontNeed).ok();
+            self.sent_bytes = self.written_bytes;
+        }
     }
 
     /// Forgets what is here: the server sends from the first byte.
     pub(crate) fn restart(&mut self) -> Result<(), FetchError> {
         self.file.set_len(0).map_err(|error| self.disk("empty the part", error))?;
-        self.hash = Sha256::new();
-        self.written_bytes = 0;
+        self.hasher = Hasher::default();
+        (self.written_bytes, self.sent_bytes) = (0, 0);
         Ok(())
     }
 
@@ -123,7 +141,7 @@ impl Download {
         if written_bytes != promised_bytes {
             return Err(FetchError::TooShort { asset, promised_bytes, found_bytes: written_bytes });
         }
-        let found = Digest(self.hash.clone().finalize().into());
+        let found = self.hasher.digest();
         if found != asset {
             return Err(FetchError::Digest { asset, found });
         }
@@ -142,8 +160,9 @@ impl Download {
             if read == 0 {
                 return Ok(());
             }
-            self.hash.update(&buffer[..read]);
+            self.hasher.update(&buffer[..read]);
             self.written_bytes += read as u64;
+            self.sent_bytes = self.written_bytes;
         }
     }
 

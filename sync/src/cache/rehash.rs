@@ -6,8 +6,8 @@ use std::fs::File;
 use std::io::{self, Read};
 
 use rustix::fs::{Advice, fadvise};
-use sha2::{Digest as _, Sha256};
 use vitrine_wire::Digest;
+use vitrine_wire::digest::Hasher;
 
 use super::Cache;
 
@@ -19,7 +19,7 @@ pub(crate) const STEP_BYTES: usize = 1 << 20;
 pub(crate) struct Rehash {
     asset: Digest,
     file: File,
-    hash: Sha256,
+    hasher: Hasher,
 }
 
 impl Rehash {
@@ -28,17 +28,17 @@ impl Rehash {
         let file = File::open(cache.path(&asset))?;
         // A wish: without it the memory's copy is looked at, which proves less.
         fadvise(&file, 0, None, Advice::DontNeed).ok();
-        Ok(Rehash { asset, file, hash: Sha256::new() })
+        Ok(Rehash { asset, file, hasher: Hasher::default() })
     }
 
     /// Reads on. At the end of the file: whether it is sound.
     pub(crate) fn step(&mut self) -> io::Result<Option<bool>> {
         let mut bytes = Vec::with_capacity(STEP_BYTES);
         let read = (&self.file).take(STEP_BYTES as u64).read_to_end(&mut bytes)?;
-        self.hash.update(&bytes);
+        self.hasher.update(&bytes);
         if read == STEP_BYTES {
             return Ok(None);
         }
-        Ok(Some(Digest(self.hash.clone().finalize().into()) == self.asset))
+        Ok(Some(self.hasher.digest() == self.asset))
     }
 }

@@ -106,27 +106,6 @@ impl Notes {
     }
 }
 
-/// Refuses JSON that is nested deeper than `most`: nothing in a manifest needs it, and parsers
-/// recurse. Looks at brackets outside of strings only; whether it is JSON at all comes later.
-pub(crate) fn depth(json: &[u8], most: usize) -> Result<(), String> {
-    let (mut deep, mut in_string, mut escaped) = (0usize, false, false);
-    for byte in json {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            _ if in_string => {}
-            b'{' | b'[' => deep += 1,
-            b'}' | b']' => deep = deep.saturating_sub(1),
-            _ => {}
-        }
-        if deep > most {
-            return Err(format!("nested deeper than {most}"));
-        }
-    }
-    Ok(())
-}
-
 /// A file. Names stay labels: nothing is ever opened by one.
 pub(crate) fn asset(value: Value) -> Result<Asset, String> {
     let asset: Asset = shape(value)?;

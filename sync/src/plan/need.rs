@@ -9,7 +9,7 @@
 //! Not here: which of several open entries wins (the player's schedule): all of them count as needed,
 //! the higher rank first.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use jiff::civil::{DateTime, Weekday};
 use jiff::{Timestamp, ToSpan, Zoned};
@@ -28,8 +28,8 @@ pub(super) struct Need {
 /// Every asset of `manifest` once: by the moment at which an entry first leads to it, in one moment the
 /// higher rank first; then playlists that no entry leads to; last what no item names.
 pub(super) fn needs(manifest: &Manifest, now: &Zoned) -> Vec<Need> {
-    let mut list = List { manifest, seen: BTreeSet::new(), order: Vec::new() };
-    let mut visited = BTreeSet::new();
+    let mut list = List { manifest, seen: HashSet::new(), order: Vec::new() };
+    let mut visited = HashSet::new();
     for (opens, entry) in entries(manifest, now) {
         // A page is whole from the start.
         let page = layout(manifest, &entry.target);
@@ -67,7 +67,7 @@ pub(super) fn target_items<'a>(
 
 struct List<'a> {
     manifest: &'a Manifest,
-    seen: BTreeSet<Digest>,
+    seen: HashSet<Digest>,
     order: Vec<Need>,
 }
 

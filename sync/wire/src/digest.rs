@@ -1,13 +1,30 @@
 //! The name of an asset.
 
 use std::fmt;
+use std::io::{self, BufReader, Read, Write};
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Read at a time.
+const READ_BYTES: usize = 256 << 10;
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+/// What is no digit counts as.
+const NO_DIGIT: u8 = 16;
+/// What each byte counts as: a manifest has twenty thousand digests, and they are read in one go.
+const VALUES: [u8; 256] = {
+    let (mut values, mut value) = ([NO_DIGIT; 256], 0);
+    while value < DIGITS.len() {
+        values[DIGITS[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
 
 /// SHA-256 of a file's bytes, written as 64 lower-case hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 32]);
 
 /// A text that is not 64 lower-case hexadecimal digits.
@@ -21,8 +38,60 @@ pub struct DigestError {
 impl Digest {
     /// Hashes `bytes` that are in memory as a whole.
     pub fn of(bytes: &[u8]) -> Self {
-        use sha2::Digest as _;
-        Digest(sha2::Sha256::digest(bytes).into())
+        let mut hasher = Hasher::default();
+        hasher.update(bytes);
+        hasher.digest()
+    }
+
+    /// Hashes everything that `source` has, a buffer at a time.
+    pub fn of_all(source: impl Read) -> io::Result<Self> {
+        let mut hasher = Hasher::default();
+        io::copy(&mut BufReader::with_capacity(READ_BYTES, source), &mut hasher)?;
+        Ok(hasher.digest())
+    }
+}
+
+/// A digest in the making, of bytes that come in pieces.
+///
+/// By `ring`, which has the SHA instructions of a Pi 5 and assembler for a Pi 4, chosen at run time.
+#[derive(Clone)]
+pub struct Hasher(ring::digest::Context);
+
+impl Default for Hasher {
+    fn default() -> Self {
+        Hasher(ring::digest::Context::new(&ring::digest::SHA256))
+    }
+}
+
+impl Hasher {
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Of all bytes so far.
+    pub fn digest(&self) -> Digest {
+        let mut digest = [0; 32];
+        // As long as the other: SHA-256 has 32 bytes.
+        digest.copy_from_slice(self.0.clone().finish().as_ref());
+        Digest(digest)
+    }
+}
+
+impl Write for Hasher {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hasher")
     }
 }
 
@@ -30,40 +99,53 @@ impl FromStr for Digest {
     type Err = DigestError;
 
     fn from_str(text: &str) -> Result<Self, DigestError> {
-        let wrong = || DigestError { found: text.chars().take(80).collect() };
-        let nibble = |c: u8| match c {
-            b'0'..=b'9' => Ok(c - b'0'),
-            b'a'..=b'f' => Ok(c - b'a' + 10),
-            _ => Err(wrong()),
-        };
-        if text.len() != 64 {
-            return Err(wrong());
-        }
-        let mut digest = [0; 32];
+        let value = |digit: u8| VALUES[usize::from(digit)];
+        let (mut digest, mut seen) = ([0; 32], 0);
         for (byte, pair) in digest.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+            let (high, low) = (value(pair[0]), value(pair[1]));
+            *byte = high << 4 | low;
+            seen |= high | low;
         }
-        Ok(Digest(digest))
+        match text.len() == 64 && seen < NO_DIGIT {
+            true => Ok(Digest(digest)),
+            false => Err(DigestError { found: text.chars().take(80).collect() }),
+        }
     }
 }
 
-impl TryFrom<String> for Digest {
-    type Error = DigestError;
-
-    fn try_from(text: String) -> Result<Self, DigestError> {
-        text.parse()
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
-impl From<Digest> for String {
-    fn from(digest: Digest) -> String {
-        digest.to_string()
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Text)
+    }
+}
+
+struct Text;
+
+impl Visitor<'_> for Text {
+    type Value = Digest;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("64 lower-case hexadecimal digits")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Digest, E> {
+        text.parse().map_err(E::custom)
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let mut text = [0; 64];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        }
+        f.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -86,6 +168,17 @@ mod tests {
     }
 
     #[test]
+    fn pieces_make_the_digest_of_the_whole() {
+        let bytes: Vec<u8> = (0..=255).cycle().take(READ_BYTES + 1).collect();
+        let mut hasher = Hasher::default();
+        for piece in bytes.chunks(1_000) {
+            hasher.update(piece);
+        }
+        assert_eq!(hasher.digest(), Digest::of(&bytes));
+        assert_eq!(Digest::of_all(&*bytes).unwrap(), Digest::of(&bytes));
+    }
+
+    #[test]
     fn anything_else_is_refused() {
         for (case, text) in [
             ("empty", String::new()),
@@ -93,6 +186,8 @@ mod tests {
             ("upper case", "AB".repeat(32)),
             ("path", format!("../{}", "a".repeat(61))),
             ("not ascii", "é".repeat(32)),
+            ("one wrong digit", format!("{}g", "a".repeat(63))),
+            ("one too many", "a".repeat(65)),
         ] {
             assert!(text.parse::<Digest>().is_err(), "case {case:?}");
         }
