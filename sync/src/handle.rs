@@ -22,8 +22,8 @@ use crate::{Event, Options, Request, Tuning};
 pub const STOP: Duration = Duration::from_secs(2);
 /// Of these, for disk work that is under way; the rest is for the store to close.
 const STOP_DISK: Duration = Duration::from_millis(800);
-/// Threads for disk work: a resumption, a finish and a judgement at a time.
-const DISK_THREADS: usize = 4;
+/// Threads for disk work: some downloads, a judgement, a look at the cache.
+const DISK_THREADS: usize = 6;
 
 /// The running sync. Dropping it stops it too, without waiting.
 #[derive(Debug)]
@@ -48,8 +48,9 @@ impl Sync {
     /// # Errors
     ///
     /// The state directory cannot be used: held by another process, not writable, broken beyond
-    /// what the store mends. A wrong cloud address, a missing authority file or an unreadable device
-    /// key are no errors but an [`Event::Trouble`]: what is in the store plays.
+    /// what the store mends, or it does not say whose this device is. A wrong cloud address, a missing
+    /// authority file or a broken device key are no errors but an [`Event::Trouble`]: what is in the
+    /// store plays.
     pub fn start(
         options: Options,
         tuning: Tuning,

@@ -17,7 +17,7 @@ pub(crate) mod evict;
 mod rehash;
 mod scan;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -73,7 +73,12 @@ impl Cache {
         let held = scan::files(&root, wanted, &mut amiss)?;
         let held = Arc::new(Mutex::new(held));
         let cache = Cache { root: root.into(), held, counts: Arc::default() };
-        if let Err(error) = cache.keep_parts(&wanted.keys().copied().collect()) {
+        let unwanted = |parts: BTreeMap<Digest, u64>| {
+            let parts: Vec<Digest> =
+                parts.into_keys().filter(|part| !wanted.contains_key(part)).collect();
+            cache.drop_parts(&parts)
+        };
+        if let Err(error) = cache.parts().and_then(unwanted) {
             amiss.push(error.detail());
         }
         Ok((cache, amiss))
@@ -111,11 +116,17 @@ impl Cache {
         scan::parts(&self.root.join("parts"))
     }
 
-    /// Drops the partial downloads that are not in `wanted`. None of them may be under way.
-    pub(crate) fn keep_parts(&self, wanted: &BTreeSet<Digest>) -> Result<(), CacheError> {
-        for asset in self.parts()?.keys().filter(|asset| !wanted.contains(asset)) {
+    /// Drops these partial downloads; one that is not there is fine. They are named, and not those
+    /// that are to stay: a download may begin at any moment.
+    pub(crate) fn drop_parts(&self, assets: &[Digest]) -> Result<(), CacheError> {
+        for asset in assets {
             let part = self.part(asset);
-            fs::remove_file(&part).map_err(failed("remove", &part))?;
+            match fs::remove_file(&part) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(failed("remove", &part)(error));
+                }
+                _ => {}
+            }
         }
         Ok(())
     }

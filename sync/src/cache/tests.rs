@@ -1,6 +1,7 @@
 //! What the cache promises; the kills are in `kill_tests`.
 #![allow(clippy::disallowed_methods)] // Tests spoil files on purpose.
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;

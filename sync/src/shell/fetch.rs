@@ -8,9 +8,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use bytes::Bytes;
+use tokio::join;
 use tokio::sync::RwLock;
 use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout_at};
 use vitrine_wire::Digest;
 
 use super::throttle::Throttle;
@@ -22,6 +26,11 @@ use crate::session::Pass;
 
 /// Range not satisfiable: what is here does not fit what is there.
 const RANGE_REFUSED: u16 = 416;
+
+/// Gathered while the bytes before are hashed and written: the loop then waits for neither.
+const GATHER_BYTES: usize = 512 << 10;
+/// Gathered no longer than this: a crash costs what is in memory.
+const GATHER: Duration = Duration::from_secs(1);
 
 /// A download that did not end with a file.
 #[derive(Debug, thiserror::Error)]
@@ -96,52 +105,106 @@ async fn attempt<C: Cloud>(errand: &mut Errand<C>) -> Result<(), FetchFailure> {
     let resume = move || Download::resume(&cache, &asset);
     let (mut download, from) = blocking(&errand.disk, resume).await?;
     errand.here_bytes.store(from, Ordering::Relaxed);
-    if from < errand.asset.size_bytes
-        && let Err(failure) = receive(errand, &mut download, from).await
-    {
-        if failure.spoils_the_part() {
-            download.restart()?;
-        }
-        return Err(failure);
+    if from < errand.asset.size_bytes {
+        download = receive(errand, download, from).await?;
     }
     blocking(&errand.disk, move || download.finish()).await
 }
 
-impl FetchFailure {
-    /// Whether the bytes that are here are of no use.
-    fn spoils_the_part(&self) -> bool {
-        match self {
-            FetchFailure::Cloud(error) => {
-                error.status() == Some(RANGE_REFUSED) || matches!(error.failure, Failure::Range(_))
-            }
-            FetchFailure::Disk(error) => error.remedy() == Remedy::Restart,
-            FetchFailure::Lost => false,
-        }
-    }
+/// Whether the bytes that are here are of no use.
+fn spoils_the_part(error: &CloudError) -> bool {
+    error.status() == Some(RANGE_REFUSED) || matches!(error.failure, Failure::Range(_))
 }
 
 async fn receive<C: Cloud>(
     errand: &mut Errand<C>,
-    download: &mut Download,
+    mut download: Download,
     from: u64,
-) -> Result<(), FetchFailure> {
+) -> Result<Download, FetchFailure> {
     let (asset, etag, avoid) = (errand.asset.clone(), errand.etag.clone(), errand.avoid.clone());
     let part = Part { asset, from, etag, avoid };
-    let body = errand.cloud.asset(errand.pass.clone(), part);
-    let mut body = body.await.map_err(FetchFailure::Cloud)?;
+    let mut body = match errand.cloud.asset(errand.pass.clone(), part).await {
+        Ok(body) => body,
+        Err(error) => {
+            if spoils_the_part(&error) {
+                download.restart()?;
+            }
+            return Err(FetchFailure::Cloud(error));
+        }
+    };
     errand.etag = body.etag().map(str::to_owned);
     errand.host = Some(body.host().to_owned());
-    let mut here = body.from();
-    if here != from {
+    if body.from() != from {
         download.restart()?;
+        errand.here_bytes.store(0, Ordering::Relaxed);
     }
-    while let Some(chunk) = body.chunk().await.map_err(FetchFailure::Cloud)? {
-        download.write(&chunk)?;
-        here += chunk.len() as u64;
-        errand.here_bytes.store(here, Ordering::Relaxed);
-        errand.throttle.pay(chunk.len()).await;
+    let mut batch = gather(&mut body, &errand.throttle).await;
+    loop {
+        let written = write(errand, download, batch.bytes);
+        match batch.rest {
+            Ok(true) => {
+                (batch, download) = {
+                    let (next, written) = join!(gather(&mut body, &errand.throttle), written);
+                    (next, written?)
+                }
+            }
+            Ok(false) => return written.await,
+            // What came before it is kept.
+            Err(error) => return written.await.and(Err(FetchFailure::Cloud(error))),
+        }
     }
-    Ok(())
+}
+
+/// Bytes that came, and what came of the rest: more to come, the end, or a failure.
+struct Batch {
+    bytes: Vec<Bytes>,
+    rest: Result<bool, CloudError>,
+}
+
+/// Takes the next bytes, at least a few.
+async fn gather(body: &mut impl Body, throttle: &Throttle) -> Batch {
+    let (mut bytes, mut gathered) = (Vec::new(), 0);
+    let until = Instant::now() + GATHER;
+    let mut next = body.chunk().await;
+    loop {
+        let chunk = match next {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => return Batch { bytes, rest: Ok(false) },
+            Err(error) => return Batch { bytes, rest: Err(error) },
+        };
+        gathered += chunk.len();
+        throttle.pay(chunk.len()).await;
+        bytes.push(chunk);
+        if gathered >= GATHER_BYTES {
+            return Batch { bytes, rest: Ok(true) };
+        }
+        next = match timeout_at(until, body.chunk()).await {
+            Ok(next) => next,
+            Err(_) => return Batch { bytes, rest: Ok(true) },
+        };
+    }
+}
+
+/// Hashes and writes them; those that are proved wrong leave nothing behind.
+async fn write<C>(
+    errand: &Errand<C>,
+    mut download: Download,
+    bytes: Vec<Bytes>,
+) -> Result<Download, FetchFailure> {
+    let here_bytes = Arc::clone(&errand.here_bytes);
+    let work = move || {
+        for chunk in bytes {
+            if let Err(error) = download.write(&chunk) {
+                if error.remedy() == Remedy::Restart {
+                    download.restart()?;
+                }
+                return Err(error);
+            }
+            here_bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+        }
+        Ok(download)
+    };
+    blocking(&errand.disk, work).await
 }
 
 /// Runs what waits for the disk off the loop.

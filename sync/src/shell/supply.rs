@@ -48,9 +48,7 @@ impl<C: Cloud> Shell<C> {
         self.content.later = plan.later.into_iter().collect();
         let version = wants.pending.or(wants.live).map_or(0, |manifest| manifest.version);
         self.transfers.plan(plan.downloads);
-        let keep: BTreeSet<Digest> = disk.parts.into_keys().collect();
-        let stale: BTreeSet<Digest> = plan.stale_parts.into_iter().collect();
-        let mut tidied = self.ways.cache.keep_parts(&(&keep - &stale));
+        let mut tidied = self.ways.cache.drop_parts(&plan.stale_parts);
         for asset in plan.evict {
             tracing::info!(%asset, "sync: evicted to make room");
             tidied = tidied.and(self.ways.cache.remove(&asset));
