@@ -103,8 +103,8 @@ impl CloudError {
 #[derive(Debug, thiserror::Error)]
 #[error("sync: {action}: {why}")]
 pub struct StartError {
-    action: &'static str,
-    why: String,
+    pub(crate) action: &'static str,
+    pub(crate) why: String,
 }
 
 impl StartError {

@@ -5,7 +5,7 @@
 //! has to be approved anew. After (1) the next start does the rest before it shows or asks anything:
 //! nobody need approve again, and nothing of the tenant before is seen any more.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tokio::task::spawn_blocking;
 
@@ -44,16 +44,15 @@ pub(super) async fn hand_over(
     Account::forget_next(dir).map_err(|error| chain(&error))
 }
 
-/// Ends a handing over that was cut short. Returns whose device this is.
+/// Ends a handing over to `next` that was cut short. Returns whose device this is.
 pub(super) async fn resume(
     dir: &Path,
     account: Option<Account>,
+    next: Option<Account>,
     store: &store::Handle,
-    assets: PathBuf,
 ) -> Result<Option<Account>, String> {
-    let Some(next) = Account::load_next(dir).map_err(|error| chain(&error))? else {
-        return Ok(account);
-    };
+    let Some(next) = next else { return Ok(account) };
+    let assets = dir.join("assets");
     match &account {
         Some(before) if !same_owner(before, &next) => {
             hand_over(dir, before, &next, store, move || cache::wipe(&assets)).await?;

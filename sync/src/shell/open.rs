@@ -23,7 +23,7 @@ use crate::cloud::Cloud;
 use crate::error::{StartError, chain};
 use crate::headlines::shelf::Shelf;
 use crate::http::feeds::Feeds;
-use crate::identity::{Account, device_key};
+use crate::identity::{Account, IdentityError, device_key};
 use crate::model::{Live, Manifest};
 use crate::session::Session;
 use crate::store::{self, Generation};
@@ -53,7 +53,8 @@ type Trouble = (&'static str, String);
 ///
 /// # Errors
 ///
-/// The directory, the store or the cache cannot be used at all.
+/// The directory, the store or the cache cannot be used at all, or the disk does not say who this
+/// device is: what it cannot read now it may read in a moment, and a guess would be for good.
 pub(crate) async fn open(options: &Options) -> Result<Opened, StartError> {
     let dir = &options.state_dir;
     durable::make_dir(dir, 0o700)
@@ -66,14 +67,12 @@ pub(crate) async fn open(options: &Options) -> Result<Opened, StartError> {
     troubles.extend(found.rebuilt.map(|why| ("store_rebuilt", why)));
     troubles.extend(found.volatile.map(|why| ("store_volatile", why)));
     let seed = rand::random();
-    let key = noted("device_key", device_key(dir, seed), &mut troubles);
-    let account = noted("account", Account::load(dir), &mut troubles).flatten();
-    let before = account.clone();
-    let account = hand_over::resume(dir, account, &store, dir.join("assets")).await;
-    let account = account.unwrap_or_else(|why| {
-        troubles.push(("tenant_not_forgotten", why));
-        before
-    });
+    let key = known("device_key", device_key(dir, seed), &mut troubles)?;
+    let account = known("account", Account::load(dir), &mut troubles)?.flatten();
+    let next = known("tenant_not_forgotten", Account::load_next(dir), &mut troubles)?.flatten();
+    let account = hand_over::resume(dir, account, next, &store)
+        .await
+        .map_err(|why| StartError { action: "forget the tenant before", why })?;
     // An account that cannot be read is not "nobody's device": without it, no pairing either.
     let key = key.filter(|_| !troubles.iter().any(|(code, _)| *code == "account"));
     let mut proving = Proving { store: &store, account: account.as_ref(), troubles };
@@ -259,6 +258,18 @@ impl Proving<'_> {
                 None
             }
         })
+    }
+}
+
+/// What a file says of who this device is. None, with a note: it is broken, for a person to mend.
+fn known<T>(
+    code: &'static str,
+    result: Result<T, IdentityError>,
+    troubles: &mut Vec<Trouble>,
+) -> Result<Option<T>, StartError> {
+    match result {
+        Err(error @ IdentityError::Io { .. }) => Err(error.into()),
+        other => Ok(noted(code, other, troubles)),
     }
 }
 

@@ -18,11 +18,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
-use rig::{Chaos, Player, TestCloud, World, item, manifest, options, tuning};
+use rig::{Chaos, Player, TestCloud, World, clock, item, manifest, options, tuning};
 use serde_json::{Value, json};
 use vitrine_sync::model::{Digest, Live};
 use vitrine_sync::wire::record::{Body, Fault, Record, Trust};
-use vitrine_sync::{Connection, Event, Request};
+use vitrine_sync::{Connection, Event, Request, Sync};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n not much of a picture";
 

@@ -21,6 +21,32 @@ fn a_kept_manifest_that_the_pinned_key_did_not_sign_is_not_believed() {
     player.stop();
 }
 
+/// A moment's failure to read must not make a device nobody's until somebody starts it again.
+#[test]
+fn a_start_that_cannot_read_who_it_is_fails_and_the_next_one_is_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cloud, player) = playing(dir.path());
+    player.stop();
+    for name in ["device.key", "account.json", "account.next.json"] {
+        let (path, aside) = (dir.path().join(name), dir.path().join("aside"));
+        fs::rename(&path, &aside).ok();
+        // Opens and cannot be read, as on a bad block.
+        fs::create_dir(&path).unwrap();
+        let started = Sync::start(options(dir.path(), None), tuning(), Arc::new(clock()), |_| ());
+        let error = started.err().unwrap().to_string();
+        assert!(error.contains(name), "{error}");
+        fs::remove_dir(&path).unwrap();
+        fs::rename(&aside, &path).ok();
+        let player = Player::start(options(dir.path(), Some(&cloud.url)), tuning());
+        assert!(player.started().is_some(), "{name}");
+        player.sync_now();
+        player.wait("it is online", |event| {
+            matches!(event, Event::Connection(Connection::Online { .. })).then_some(())
+        });
+        player.stop();
+    }
+}
+
 #[test]
 fn wrong_bytes_are_refused_and_fetched_again() {
     let dir = tempfile::tempdir().unwrap();
