@@ -139,7 +139,7 @@ impl<C: Cloud> Shell<C> {
             select! {
                 taken = inbox.recv_many(&mut requests, INBOX) => {
                     if taken == 0 {
-                        return;
+                        return self.keep_passing().await;
                     }
                     self.requested(std::mem::take(&mut requests)).await;
                 }
@@ -420,10 +420,13 @@ impl<C: Cloud> Shell<C> {
     }
 
     /// What the store found when it was opened anew in the midst of work.
-    async fn tell_healed(&mut self) {
+    pub(super) async fn tell_healed(&mut self) {
         let healed = self.ways.store.healed().await.ok().flatten();
-        if let Some(why) = healed.and_then(|opened| opened.rebuilt) {
-            self.trouble("store_rebuilt", why).await;
+        let Some(store::Opened { rebuilt, volatile, .. }) = healed else { return };
+        for (code, why) in [("store_rebuilt", rebuilt), ("store_volatile", volatile)] {
+            if let Some(why) = why {
+                self.trouble(code, why).await;
+            }
         }
     }
 }

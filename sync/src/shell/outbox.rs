@@ -1,5 +1,8 @@
 //! Records and pictures in the loop: kept first, sent in batches, forgotten when acknowledged. One
 //! that cannot be sent is set aside with a complaint and holds up no other.
+//!
+//! Signs of life are not kept first while the cloud is there: they come every few minutes for years,
+//! and on a card that was most of what an idle player wrote.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -13,6 +16,7 @@ use vitrine_wire::record::{Acknowledged, BATCH_MAX, Batch, Body, Fault, OrderRes
 use super::doubts::{Doubts, REFUSED, Tag};
 use super::errand::Errand;
 use super::{Done, Shell, record};
+use crate::Connection;
 use crate::cloud::{Answer, Cloud};
 use crate::error::{CloudError, Failure, chain};
 use crate::session::Pass;
@@ -24,6 +28,8 @@ const COALESCE: Duration = Duration::from_secs(2);
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// Pictures that wait to be sent, a few megabytes each; a person asks for one at a time.
 const PICTURES: usize = 4;
+/// Signs of life that wait in memory: more means that they do not get through.
+const PASSING: usize = 4;
 /// HTTP statuses that are about what was sent, not about who sent it, when or how often.
 const ABOUT_THE_BATCH: [u16; 3] = [400, 413, 422];
 /// Failures after which a picture is given up: with the back-off some ten minutes.
@@ -33,7 +39,7 @@ const PICTURE_TRIES: u32 = 10;
 #[derive(Debug)]
 pub(super) struct Sent {
     sent: Vec<Tag>,
-    acknowledged: usize,
+    acknowledged: Vec<String>,
     unreadable: Vec<String>,
     server_time: Option<jiff::Timestamp>,
 }
@@ -57,6 +63,8 @@ pub(super) struct Outbox {
     pub(super) records: Errand,
     pub(super) pictures: Errand,
     waiting: VecDeque<Picture>,
+    /// Signs of life that go to the store only if they do not get through.
+    pub(super) passing: Vec<Record>,
     /// Kept since the last batch went.
     fresh: usize,
     /// Records that went for want of room or could not be kept; said with the next batch.
@@ -97,6 +105,7 @@ impl<C: Cloud> Shell<C> {
         }
         let count = records.len();
         let records = self.completed(records).await;
+        let records = self.let_pass(records).await;
         let is_result = |record: &Record| matches!(record.body, Body::OrderResult(_));
         let (results, plain): (Vec<_>, Vec<_>) = records.into_iter().partition(is_result);
         if !plain.is_empty() {
@@ -111,6 +120,29 @@ impl<C: Cloud> Shell<C> {
             }
         }
         self.outbox.kept(count, 0, now);
+    }
+
+    /// Takes out what need not be kept now.
+    async fn let_pass(&mut self, records: Vec<Record>) -> Vec<Record> {
+        let online = matches!(self.connection, Connection::Online { .. })
+            && self.outbox.records.failures() == 0;
+        let may_pass = |record: &Record| online && matches!(record.body, Body::Heartbeat(_));
+        let (passing, kept): (Vec<_>, Vec<_>) = records.into_iter().partition(may_pass);
+        self.outbox.passing.extend(passing);
+        if !online || self.outbox.passing.len() > PASSING {
+            self.keep_passing().await;
+        }
+        kept
+    }
+
+    /// Puts into the store what has not got through.
+    pub(super) async fn keep_passing(&mut self) {
+        let records = std::mem::take(&mut self.outbox.passing);
+        if !records.is_empty() {
+            let count = records.len();
+            let kept = self.ways.store.append_records(records).await;
+            self.kept(count, kept);
+        }
     }
 
     /// Heartbeats with the length of the outbox and the key that is pinned, which nobody else knows.
@@ -147,7 +179,11 @@ impl<C: Cloud> Shell<C> {
             return;
         }
         self.outbox.fresh = 0;
-        let next = (self.outbox.doubts.most(), self.outbox.doubts.held_back());
+        let next = Next {
+            most: self.outbox.doubts.most(),
+            held_back: self.outbox.doubts.held_back(),
+            passing: self.outbox.passing.clone(),
+        };
         if let Some(up) = self.push.way_up().cloned() {
             return self.send_up(&up, next, now).await;
         }
@@ -156,15 +192,14 @@ impl<C: Cloud> Shell<C> {
     }
 
     /// Sends the next batch by the push channel; a hint answers.
-    async fn send_up(&mut self, up: &Sender<Batch>, next: (usize, BTreeSet<String>), now: Now) {
+    async fn send_up(&mut self, up: &Sender<Batch>, next: Next, now: Now) {
         let Oldest { records, unreadable } = match oldest(&self.ways.store, next).await {
             Ok(oldest) => oldest,
             Err(error) => return self.records_sent(Err(error), now).await,
         };
         let sent: Vec<Tag> = records.iter().map(Tag::of).collect();
         if sent.is_empty() {
-            let nothing = Sent { sent, acknowledged: 0, unreadable, server_time: None };
-            return self.records_sent(Ok(nothing), now).await;
+            return self.records_sent(Ok(nothing(unreadable)), now).await;
         }
         if up.try_send(Batch { records }).is_err() {
             self.push.takes_no_records();
@@ -196,11 +231,15 @@ impl<C: Cloud> Shell<C> {
     }
 
     pub(super) async fn records_sent(&mut self, result: Result<Sent, NotSent>, now: Now) {
+        if result.is_err() {
+            self.keep_passing().await;
+        }
         match result {
             Ok(Sent { sent, acknowledged, unreadable, server_time }) => {
                 self.session.heard(server_time, now);
                 let whole = sent.len() >= self.outbox.doubts.most();
-                let more = acknowledged < sent.len() || whole;
+                let more = acknowledged.len() < sent.len() || whole;
+                self.outbox.passing.retain(|record| !acknowledged.contains(&record.id));
                 self.outbox.records.worked(more.then_some(now.mono));
                 if !sent.is_empty() {
                     self.convict(&sent, now).await;
@@ -315,17 +354,30 @@ impl<C: Cloud> Shell<C> {
     }
 }
 
+/// What goes next.
+pub(super) struct Next {
+    most: usize,
+    /// Ids of records that wait until there are no others.
+    held_back: BTreeSet<String>,
+    passing: Vec<Record>,
+}
+
+/// There was nothing to send.
+fn nothing(unreadable: Vec<String>) -> Sent {
+    Sent { sent: Vec::new(), acknowledged: Vec::new(), unreadable, server_time: None }
+}
+
 /// Sends the oldest records by request and forgets those that the cloud now keeps.
 async fn send<C: Cloud>(
     cloud: &C,
     store: &store::Handle,
     pass: Pass,
-    next: (usize, BTreeSet<String>),
+    next: Next,
 ) -> Result<Sent, NotSent> {
     let Oldest { records, unreadable } = oldest(store, next).await?;
     let sent: Vec<Tag> = records.iter().map(Tag::of).collect();
     if sent.is_empty() {
-        return Ok(Sent { sent, acknowledged: 0, unreadable, server_time: None });
+        return Ok(nothing(unreadable));
     }
     match cloud.records(pass, Batch { records }).await {
         Ok(Answer { value, server_time }) => {
@@ -336,16 +388,16 @@ async fn send<C: Cloud>(
 }
 
 /// The oldest records, at most so many and without those held back; these go when there are no others.
-async fn oldest(
-    store: &store::Handle,
-    (most, held_back): (usize, BTreeSet<String>),
-) -> Result<Oldest, NotSent> {
+async fn oldest(store: &store::Handle, next: Next) -> Result<Oldest, NotSent> {
+    let Next { most, held_back, passing } = next;
     let alone = held_back.is_empty();
-    let next = store.next_records(most, held_back).await.map_err(NotSent::Store)?;
-    if !next.records.is_empty() || alone {
-        return Ok(next);
+    let mut oldest = store.next_records(most, held_back).await.map_err(NotSent::Store)?;
+    if oldest.records.is_empty() && passing.is_empty() && !alone {
+        oldest = store.next_records(most, BTreeSet::new()).await.map_err(NotSent::Store)?;
     }
-    store.next_records(most, BTreeSet::new()).await.map_err(NotSent::Store)
+    let room = most.saturating_sub(oldest.records.len());
+    oldest.records.extend(passing.into_iter().take(room));
+    Ok(oldest)
 }
 
 /// Forgets what the cloud keeps of a batch.
@@ -358,11 +410,10 @@ async fn taken(
 ) -> Result<Sent, NotSent> {
     let ours = |id: &String| sent.iter().any(|tag| tag.id == *id);
     let kept: Vec<String> = kept.ids.into_iter().filter(ours).collect();
-    let acknowledged = kept.len();
-    if acknowledged == 0 {
+    if kept.is_empty() {
         let failure = Failure::NotTaken { sent: sent.len() };
         return Err(NotSent::Cloud(sent, CloudError::new("send records", failure)));
     }
-    store.acknowledge(kept).await.map_err(NotSent::Store)?;
-    Ok(Sent { sent, acknowledged, unreadable, server_time })
+    store.acknowledge(kept.clone()).await.map_err(NotSent::Store)?;
+    Ok(Sent { sent, acknowledged: kept, unreadable, server_time })
 }

@@ -147,6 +147,7 @@ impl<C: Cloud> Shell<C> {
         let live = self.content.live.take();
         self.content.forget(now.mono);
         self.orders = Default::default();
+        self.outbox.passing.clear();
         // Downloads that were given up may still be at work on the disk.
         let alone = self.disk.clone().write_owned().await;
         let (dir, cache) = (&self.options.state_dir, self.ways.cache.clone());

@@ -20,6 +20,7 @@ mod channel;
 mod fake;
 mod fleet;
 mod large;
+mod life;
 mod orders;
 mod releases;
 mod rollback;

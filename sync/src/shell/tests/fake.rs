@@ -67,6 +67,8 @@ pub(super) struct World {
     calls: Mutex<Vec<(u64, &'static str)>>,
     pub(super) faults: Mutex<Vec<String>>,
     pub(super) changes: Mutex<Vec<record::SettingChanged>>,
+    /// Ids of signs of life.
+    pub(super) beats: Mutex<Vec<String>>,
     /// Files that lie with a host that drips.
     pub(super) slow: Mutex<Vec<Digest>>,
     /// A batch with a fault of one of these codes in it is refused; "" stands for any.
@@ -93,6 +95,7 @@ impl Fake {
             calls: Mutex::default(),
             faults: Mutex::default(),
             changes: Mutex::default(),
+            beats: Mutex::default(),
             slow: Mutex::default(),
             poison: Mutex::default(),
         }))
@@ -234,6 +237,8 @@ impl Fake {
             _ => None,
         });
         self.0.changes.lock().unwrap().extend(changes);
+        let beats = batch.records.iter().filter(|r| matches!(r.body, Body::Heartbeat(_)));
+        self.0.beats.lock().unwrap().extend(beats.map(|record| record.id.clone()));
         Ok(Acknowledged { ids: batch.records.into_iter().map(|record| record.id).collect() })
     }
 }
