@@ -39,9 +39,12 @@ pub fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 
 /// Removes `path` for good; no such file is fine.
 pub fn remove(path: &Path) -> io::Result<()> {
+    let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
     match fs::remove_file(path) {
         Ok(()) => sync_dir(parent(path)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if is_gone(&error) => Ok(()),
+        // A disk that is read-only says so before it looks.
+        Err(_) if fs::symlink_metadata(path).is_err_and(|error| is_gone(&error)) => Ok(()),
         Err(error) => Err(error),
     }
 }

@@ -1,6 +1,7 @@
 //! A disk whose plug can be pulled: ext4 in a file, mounted by a loop device.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -55,8 +56,28 @@ impl Disk {
         self.mount()
     }
 
+    /// [`Disk::restore`] as a kernel does that does not trust the disk: nothing can be written.
+    pub fn restore_read_only(&self) -> Result<(), String> {
+        // Its journal takes writing to be read.
+        self.restore()?;
+        run(Command::new("mount").args(["-o", "remount,ro"]).arg(&self.place))
+    }
+
+    /// Tells the kernel of an error on the disk; it lets nobody write from now on, as with a worn
+    /// card.
+    pub fn wear_out(&self) -> Result<(), String> {
+        let find = Command::new("findmnt").args(["-no", "SOURCE"]).arg(&self.place).output();
+        let found = find.map_err(|error| format!("findmnt: {error}"))?.stdout;
+        let device = String::from_utf8_lossy(&found).trim().replace("/dev/", "");
+        let lever = format!("/sys/fs/ext4/{device}/trigger_fs_error");
+        let opened = File::options().write(true).open(&lever);
+        let pulled = opened.and_then(|mut lever| lever.write_all(b"worn out"));
+        pulled.map_err(|error| format!("{lever}: {error}"))
+    }
+
     fn mount(&self) -> Result<(), String> {
-        run(Command::new("mount").args(["-o", "loop"]).arg(&self.image).arg(&self.place))
+        let options = "loop,errors=remount-ro";
+        run(Command::new("mount").args(["-o", options]).arg(&self.image).arg(&self.place))
     }
 }
 

@@ -210,6 +210,7 @@ impl<C: Cloud> Shell<C> {
             self.rotate(next_key).await;
         }
         let kept = self.ways.store.keep_pending(seen.version, raw.to_vec(), now.wall).await;
+        self.tell_healed().await;
         if let Err(error) = kept {
             // Without the bytes in the store it would be gone after a restart: ask again instead.
             self.content.etag = None;

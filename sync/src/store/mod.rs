@@ -111,12 +111,16 @@ impl Store {
             outbox_most: OUTBOX_RECORDS,
             lock: None,
         };
-        let opened = match store.open_on_disk() {
-            Ok(opened) => opened,
-            Err(error @ StoreError::Locked { .. }) => return Err(error),
-            Err(error) => store.open_in_memory(&error)?,
-        };
+        let opened = store.open_somewhere()?;
         Ok((store, opened))
+    }
+
+    fn open_somewhere(&mut self) -> Result<Opened, StoreError> {
+        match self.open_on_disk() {
+            Err(error @ StoreError::Locked { .. }) => Err(error),
+            Err(error) => self.open_in_memory(&error),
+            opened => opened,
+        }
     }
 
     fn open_on_disk(&mut self) -> Result<Opened, StoreError> {
@@ -338,7 +342,13 @@ impl Store {
         if opened.rebuilt.is_none() && noted > 0 && generations::highest(&db)? == 0 {
             opened.rebuilt = Some("the database is missing".into());
         }
-        transact(&mut db, "adopt", |all| generations::adopt(all, &self.files))?;
+        match transact(&mut db, "adopt", |all| generations::adopt(all, &self.files)) {
+            // The files are its copy: it stands without them, unless they are all that there is.
+            Err(error @ StoreError::Io { .. }) if generations::highest(&db)? > 0 => {
+                tracing::warn!(%error, "store: the envelope files cannot be looked at");
+            }
+            other => other?,
+        }
         if self.volatile {
             (self.volatile, self.outbox_most) = (false, OUTBOX_RECORDS);
         }
@@ -358,7 +368,7 @@ impl Store {
 
     fn connection(&mut self) -> Result<&mut Connection, StoreError> {
         if self.db.is_none() {
-            let opened = self.open_on_disk()?;
+            let opened = self.open_somewhere()?;
             tracing::warn!(?opened, "store: opened anew after a failure");
             self.healed = Some(opened);
         }

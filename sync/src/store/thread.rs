@@ -52,9 +52,7 @@ pub(crate) fn start(state_dir: &Path) -> Result<(Handle, Opened), StoreError> {
 
 fn run(mut store: Store, mut jobs: mpsc::Receiver<Job>) {
     while let Some(job) = jobs.blocking_recv() {
-        tracing::trace!("asked");
         job(&mut store);
-        tracing::trace!("answered");
     }
     if let Err(error) = store.close() {
         tracing::warn!(%error, "store: not closed cleanly; it is checked at the next start");
@@ -237,9 +235,13 @@ impl Handle {
     ) -> Result<T, StoreError> {
         let inbox = self.inbox.as_ref().ok_or(StoreError::Stopped)?;
         let (answer, answered) = oneshot::channel();
+        let what = std::any::type_name_of_val(&request);
         let job: Job = Box::new(move |store| {
+            tracing::trace!(what, "asked");
+            let done = request(store);
+            tracing::trace!("answered");
             // The asker may be gone; the deed is done all the same.
-            drop(answer.send(request(store)));
+            drop(answer.send(done));
         });
         inbox.send(job).await.map_err(|_| StoreError::Stopped)?;
         answered.await.map_err(|_| StoreError::Stopped)?

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use vitrine_tests::cloud::{Cloud, Tenant};
 use vitrine_tests::oracle::Disk;
 use vitrine_tests::player::Player;
@@ -56,11 +57,21 @@ impl World {
 
     /// Ids of all records that the cloud has.
     pub fn records(&self) -> BTreeSet<String> {
+        let kinds = ["heartbeat", "fault", "order_result", "setting_changed"];
+        let all = kinds.iter().flat_map(|kind| self.records_of(kind));
+        all.map(|record| record["id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Codes of all faults that the cloud has heard of.
+    pub fn faults(&self) -> BTreeSet<String> {
+        let faults = self.records_of("fault").into_iter();
+        faults.filter_map(|record| Some(record["code"].as_str()?.to_owned())).collect()
+    }
+
+    fn records_of(&self, kind: &str) -> Vec<Value> {
         let devices = self.tenant.operator_json(&["device", "list"]).unwrap();
         let device = devices[0]["device"].as_str().unwrap();
-        let kinds = ["heartbeat", "fault", "order_result", "setting_changed"];
-        let all = kinds.iter().flat_map(|kind| self.tenant.records(device, kind).unwrap());
-        all.map(|record| record["id"].as_str().unwrap().to_owned()).collect()
+        self.tenant.records(device, kind).unwrap()
     }
 
     /// A player that has had four generations, was killed, and finds a fifth: two new files, of

@@ -9,7 +9,7 @@ use vitrine_tests::player::Player;
 use vitrine_tests::strace::{self, Fault};
 
 use crate::acts::{LAST, World, sync};
-use crate::rig::{Act, Run, copy, kill};
+use crate::rig::{Act, Run, Said, copy, kill};
 
 /// Lets a run come to its end, then does what no crash may do to its disk.
 fn after_damage(act: &Act, name: &str, damage: impl Fn(&Path)) -> Result<(), String> {
@@ -18,7 +18,7 @@ fn after_damage(act: &Act, name: &str, damage: impl Fn(&Path)) -> Result<(), Str
     assert!(run.play_well(&mut player), "{name}: no good run to begin with");
     kill(&mut player);
     damage(&run.dir().join("state"));
-    run.judge(LAST).map(drop)
+    run.judge(&Said::up_to(LAST)).map(drop)
 }
 
 /// The largest file of the cache under its final name.
@@ -96,7 +96,7 @@ fn a_lost_record_is_missed() {
     let store = Connection::open(run.dir().join("state/store.db")).unwrap();
     store.execute("DELETE FROM record", ()).unwrap();
     drop(store);
-    let owed = run.judge(0).unwrap();
+    let owed = run.judge(&Said::up_to(0)).unwrap();
     assert!(!owed.is_subset(&world.records()), "{owed:?}");
 }
 
@@ -118,6 +118,6 @@ fn a_rename_that_did_not_happen_is_found() {
     run.play_well(&mut player);
     kill(&mut player);
     assert!(strace::struck(&log));
-    let found = run.judge(LAST).expect_err("a lie passes");
+    let found = run.judge(&Said::up_to(LAST)).expect_err("a lie passes");
     assert!(found.contains("live without"), "{found}");
 }

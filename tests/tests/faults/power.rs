@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 use std::thread::park_timeout;
 use std::time::Duration;
 
+use serde_json::Value;
 use vitrine_tests::oracle;
+use vitrine_tests::patience::wait_for;
 use vitrine_tests::player::{Player, tell};
 use vitrine_tests::plug::Disk;
 use vitrine_tests::strace;
 
 use crate::acts::{World, live};
-use crate::rig::{is_long, kill};
+use crate::rig::{PATIENCE, is_long, is_volatile, kill};
 
 const SETTINGS: &str = "[cache]\nsize_mb = 64\nreserve_mb = 16\n";
 /// A sync onto such a disk takes about half of it.
@@ -18,10 +20,13 @@ const LONGEST_MS: u64 = 800;
 /// An own fsync is on the medium at once; what is not synced stays in memory for 5 s.
 const CUTS: u64 = 12;
 
-/// A paired player on that disk, with its settings safely there.
+/// A paired player whose state is on that disk; its settings and its log are elsewhere.
 fn player_on(disk: &Disk, world: &World) -> (PathBuf, Player) {
-    let dir = disk.path().join("player");
+    let dir = world.dir.path().join("player");
     Player::configure(&dir, world.cloud.url(), "none", SETTINGS).unwrap();
+    let state = disk.path().join("state");
+    std::fs::create_dir(&state).unwrap();
+    std::os::unix::fs::symlink(state, dir.join("state")).unwrap();
     let player = Player::start(&dir, None).unwrap();
     world.approve(&player);
     player.until_status("it is paired", |status| status["tenant"].is_string());
@@ -73,6 +78,43 @@ fn what_the_player_said_is_there_after_each_power_cut() {
     }
     tell(&format!("{cuts} power cuts, {} generations", before.live));
     drop(player);
+}
+
+/// A card that is worn out lets nobody write any more: what is live plays on, also after a start, and
+/// with a card that can be written all goes on.
+#[test]
+fn a_disk_that_becomes_read_only_costs_nothing_but_what_is_new() {
+    let world = World::new();
+    let Some(disk) = disk(world.dir.path()) else { return };
+    let (dir, mut player) = player_on(&disk, &world);
+    let said = round(&world, &mut player, &disk, 1, None);
+    assert_eq!(said, 1);
+    let before = oracle::Disk::read(&dir.join("state")).unwrap();
+
+    player = Player::start(&dir, None).unwrap();
+    player.until_status("it plays", |status| live(status) == 1);
+    disk.wear_out().unwrap();
+    world.tenant.play(&[world.picture("late", 300_000)], "1s").unwrap();
+    player.until_status("it says so, and plays on", volatile_with_the_first);
+    // Not to the one before the screen: nobody is there.
+    let heard = || world.faults().contains("store_volatile").then_some(());
+    wait_for(PATIENCE, heard).expect("the cloud hears of it");
+    kill(&mut player);
+
+    disk.restore_read_only().unwrap();
+    player = Player::start(&dir, None).unwrap();
+    player.until_status("it plays all the same", volatile_with_the_first);
+    kill(&mut player);
+
+    disk.restore().unwrap();
+    let after = oracle::Disk::read(&dir.join("state")).unwrap();
+    assert_eq!(after.keeps_promises(&before, 1), Ok(()));
+    player = Player::start(&dir, None).unwrap();
+    player.until_status("it catches up", |status| live(status) > 1);
+}
+
+fn volatile_with_the_first(status: &Value) -> bool {
+    live(status) == 1 && is_volatile(status)
 }
 
 /// A player whose disk says that it has written, and has not: the first cut must show it.

@@ -26,7 +26,7 @@ const AT_A_TIME: usize = 3;
 /// A call that fails may put the goal off by a pause; so many looks it is waited for.
 const LOOKS: u32 = 75;
 /// A healthy player is there in a fraction of it.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Something that a player does.
 pub struct Act {
@@ -158,7 +158,7 @@ impl Act {
         let log = run.log();
         let command = strace::faulty(&Player::command(&run.dir), call, fault, &run.dir, &log);
         let ended = run.struck(command, fault, &log);
-        let judged = run.judge(ended.said_live);
+        let judged = run.judge(&ended.said);
         let mut tally = tally.lock().unwrap();
         match ended.struck {
             true => *tally.struck.entry(fault).or_default() += 1,
@@ -194,7 +194,15 @@ impl Act {
 struct Ended {
     struck: bool,
     over: bool,
-    said_live: u64,
+    said: Said,
+}
+
+/// What a player called live.
+pub struct Said {
+    /// The highest version, while it could keep what came.
+    highest: u64,
+    /// The lowest version, at any time.
+    lowest: u64,
 }
 
 impl Run<'_> {
@@ -214,21 +222,24 @@ impl Run<'_> {
     }
 
     /// Plays the act until it is over, the player ends, or it is `enough`: whether it is over, and
-    /// the highest version called live meanwhile.
-    fn play(&self, player: &mut Player, mut enough: impl FnMut() -> bool) -> (bool, u64) {
-        let (mut begun, mut said_live) = (false, 0);
+    /// what was called live meanwhile.
+    fn play(&self, player: &mut Player, mut enough: impl FnMut() -> bool) -> (bool, Said) {
+        let (mut begun, mut said) = (false, Said::up_to(0));
         let over = wait_for(PATIENCE, || {
             if player.process().ended(Duration::ZERO).is_some() || enough() {
                 return Some(false);
             }
-            let status = player.glance().filter(is_up)?;
-            said_live = status["manifest_version"].as_u64()?.max(said_live);
+            let status = player.glance().filter(has_looked)?;
+            said.hear(&status);
+            if is_volatile(&status) {
+                return None;
+            }
             if !std::mem::replace(&mut begun, true) {
                 (self.act.then)(player);
             }
             (self.act.over)(player, &status).then_some(true)
         });
-        (over == Some(true), said_live)
+        (over == Some(true), said)
     }
 
     fn struck(&self, command: Command, fault: Fault, log: &Path) -> Ended {
@@ -238,24 +249,25 @@ impl Run<'_> {
             looks += u32::from(strace::struck(log));
             looks > LOOKS
         };
-        let (over, said_live) = self.play(&mut player, enough);
+        let (over, said) = self.play(&mut player, enough);
         let ended = player.process().ended(Duration::ZERO).is_some();
         kill(&mut player);
         let struck = if fault == Fault::Kill { ended } else { strace::struck(log) };
-        Ended { struck, over, said_live }
+        Ended { struck, over, said }
     }
 
     /// Looks at the disk, starts the player without a fault, lets it come to the end of its act, and
     /// looks again. Returns the records that the cloud must have by now.
-    pub fn judge(&self, said_live: u64) -> Result<BTreeSet<String>, String> {
+    pub fn judge(&self, said: &Said) -> Result<BTreeSet<String>, String> {
         let state = self.dir.join("state");
         let at_rest = Disk::read(&state)?;
-        at_rest.keeps_promises(&self.before, said_live)?;
+        at_rest.keeps_promises(&self.before, said.highest)?;
+        said.is_never_below(self.before.live)?;
         let mut player = Player::start(&self.dir, None).map_err(|error| error.to_string())?;
-        let mut lowest = u64::MAX;
+        let mut again = Said::up_to(0);
         let back = wait_for(PATIENCE, || {
-            let status = player.glance().filter(is_up)?;
-            lowest = lowest.min(status["manifest_version"].as_u64()?);
+            let status = player.glance().filter(has_looked)?;
+            again.hear(&status);
             (self.act.back)(&player, &status).then_some(())
         });
         if back.is_none() {
@@ -271,19 +283,40 @@ impl Run<'_> {
             return Err("what is in the outbox is not sent".into());
         }
         kill(&mut player);
-        if lowest < at_rest.live {
-            return Err(format!("{} was live, {lowest} after a start", at_rest.live));
-        }
-        Disk::read(&state)?.keeps_promises(&at_rest, said_live)?;
+        again.is_never_below(at_rest.live)?;
+        Disk::read(&state)?.keeps_promises(&at_rest, said.highest)?;
         Ok(&self.before.outbox | &at_rest.outbox)
     }
 }
 
-/// Whether the player has looked at its disk, and can keep what comes: one that cannot says so, and
-/// what it shows then is not what it has.
-fn is_up(status: &Value) -> bool {
-    let has_looked = status["tenant"].is_string() || status["user_code"].is_string();
-    has_looked && !status["troubles"].to_string().contains("store_volatile")
+impl Said {
+    /// One that called versions live up to this one.
+    pub fn up_to(highest: u64) -> Said {
+        Said { highest, lowest: u64::MAX }
+    }
+
+    fn hear(&mut self, status: &Value) {
+        let live = status["manifest_version"].as_u64().unwrap_or(0);
+        self.lowest = self.lowest.min(live);
+        if !is_volatile(status) {
+            self.highest = self.highest.max(live);
+        }
+    }
+
+    fn is_never_below(&self, live: u64) -> Result<(), String> {
+        let lowest = self.lowest;
+        if lowest < live { Err(format!("{live} was live, then {lowest}")) } else { Ok(()) }
+    }
+}
+
+/// Whether the player has looked at its disk.
+fn has_looked(status: &Value) -> bool {
+    status["tenant"].is_string() || status["user_code"].is_string()
+}
+
+/// Whether it cannot keep what comes, and says so.
+pub fn is_volatile(status: &Value) -> bool {
+    status["troubles"].to_string().contains("store_volatile")
 }
 
 /// `./dev test --long`.

@@ -208,6 +208,23 @@ fn a_disk_that_cannot_be_written_does_not_stop_what_was_live() {
 }
 
 #[test]
+fn a_copy_that_cannot_be_read_costs_nothing_while_the_database_can() {
+    let dir = filled();
+    let note = dir.path().join("generations/note.json");
+    fs::remove_file(&note).unwrap();
+    fs::create_dir(&note).unwrap();
+    let (mut store, opened) = open(dir.path());
+    assert_eq!(opened, Opened { unclean: opened.unclean, ..Opened::default() });
+    holds_the_generations(&mut store, "without the note");
+    assert_eq!(store.outbox_len().unwrap(), 500);
+    drop(store);
+    // The control: without the database the copy is all there is.
+    fs::remove_file(dir.path().join("store.db")).unwrap();
+    let (_, opened) = open(dir.path());
+    assert!(opened.volatile.is_some_and(|why| why.contains("note")));
+}
+
+#[test]
 fn a_start_that_has_nothing_to_do_writes_nothing() {
     let dir = filled();
     let before = fs::read(dir.path().join("store.db")).unwrap();
