@@ -150,7 +150,7 @@ struct Watcher<F> {
     sources: Sources,
     report: F,
     pace: Pace,
-    /// What the disk looked like, and what held from afar, when it was last read.
+    /// What the disk looked like, and what held from afar, when it was last read and held.
     seen: Option<(Survey, BTreeMap<String, Word>)>,
     /// The main file was there, with something in it.
     had_main: bool,
@@ -176,7 +176,8 @@ impl<F: FnMut(Reload)> Watcher<F> {
         let look = (self.survey(), self.sources.afar.words());
         if self.seen.as_ref() != Some(&look) {
             let outcome = self.read(&look.0);
-            self.seen = Some(look);
+            // What could not be read may be readable at the next look, although nothing has moved.
+            self.seen = outcome.is_ok().then_some(look);
             self.tell(outcome);
         }
     }
