@@ -63,11 +63,13 @@ fn report(said: &Said, runs: usize) {
     line("ms to plan, the longest of all", &Readings(vec![longest]), None);
     line("ms to verify, parse and plan", &Readings(sum), Some("limit 100"));
     line("ms from the last byte to live", &Readings(whole), None);
-    let mut asked = said.between("asked", "answered");
+    let mut kept = said.asked(|what| what.contains("keep_pending"));
+    kept.sort_by(f64::total_cmp);
+    line("ms to keep a manifest, flushed", &Readings(last(kept)), None);
+    let mut asked = said.asked(|what| !what.contains("keep_pending"));
     asked.sort_by(f64::total_cmp);
     let p99 = asked.get(asked.len() * 99 / 100).copied().unwrap_or(f64::NAN);
     line("ms to ask the store, p99", &Readings(vec![p99]), Some("limit 10"));
-    line("   the slowest of them", &Readings(asked.last().copied().into_iter().collect()), None);
     tell(&format!("    {} questions to the store", asked.len()));
 }
 
@@ -99,27 +101,42 @@ fn picture(n: usize) -> Vec<u8> {
 }
 
 /// What a player said, and when.
-struct Said(Vec<(Timestamp, u64, String)>);
+struct Said(Vec<Line>);
+
+struct Line {
+    at: Timestamp,
+    text: String,
+    /// What was asked.
+    what: String,
+}
 
 impl Said {
     fn of(log: &str) -> Said {
         let read = |line: &str| {
             let entry: serde_json::Value = serde_json::from_str(line).ok()?;
             let at = entry["timestamp"].as_str()?.parse().ok()?;
-            let number = entry["number"].as_u64().unwrap_or(0);
-            Some((at, number, entry["message"].as_str()?.to_owned()))
+            let what = entry["what"].as_str().unwrap_or_default().to_owned();
+            Some(Line { at, text: entry["message"].as_str()?.to_owned(), what })
         };
         Said(log.lines().filter_map(read).collect())
     }
 
-    /// Milliseconds from each `begin` to the next `end` of the same number.
+    /// Milliseconds from each `begin` to the next `end`.
     fn between(&self, begin: &str, end: &str) -> Vec<f64> {
-        let begun = self.0.iter().enumerate().filter(|(_, (_, _, text))| text == begin);
-        let spans = begun.filter_map(|(place, (from, number, _))| {
-            let mut later = self.0[place..].iter();
-            let (to, ..) = later.find(|(_, n, text)| text == end && n == number)?;
-            Some(to.duration_since(*from).as_secs_f64() * 1_000.0)
-        });
-        spans.collect()
+        self.spans(begin, end).map(|(_, ms)| ms).collect()
+    }
+
+    /// Milliseconds that the store took for each of these questions.
+    fn asked(&self, these: impl Fn(&str) -> bool) -> Vec<f64> {
+        let spans = self.spans("asked", "answered");
+        spans.filter(|(line, _)| these(&line.what)).map(|(_, ms)| ms).collect()
+    }
+
+    fn spans(&self, begin: &str, end: &str) -> impl Iterator<Item = (&Line, f64)> {
+        let begun = self.0.iter().enumerate().filter(move |(_, line)| line.text == begin);
+        begun.filter_map(move |(place, line)| {
+            let ended = self.0[place..].iter().find(|later| later.text == end)?;
+            Some((line, ended.at.duration_since(line.at).as_secs_f64() * 1_000.0))
+        })
     }
 }
