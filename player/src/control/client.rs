@@ -1,7 +1,6 @@
 //! The side of the control socket that asks.
 
 use std::io::{self, BufReader};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 pub fn ask(socket: &Path, command: Command) -> Result<Reply, Error> {
     let unreachable =
         |source: io::Error| Error::Unreachable { socket: socket.to_path_buf(), source };
-    let mut stream = UnixStream::connect(socket).map_err(unreachable)?;
+    let mut stream = super::connect(socket, ANSWER_WITHIN).map_err(unreachable)?;
     stream.set_read_timeout(Some(ANSWER_WITHIN)).map_err(unreachable)?;
     stream.set_write_timeout(Some(ANSWER_WITHIN)).map_err(unreachable)?;
     protocol::write_line(&mut stream, &command).map_err(unreachable)?;

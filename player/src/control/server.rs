@@ -149,7 +149,10 @@ fn answers(path: &Path) -> bool {
         if look > 0 {
             park_timeout(LOOK_AGAIN);
         }
-        UnixStream::connect(path).is_ok()
+        match super::connect(path, LOOK_AGAIN) {
+            Ok(_) => true,
+            Err(error) => error.kind() == io::ErrorKind::TimedOut,
+        }
     })
 }
 
@@ -230,7 +233,7 @@ mod tests {
     use std::io::{Read, Write};
 
     use super::*;
-    use crate::control::client;
+    use crate::control::{client, connect};
     use crate::inbox::inbox;
 
     /// A server with a director that answers every question with `answer`.
@@ -329,6 +332,21 @@ mod tests {
         assert!(matches!(listen(&path), Err(Error::Busy(_))));
         assert_eq!(client::ask(&path, Command::Next).expect("an answer"), Reply::Done);
         server.stop();
+    }
+
+    #[test]
+    fn a_player_that_is_stopped_keeps_nobody_waiting() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("control.sock");
+        let stopped = UnixListener::bind(&path).expect("a socket");
+        rustix::net::listen(&stopped, 0).expect("a short queue");
+        let _waits = UnixStream::connect(&path).expect("room for one");
+        assert!(matches!(listen(&path), Err(Error::Busy(_))));
+        let within = Duration::from_millis(1);
+        let error = connect(&path, within).expect_err("no room");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(stopped);
+        assert!(listen(&path).is_ok(), "nobody is there any more");
     }
 
     #[test]
