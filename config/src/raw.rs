@@ -105,7 +105,7 @@ pub fn assignment(text: &str) -> Result<Entry, Problem> {
     let (name, value) = (name.trim(), value.trim());
     match KEYS.iter().find(|key| key.full == name) {
         Some(key) => Ok(bare(key, value, place)),
-        None => Err(unknown(place, name, written(value))),
+        None => Err(unknown(place, name)),
     }
 }
 
@@ -136,8 +136,7 @@ impl Walk<'_> {
             }
             (None, DeValue::Table(_)) => self.unknown_section(name),
             (None, _) => {
-                let problem =
-                    unknown(self.place(&name.span()), &written(name.get_ref()), self.found(value));
+                let problem = unknown(self.place(&name.span()), name.get_ref());
                 self.raw.problems.push(problem);
             }
         }
@@ -163,14 +162,13 @@ impl Walk<'_> {
         value: &Spanned<DeValue>,
     ) {
         let full = format!("{section}.{}", name.get_ref());
-        let found = self.found(value);
         match KEYS.iter().find(|key| key.full == full) {
             Some(key) => {
-                let place = self.place(&value.span());
+                let (place, found) = (self.place(&value.span()), self.found(value));
                 self.raw.entries.push(Entry { key, value: plain(value.get_ref()), place, found });
             }
             None => {
-                let problem = unknown(self.place(&name.span()), &full, found);
+                let problem = unknown(self.place(&name.span()), &full);
                 self.raw.problems.push(problem);
             }
         }
@@ -214,8 +212,9 @@ fn not_toml(place: Place, message: &str) -> Problem {
     Problem { place, key: None, found, want: "key = value below [section]".into() }
 }
 
-/// The problem of a key that nobody knows: a right name in the wrong section is found too.
-fn unknown(place: Place, full: &str, found: String) -> Problem {
+/// The problem of a key that nobody knows: a right name in the wrong section is found too. Its value is
+/// not repeated: it may be a secret under a name that is not quite right.
+fn unknown(place: Place, full: &str) -> Problem {
     let (section, name) = full.split_once('.').unwrap_or(("", full));
     let elsewhere = KEYS.iter().find(|key| key.name() == name).map(|key| key.full);
     let want = match elsewhere
@@ -231,7 +230,7 @@ fn unknown(place: Place, full: &str, found: String) -> Problem {
             }
         }
     };
-    Problem { place, key: Some(written(full)), found, want }
+    Problem { place, key: None, found: written(full), want }
 }
 
 /// Letters by which a key in a file may differ from the suggested one: a third, at least two.

@@ -50,19 +50,19 @@ format = ["text"]
 vitrine.toml:3:7: cloud.url = \"http://signs.example\": want \"https://host[:port][/path]\", \
 http:// only to a loopback address, or \"\" for no cloud
 vitrine.toml:4:10: cloud.poll_s = 2: want a whole number, 5 to 3600 s
-vitrine.toml:5:1: cloud.pol_s = 60: want a known key; nearest: cloud.poll_s
+vitrine.toml:5:1: cloud.pol_s: want a known key; nearest: cloud.poll_s
 vitrine.toml:6:15: cloud.heartbeat_s = \"300\": want a whole number, 10 to 86400 s
 vitrine.toml:7:26: cloud.first_contact_spread_s = 60.0: want a whole number, 0 to 600 s
 vitrine.toml:10:12: screen.output = \"windowed\": want \"fullscreen\", \"windowed WxH\", \
 \"offscreen WxH\" (16 to 16384 px a side), \"external\" or \"none\"
 vitrine.toml:11:14: screen.background = true: want a colour such as \"#00447f\"
-vitrine.toml:12:1: screen.size_mb = 5: want a known key; nearest: cache.size_mb
+vitrine.toml:12:1: screen.size_mb: want a known key; nearest: cache.size_mb
 vitrine.toml:14:2: [clod]: want a known section; nearest: [cloud]
 vitrine.toml:17:2: [weather]: want one of [cloud], [device], [paths], [cache], [screen], [audio], \
 [playback], [update], [log], [policy]
 vitrine.toml:21:9: log.level = 3: want error, warn, info, debug, trace or off, alone or as \
 \"vitrine_sync=debug,info\"
-vitrine.toml:22:1: log.brightness_of_the_moon = 3: want one of level, format
+vitrine.toml:22:1: log.brightness_of_the_moon: want one of level, format
 vitrine.toml:23:10: log.format = [\"text\"]: want \"text\" or \"json\"";
     assert_eq!(complaints(text).join("\n"), want);
 }
@@ -70,13 +70,13 @@ vitrine.toml:23:10: log.format = [\"text\"]: want \"text\" or \"json\"";
 #[test]
 fn each_mistake_has_its_place() {
     for (text, want) in [
-        ("poll_s = 3", "1:1: poll_s = 3: want a known key; nearest: cloud.poll_s"),
+        ("poll_s = 3", "1:1: poll_s: want a known key; nearest: cloud.poll_s"),
         ("cloud = 3", "1:1: cloud = 3: want [cloud] and its keys below it"),
         ("[[cloud]]", "1:3: cloud = [[cloud]]: want [cloud] and its keys below it"),
         ("\n\n  cloud.poll_s = 3", "3:18: cloud.poll_s = 3: want a whole number, 5 to 3600 s"),
         (
             "device = { naem = \"\u{e4}\" }",
-            "1:12: device.naem = \"\u{e4}\": want a known key; nearest: device.name",
+            "1:12: device.naem: want a known key; nearest: device.name",
         ),
         ("cloud . \"poll_s\" = 0x2", "1:20: cloud.poll_s = 0x2: want a whole number, 5 to 3600 s"),
         (
@@ -123,6 +123,13 @@ fn long_and_secret_values_are_not_repeated_whole() {
     assert!(long.len() < 300, "{long}");
     let [secret] = complaints("cloud.url = \"https://me:hush@signs.example\"").try_into().unwrap();
     assert!(!secret.contains("hush") && secret.contains("https://\u{2026}@signs"), "{secret}");
+    // Under a name that is not quite right, in the wrong place, of the wrong kind.
+    for text in
+        ["[cloud]\nenrolment = \"hush\"", "enrollment = \"hush\"", "[cloud]\nproxy = [\"hush\"]"]
+    {
+        let told = complaints(text);
+        assert!(!told.is_empty() && !told.concat().contains("hush"), "{told:?}");
+    }
 }
 
 #[test]
@@ -193,7 +200,7 @@ nearest: VITRINE_CLOUD_URL
 environment VITRINE_CACHE_SIZE: no setting: want a known setting; \
 nearest: VITRINE_CACHE_SIZE_MB
 command line: cloud.poll_s = x: want a whole number, 5 to 3600 s
-command line: cloud.pol_s = 1: want a known key; nearest: cloud.poll_s
+command line: cloud.pol_s: want a known key; nearest: cloud.poll_s
 command line: nonsense: want section.key=value, such as cloud.poll_s=30";
     let got = load(&wrong).unwrap_err().to_string();
     let sorted = |text: &str| {
