@@ -130,7 +130,7 @@ fn thread(start: Thread) {
             }
         },
     };
-    let feeds = Feeds::new(options.ca_file.as_deref(), &options.release);
+    let feeds = Feeds::new(&options.way(), &options.release);
     // What is wrong with it was said of the cloud's settings.
     let ways = (cloud, feeds.ok());
     let mut shell = Shell::new(opened, (options, tuning), ways, clock, sink);

@@ -8,7 +8,6 @@
 //!
 //! Not here: what the bytes say (`headlines`), when to ask (`shell::news`).
 
-use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,7 +17,7 @@ use reqwest::header::{
 use reqwest::{Client, StatusCode, Url, redirect};
 use vitrine_config::limits;
 
-use super::{CONNECT, SettingsError, build, headers, refusal, tls};
+use super::{CONNECT, SettingsError, Way, build, by, headers, refusal, tls};
 use crate::error::CloudError;
 use crate::headlines::shelf::Kept;
 
@@ -48,14 +47,18 @@ pub(crate) struct Fetched {
 
 impl Feeds {
     /// Connects to nobody.
-    pub(crate) fn new(ca_file: Option<&Path>, release: &str) -> Result<Feeds, SettingsError> {
+    pub(crate) fn new(way: &Way, release: &str) -> Result<Feeds, SettingsError> {
         let builder = Client::builder()
-            .tls_backend_preconfigured(tls::config(ca_file)?)
+            .tls_backend_preconfigured(tls::config(way.ca_file.as_deref())?)
             .user_agent(format!("vitrine/{release}"))
             .redirect(redirect::Policy::custom(follow))
             .referer(false)
             .connect_timeout(CONNECT)
             .timeout(CALL);
+        let builder = match &way.proxy {
+            Some(proxy) => builder.proxy(by(proxy)?),
+            None => builder,
+        };
         Ok(Feeds { client: build(builder)? })
     }
 

@@ -13,6 +13,7 @@ use super::*;
 use crate::cloud::Body as _;
 use crate::model::Asset;
 
+mod newspaper;
 mod reached;
 mod secure;
 
