@@ -3,6 +3,9 @@
 use quick_xml::escape::resolve_html5_entity;
 use vitrine_config::limits;
 
+/// Text that is looked at: a headline is cut far below. What ends a piece of markup is looked for from
+/// each of them, so that twice the text is four times the work.
+pub(super) const TEXT_BYTES: usize = 16 << 10;
 /// Longest name of an entity, with room to spare: what is longer is no entity.
 const ENTITY_BYTES: usize = 40;
 /// Elements whose text is not to be read.
@@ -24,8 +27,9 @@ pub(super) fn line(text: &str) -> String {
     line
 }
 
-/// The text of a piece of HTML, in one line.
+/// The text of a piece of HTML, in one line. No more than [`TEXT_BYTES`] of it are read.
 pub(super) fn of_html(html: &str) -> String {
+    let html = beginning(html);
     let mut text = String::with_capacity(html.len());
     let mut rest = html;
     while let Some(at) = rest.find(['<', '&']) {
@@ -40,6 +44,13 @@ pub(super) fn of_html(html: &str) -> String {
     }
     text.push_str(rest);
     line(&text)
+}
+
+/// As much of it as is read, without half a tag at its end.
+fn beginning(html: &str) -> &str {
+    let cut = &html[..html.floor_char_boundary(TEXT_BYTES)];
+    let half = cut.rfind('<').filter(|open| !cut[*open..].contains('>') && cut.len() < html.len());
+    &cut[..half.unwrap_or(cut.len())]
 }
 
 /// Whether words on both sides of such an element stand apart.

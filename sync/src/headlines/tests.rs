@@ -118,6 +118,24 @@ fn what_would_turn_the_line_behind_it_is_dropped() {
     assert_eq!(lines(feed), ["abc d"]);
 }
 
+/// A feed of two megabytes of markup would otherwise be at work for minutes.
+#[test]
+fn no_more_markup_is_read_than_a_headline_takes() {
+    let html = |n: usize| format!("{}late", "<i></i>".repeat(n));
+    for (case, html, want) in [("enough", html(2_000), Some("late")), ("more", html(20_000), None)]
+    {
+        let rss =
+            format!("<rss><channel><item><title><![CDATA[{html}]]></title></item></channel></rss>");
+        let json = format!(
+            "{{\"version\":\"https://jsonfeed.org/version/1\",\"items\":[{{\"content_html\":\"{html}\"}}]}}"
+        );
+        for feed in [rss, json] {
+            let line = read(feed.as_bytes(), None).ok().and_then(|mut lines| lines.pop());
+            assert_eq!(line.as_deref(), want, "{case}: {:.30}", feed);
+        }
+    }
+}
+
 /// A billion laughs: entities that a document declares itself are not expanded.
 #[test]
 fn entities_of_the_document_are_not_expanded() {

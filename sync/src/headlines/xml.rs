@@ -9,8 +9,6 @@ use vitrine_config::limits;
 
 use super::plain;
 
-/// Text of one element that is looked at: a headline is cut far below.
-const TEXT_BYTES: usize = 16 << 10;
 /// Longest quote of what came instead of a feed.
 const QUOTE_CHARS: usize = 40;
 
@@ -120,7 +118,7 @@ impl Reading {
 
     fn text(&mut self, text: &str) {
         if let Some(gathered) = &mut self.gathered
-            && gathered.text.len() < TEXT_BYTES
+            && gathered.text.len() < plain::TEXT_BYTES
         {
             gathered.text.push_str(text);
         }
