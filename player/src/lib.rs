@@ -41,6 +41,8 @@ mod succession;
 mod sync_door;
 mod sync_now;
 mod sync_start;
+#[cfg(test)]
+mod test_machine;
 mod update;
 
 use std::process::ExitCode;

@@ -8,50 +8,52 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Calls that change what is on the disk. An `openat` does so if it may make the file.
-const CHANGES: [&str; 24] = [
-    "openat",
-    "write",
-    "writev",
-    "pwrite64",
-    "pwritev",
-    "fsync",
-    "fdatasync",
-    "rename",
-    "renameat",
-    "renameat2",
-    "link",
-    "linkat",
-    "unlink",
-    "unlinkat",
-    "mkdir",
-    "mkdirat",
-    "rmdir",
-    "ftruncate",
-    "fallocate",
-    "fchmod",
-    "chmod",
-    "utimensat",
-    "symlink",
-    "symlinkat",
-];
-/// Calls that only look.
-const LOOKS: [&str; 9] =
-    ["read", "pread64", "readv", "getdents64", "statx", "newfstatat", "stat", "fstat", "lstat"];
-/// Calls that may find the disk full.
-const TAKES_ROOM: [&str; 12] = [
-    "openat",
-    "write",
-    "writev",
-    "pwrite64",
-    "pwritev",
-    "fsync",
-    "fdatasync",
-    "rename",
-    "link",
-    "mkdir",
-    "ftruncate",
-    "fallocate",
+/// What a call does.
+#[derive(Clone, Copy, PartialEq)]
+enum Does {
+    /// It only looks.
+    Looks,
+    /// It changes what is on the disk.
+    Changes,
+    /// It changes what is on the disk, and may find that full.
+    TakesRoom,
+}
+
+/// Every call that has to do with files. An `openat` changes something if it may make the file.
+const CALLS: [(&str, Does); 33] = [
+    ("openat", Does::TakesRoom),
+    ("write", Does::TakesRoom),
+    ("writev", Does::TakesRoom),
+    ("pwrite64", Does::TakesRoom),
+    ("pwritev", Does::TakesRoom),
+    ("fsync", Does::TakesRoom),
+    ("fdatasync", Does::TakesRoom),
+    ("rename", Does::TakesRoom),
+    ("renameat", Does::Changes),
+    ("renameat2", Does::Changes),
+    ("link", Does::TakesRoom),
+    ("linkat", Does::Changes),
+    ("unlink", Does::Changes),
+    ("unlinkat", Does::Changes),
+    ("mkdir", Does::TakesRoom),
+    ("mkdirat", Does::Changes),
+    ("rmdir", Does::Changes),
+    ("ftruncate", Does::TakesRoom),
+    ("fallocate", Does::TakesRoom),
+    ("fchmod", Does::Changes),
+    ("chmod", Does::Changes),
+    ("utimensat", Does::Changes),
+    ("symlink", Does::Changes),
+    ("symlinkat", Does::Changes),
+    ("read", Does::Looks),
+    ("pread64", Does::Looks),
+    ("readv", Does::Looks),
+    ("getdents64", Does::Looks),
+    ("statx", Does::Looks),
+    ("newfstatat", Does::Looks),
+    ("stat", Does::Looks),
+    ("fstat", Does::Looks),
+    ("lstat", Does::Looks),
 ];
 
 /// One call of a program to the file system.
@@ -81,21 +83,28 @@ pub enum Fault {
 impl Call {
     /// Whether it may change what is on the disk.
     pub fn changes(&self) -> bool {
-        CHANGES.contains(&self.name.as_str()) && (self.name != "openat" || self.makes)
+        self.does() != Does::Looks
+    }
+
+    fn does(&self) -> Does {
+        let found = CALLS.iter().find(|(name, _)| *name == self.name);
+        match found {
+            Some((_, does)) if self.name != "openat" || self.makes => *does,
+            _ => Does::Looks,
+        }
     }
 
     /// What may go wrong with it.
     pub fn faults(&self) -> Vec<Fault> {
         let kill = self.changes().then_some(Fault::Kill);
-        let full = self.changes() && TAKES_ROOM.contains(&self.name.as_str());
-        let full = full.then_some(Fault::Error("ENOSPC"));
+        let full = (self.does() == Does::TakesRoom).then_some(Fault::Error("ENOSPC"));
         kill.into_iter().chain([Fault::Error("EIO")]).chain(full).collect()
     }
 }
 
 /// `command` under strace, which writes every call to the file system into `log`.
 pub fn traced(command: &Command, log: &Path) -> Command {
-    let names: Vec<&str> = CHANGES.into_iter().chain(LOOKS).collect();
+    let names = CALLS.map(|(name, _)| name);
     let mut strace = strace(log);
     strace.args(["--seccomp-bpf", "-y", "-e"]).arg(format!("trace={}", names.join(",")));
     under(strace, command)

@@ -109,17 +109,7 @@ pub fn clock(root: &Path) -> Finding {
 mod tests {
     use super::super::finding::State;
     use super::*;
-
-    fn machine(files: &[(&str, &str)]) -> tempfile::TempDir {
-        let root = tempfile::tempdir().expect("directory");
-        for (path, text) in files {
-            let path = root.path().join(path);
-            fs::create_dir_all(path.parent().expect("parent")).expect("directory");
-            std::io::Write::write_all(&mut fs::File::create(path).expect("file"), text.as_bytes())
-                .expect("written");
-        }
-        root
-    }
+    use crate::test_machine::machine;
 
     #[test]
     fn boards_without_a_usable_gpu_are_told_apart() {

@@ -136,17 +136,7 @@ pub fn root_mount(root: &Path) -> Finding {
 mod tests {
     use super::super::finding::State;
     use super::*;
-
-    fn machine(files: &[(&str, &str)]) -> tempfile::TempDir {
-        let root = tempfile::tempdir().expect("directory");
-        for (path, text) in files {
-            let path = root.path().join(path);
-            fs::create_dir_all(path.parent().expect("parent")).expect("directory");
-            let mut file = fs::File::create(path).expect("file");
-            std::io::Write::write_all(&mut file, text.as_bytes()).expect("written");
-        }
-        root
-    }
+    use crate::test_machine::machine;
 
     #[test]
     fn age_is_read_as_the_standard_has_it() {

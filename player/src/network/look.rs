@@ -94,17 +94,7 @@ pub fn ways_out(root: &Path) -> BTreeSet<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn machine(files: &[(&str, &str)]) -> tempfile::TempDir {
-        let root = tempfile::tempdir().expect("directory");
-        for (path, text) in files {
-            let path = root.path().join(path);
-            fs::create_dir_all(path.parent().expect("parent")).expect("directory");
-            let mut file = fs::File::create(path).expect("file");
-            std::io::Write::write_all(&mut file, text.as_bytes()).expect("written");
-        }
-        root
-    }
+    use crate::test_machine::machine;
 
     #[test]
     fn names_are_taken_out_of_addresses() {
