@@ -28,13 +28,22 @@ pub struct Handover {
     foreign: Option<u32>,
     /// Started in its place, not on the link yet.
     heir: Option<u32>,
+    /// Who was started last in whose place: it freezes that one, and wakes it again only if it ends in
+    /// good order.
+    frozen: Option<(u32, u32)>,
     tries: u8,
 }
 
 impl Handover {
     /// `own`: stages are ours to start.
     pub fn new(own: bool) -> Handover {
-        Handover { own, foreign: None, heir: None, tries: if own { TRIES } else { 1 } }
+        Handover {
+            own,
+            foreign: None,
+            heir: None,
+            frozen: None,
+            tries: if own { TRIES } else { 1 },
+        }
     }
 
     /// A stage is on the link. Returns whether it takes the place of one whose picture is there still.
@@ -53,12 +62,21 @@ impl Handover {
     /// Our own stage was started.
     pub fn started(&mut self, heir: u32) {
         self.heir = Some(heir);
+        self.frozen = self.foreign.map(|old| (heir, old));
     }
 
-    /// A stage is gone.
-    pub fn ended(&mut self, pid: u32) {
+    /// A stage is gone. Returns the one to wake: it was frozen by this one.
+    pub fn ended(&mut self, pid: u32) -> Option<u32> {
         self.foreign.take_if(|one| *one == pid);
         self.heir.take_if(|one| *one == pid);
+        self.frozen.take_if(|(_, old)| *old == pid);
+        self.frozen.take_if(|(heir, _)| *heir == pid).map(|(_, old)| old)
+    }
+
+    /// None of ours is started any more. Returns the one that was and has not said hello yet.
+    pub fn stop(&mut self) -> Option<u32> {
+        self.tries = 0;
+        self.heir
     }
 
     /// Whether the stage on the link is the one to be judged by. One that somebody else has started and
@@ -89,6 +107,35 @@ mod tests {
         assert_eq!(stages.shown(), None, "the old one goes on");
         assert!(stages.up(NEW, true) && stages.is_ours());
         assert_eq!((stages.shown(), stages.heir()), (None, None));
+    }
+
+    #[test]
+    fn an_heir_that_dies_leaves_nobody_frozen() {
+        for (case, on_the_link) in [("at once", false), ("before it has shown anything", true)] {
+            let mut stages = Handover::new(true);
+            stages.up(OLD, false);
+            stages.shown();
+            stages.started(NEW);
+            if on_the_link {
+                stages.up(NEW, true);
+            }
+            assert_eq!(stages.ended(NEW), Some(OLD), "{case}");
+            assert_eq!(stages.ended(NEW), None, "{case}: woken once");
+            let again = (!on_the_link).then_some(Step::StartHeir);
+            assert_eq!(stages.shown(), again, "{case}");
+        }
+        let mut stages = Handover::new(true);
+        stages.up(OLD, false);
+        stages.shown();
+        stages.started(NEW);
+        assert_eq!((stages.stop(), stages.ended(NEW)), (Some(NEW), Some(OLD)));
+        assert_eq!(stages.shown(), None, "the player stops");
+        let mut stages = Handover::new(true);
+        stages.up(OLD, false);
+        stages.shown();
+        stages.started(NEW);
+        stages.up(NEW, true);
+        assert_eq!((stages.ended(OLD), stages.ended(NEW)), (None, None), "it took the place");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+use rustix::process::Signal;
 use vitrine_config::Config;
 use vitrine_config::model::{Log, Output};
 use vitrine_render::link::{AgentLink, Heard};
@@ -251,10 +252,14 @@ impl Host {
     fn decide(&mut self, cause: Cause) -> bool {
         if let Cause::Ended { pid, .. } = &cause {
             self.watched.remove(pid);
-            self.handover.ended(*pid);
+            if let Some(frozen) = self.handover.ended(*pid) {
+                process::signal(frozen, Signal::CONT);
+                // What it shows it had shown before, so it says nothing of it.
+                self.hand_over();
+            }
         }
         if matches!(cause, Cause::Stop | Cause::Leave) {
-            self.handover.heir().into_iter().for_each(|pid| _ = process::kill(pid));
+            self.handover.stop().into_iter().for_each(|pid| _ = process::kill(pid));
         }
         let actions = self.keeper.handle(cause, read_mono());
         self.carry_out(actions)
