@@ -12,6 +12,7 @@ mod panes;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::Builder;
+use std::time::Duration;
 
 use vitrine_config::time::{Clock, Mono};
 use wgpu::Surface;
@@ -33,6 +34,11 @@ use crate::link::Agent;
 use crate::run::{StageError, StageOptions};
 use crate::scene::{Rotation, Size};
 use crate::source::Waker;
+
+/// First pause before a GPU is looked for again where none was found; each next one is twice as long.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// Longest such pause: a driver that comes back late still needs no visit.
+const LOOK_AGAIN_MOST: Duration = Duration::from_secs(300);
 
 /// Something has happened outside the window; what, the engine knows.
 struct Woken;
@@ -70,6 +76,8 @@ pub(crate) fn run(
         panes: Panes::new(size),
         target: None,
         fallback: Vec::new(),
+        look_at: None,
+        look_again: LOOK_AGAIN,
         hung: Rotation::None,
         listening: false,
         _awake: size.is_none().then(Awake::keep).flatten(),
@@ -93,6 +101,9 @@ struct WindowStage {
     target: Option<Windows>,
     /// One for each window, when there is no GPU.
     fallback: Vec<Fallback>,
+    /// When to look for a GPU again, and the pause after that.
+    look_at: Option<Mono>,
+    look_again: Duration,
     /// How the card without a GPU was last turned.
     hung: Rotation,
     /// The display's word that it is ready for another frame is waited for.
@@ -150,7 +161,8 @@ impl ApplicationHandler<Woken> for WindowStage {
         if let (true, Some(pane)) = (work.draw, self.panes.first()) {
             pane.window.request_redraw();
         }
-        events.set_control_flow(self.sleep(work.wake_at));
+        events
+            .set_control_flow(self.sleep([work.wake_at, self.look_at].into_iter().flatten().min()));
     }
 
     fn exiting(&mut self, _events: &ActiveEventLoop) {
@@ -194,12 +206,15 @@ impl WindowStage {
                 Ok((gpu, target)) => {
                     let format = target.format();
                     self.target = Some(target);
+                    (self.fallback, self.look_again) = (Vec::new(), LOOK_AGAIN);
                     self.engine.use_gpu(GpuPainter::new(gpu, format));
                 }
                 Err(why) => self.fall_back(why)?,
             }
         } else if self.target.is_some() && self.engine.gpu().is_none() {
             self.rebuild()?;
+        } else if self.look_at.take_if(|at| *at <= self.engine.now()).is_some() {
+            self.set_up()?;
         }
         Ok(())
     }
@@ -230,6 +245,8 @@ impl WindowStage {
         self.engine.no_gpu(&why);
         let fallbacks = self.panes.iter().map(|pane| Fallback::open(pane, why.clone()));
         self.fallback = fallbacks.collect::<Result<_, _>>()?;
+        self.look_at = Some(self.engine.now().after(self.look_again));
+        self.look_again = (self.look_again * 2).min(LOOK_AGAIN_MOST);
         self.panes.iter().for_each(|pane| pane.window.request_redraw());
         Ok(())
     }
