@@ -3,7 +3,7 @@
 //! Thread `update` looks at a release that sync has brought, puts it on trial, and tells what became
 //! of the versions before. It decides nothing that concerns the screen.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -11,6 +11,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
 use semver::Version;
 use serde::Deserialize;
 
@@ -131,8 +132,12 @@ impl Clerk {
         let looked = self.look_at(&release);
         let began = self.releases.change(|state| match looked {
             Ok(()) => state.begin(release),
-            Err(why) => {
-                state.refuse(version.clone(), format!("it was not even tried: {why}"));
+            Err(Amiss { why, lasts }) => {
+                let said = format!("it was not even tried: {why}");
+                match lasts {
+                    true => state.refuse(version.clone(), said),
+                    false => state.pass_over(version.clone(), said),
+                }
                 Err(why)
             }
         });
@@ -150,13 +155,14 @@ impl Clerk {
 
     /// Whether the file is whole, starts here and is what the index calls it: before the picture is
     /// put at risk.
-    fn look_at(&self, release: &Release) -> Result<(), String> {
-        self.releases.whole(release)?;
-        self.releases.make_executable(release).map_err(|error| error.to_string())?;
+    fn look_at(&self, release: &Release) -> Result<(), Amiss> {
+        self.releases.whole(release).map_err(Amiss::passes)?;
+        self.releases.make_executable(release).map_err(Amiss::passes)?;
         let found = version_of(&self.releases.program(release))?;
         let wanted = &release.version;
         if found != *wanted {
-            return Err(format!("the index calls it {wanted}, it calls itself {found}"));
+            let why = format!("the index calls it {wanted}, it calls itself {found}");
+            return Err(Amiss::lasts(why));
         }
         Ok(())
     }
@@ -183,6 +189,34 @@ impl Clerk {
     }
 }
 
+/// Why a release does not go on trial.
+#[derive(Debug)]
+struct Amiss {
+    why: String,
+    /// It is the version's fault. Else it is that of its file, which is fetched anew, or of a machine
+    /// that is short of something at the moment.
+    lasts: bool,
+}
+
+impl Amiss {
+    fn lasts(why: impl ToString) -> Amiss {
+        Amiss { why: why.to_string(), lasts: true }
+    }
+
+    fn passes(why: impl ToString) -> Amiss {
+        Amiss { why: why.to_string(), lasts: false }
+    }
+
+    /// `TXTBSY`: another thread starts a process at the very moment, which holds for as long the
+    /// descriptor by which the file was written.
+    fn start(error: &io::Error) -> Amiss {
+        let shortages =
+            [Errno::TXTBSY, Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE, Errno::IO];
+        let lasts = Errno::from_io_error(error).is_none_or(|errno| !shortages.contains(&errno));
+        Amiss { why: format!("it cannot be started: {error}"), lasts }
+    }
+}
+
 /// What `vitrine version --json` says.
 #[derive(Deserialize)]
 struct Spoken {
@@ -190,25 +224,26 @@ struct Spoken {
 }
 
 /// Asks a program for its version.
-fn version_of(program: &Path) -> Result<Version, String> {
+fn version_of(program: &Path) -> Result<Version, Amiss> {
     let child = Command::new(program)
         .args(["version", "--json"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn();
-    let mut child = child.map_err(|error| format!("it cannot be started: {error}"))?;
+    let mut child = child.map_err(|error| Amiss::start(&error))?;
     let said = listen_to(&mut child);
     // Gone already is as good.
     let _ = child.kill();
-    let ended = child.wait().map_err(|error| error.to_string())?;
+    let ended = child.wait().map_err(Amiss::passes)?;
     let said = said?;
     let spoken: Result<Spoken, _> = serde_json::from_slice(&said);
-    spoken.map(|spoken| spoken.version).map_err(|_| format!("it does not say its version: {ended}"))
+    let strange = |_| Amiss::lasts(format!("it does not say its version: {ended}"));
+    spoken.map(|spoken| spoken.version).map_err(strange)
 }
 
 /// What a child says until it ends or its time is over.
-fn listen_to(child: &mut Child) -> Result<Vec<u8>, String> {
+fn listen_to(child: &mut Child) -> Result<Vec<u8>, Amiss> {
     let mut said = Vec::new();
     let Some(mut out) = child.stdout.take() else { return Ok(said) };
     let until = read_mono().after(ANSWERS_WITHIN);
@@ -217,14 +252,71 @@ fn listen_to(child: &mut Child) -> Result<Vec<u8>, String> {
         let wait = Timespec::try_from(until.since(read_mono())).ok();
         let mut fds = [PollFd::new(&out, PollFlags::IN)];
         match rustix::event::poll(&mut fds, wait.as_ref()) {
-            Ok(0) => return Err(format!("it says nothing within {} s", ANSWERS_WITHIN.as_secs())),
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.to_string()),
+            Ok(0) => {
+                let within_s = ANSWERS_WITHIN.as_secs();
+                return Err(Amiss::lasts(format!("it says nothing within {within_s} s")));
+            }
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(Amiss::passes(error)),
         }
-        match out.read(&mut buffer).map_err(|error| error.to_string())? {
+        match out.read(&mut buffer).map_err(Amiss::passes)? {
             0 => break,
             read => said.extend_from_slice(&buffer[..read]),
         }
     }
     Ok(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use vitrine_sync::wire::Digest;
+
+    use super::*;
+
+    /// Has `bytes` looked at as version 0.2.0; returns what is remembered then.
+    fn looked_at(bytes: &[u8], spoil: impl FnOnce(&Path)) -> State {
+        let dir = tempfile::tempdir().expect("a directory");
+        let release = Release { version: Version::new(0, 2, 0), sha256: Digest::of(bytes) };
+        let releases = Releases::of(dir.path());
+        let program = releases.program(&release);
+        fs::create_dir_all(program.parent().expect("a directory")).expect("made");
+        let mut file = fs::File::create(&program).expect("a file");
+        io::Write::write_all(&mut file, bytes).expect("written");
+        drop(file);
+        spoil(&program);
+        let (poster, _inbox) = crate::inbox::inbox();
+        let clerk = Clerk { releases, poster };
+        clerk.try_release(release);
+        clerk.releases.read()
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_not_held_against_its_version() {
+        let says = b"#!/bin/sh\necho '{\"version\":\"0.2.0\"}'\n";
+        let rot = |path: &Path| drop(fs::File::create(path).expect("emptied"));
+        for (case, state, refused) in [
+            ("rotten", looked_at(says, rot), false),
+            ("gone", looked_at(says, |path| fs::remove_file(path).expect("gone")), false),
+            ("no program", looked_at(b"junk", |_| ()), true),
+            (
+                "another version",
+                looked_at(b"#!/bin/sh\necho '{\"version\":\"0.1.0\"}'\n", |_| ()),
+                true,
+            ),
+        ] {
+            assert_eq!(!state.refused.is_empty(), refused, "case {case:?}");
+            assert!(state.untold[0].why_not.is_some(), "case {case:?}: nobody is told");
+        }
+        assert!(looked_at(says, |_| ()).trial.is_some(), "a good one");
+    }
+
+    #[test]
+    fn a_machine_that_is_short_of_something_is_not_held_against_a_version() {
+        for (errno, lasts) in [(Errno::TXTBSY, false), (Errno::NOMEM, false), (Errno::NOEXEC, true)]
+        {
+            assert_eq!(Amiss::start(&errno.into()).lasts, lasts, "{errno:?}");
+        }
+    }
 }

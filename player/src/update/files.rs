@@ -38,11 +38,20 @@ impl Releases {
         self.dir.join(STATE).exists()
     }
 
-    /// What is remembered; nothing where there never was an update. A file that cannot be understood
-    /// is as good as none: then the package runs.
+    /// What is remembered; nothing where there never was an update, or where it cannot be read: then
+    /// the package runs.
     pub fn read(&self) -> State {
-        let text = fs::read(self.dir.join(STATE)).unwrap_or_default();
-        serde_json::from_slice(&text).unwrap_or_default()
+        self.remembered().unwrap_or_default()
+    }
+
+    /// A file that cannot be understood is as good as none. One that the card does not give is not:
+    /// what follows from an empty one must not be written over it.
+    fn remembered(&self) -> io::Result<State> {
+        match fs::read(self.dir.join(STATE)) {
+            Ok(text) => Ok(serde_json::from_slice(&text).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::default()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Lets `change` at what is remembered. When this returns, the change is on the medium.
@@ -51,7 +60,7 @@ impl Releases {
         let mut lock = OpenOptions::new();
         let lock = lock.write(true).create(true).truncate(false).open(self.dir.join("lock"))?;
         rustix::fs::flock(&lock, FlockOperation::LockExclusive)?;
-        let before = self.read();
+        let before = self.remembered()?;
         let mut after = before.clone();
         let done = change(&mut after);
         if after != before {
@@ -85,5 +94,25 @@ impl Releases {
         let file = File::open(self.program(release))?;
         file.set_permissions(Permissions::from_mode(0o555))?;
         file.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_not_written_over() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let releases = Releases::of(dir.path());
+        assert!(releases.change(|_| ()).is_ok(), "nothing was there");
+        let state = dir.path().join("releases").join(STATE);
+        // Leads to itself: no read of it succeeds, a rename over it would.
+        std::os::unix::fs::symlink(STATE, &state).expect("a link");
+        let noted =
+            releases.change(|state| state.refuse(semver::Version::new(0, 2, 0), "x".into()));
+        assert!(noted.is_err());
+        assert!(state.is_symlink(), "it was written over");
+        assert_eq!(releases.read(), State::default(), "the package runs");
     }
 }

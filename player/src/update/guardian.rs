@@ -116,7 +116,8 @@ impl Guardian<'_> {
             };
             send(pid, signal);
         }
-        thread.join().map_err(|_| Error::Ended("the guardian"))?.map_err(Error::Signals)
+        let how = thread.join().map_err(|_| Error::Ended("the guardian"))?;
+        how.map_err(|source| Error::Thread { name: "guardian", source })
     }
 
     fn listen(&self) -> Result<(UnixDatagram, PathBuf), Error> {
@@ -130,10 +131,8 @@ impl Guardian<'_> {
     }
 
     fn command(&self, program: &Path, socket: &Path) -> Command {
-        let mut command = Command::new(program);
-        command.args(std::env::args_os().skip(1));
-        as_chosen(&mut command, self.package);
-        command.env(GUARDED, "1").env("NOTIFY_SOCKET", socket);
+        let mut command = as_chosen(program, self.package);
+        command.env(GUARDED, std::process::id().to_string()).env("NOTIFY_SOCKET", socket);
         // So that nothing that it has started is left when it is killed; stages have their own.
         command.process_group(0);
         command
@@ -141,15 +140,20 @@ impl Guardian<'_> {
 }
 
 impl Ward {
-    /// Until the version's process is gone.
+    /// Until the version's process is gone, and with it what it has started.
     fn stay(mut self) -> io::Result<Ended> {
+        let ended = self.watch();
+        self.kill();
+        ended
+    }
+
+    fn watch(&mut self) -> io::Result<Ended> {
         let pid = Pid::from_child(&self.child);
         let handle = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
         let (mut late, mut silent, mut kill_at) = (false, false, None);
         loop {
             if let Some(status) = self.child.try_wait()? {
                 self.listen();
-                self.kill();
                 return Ok(self.ended(status, late, silent));
             }
             self.listen();
@@ -206,14 +210,18 @@ impl Ward {
     fn listen(&mut self) {
         let mut buffer = [0; MESSAGE_BYTES];
         while let Ok(length) = self.socket.recv(&mut buffer) {
-            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
-            match text.as_str() {
-                ALIVE => self.guard.hear(Said::Alive, read_mono()),
-                CONTENT => self.guard.hear(Said::Content, read_mono()),
-                // The unit goes on with the version before.
-                "STOPPING=1" if !self.stopping.load(Ordering::SeqCst) => {}
-                other => drop(notify::tell(other)),
-            }
+            // One or more of them, as sd_notify(3) has it: a later version may say several at once.
+            String::from_utf8_lossy(&buffer[..length]).lines().for_each(|word| self.hear(word));
+        }
+    }
+
+    fn hear(&mut self, word: &str) {
+        match word {
+            ALIVE => self.guard.hear(Said::Alive, read_mono()),
+            CONTENT => self.guard.hear(Said::Content, read_mono()),
+            // The unit goes on with the version before.
+            "STOPPING=1" if !self.stopping.load(Ordering::SeqCst) => {}
+            other => drop(notify::tell(other)),
         }
     }
 

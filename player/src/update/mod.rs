@@ -10,6 +10,7 @@
 //!
 //! - [`state`] (pure): what is remembered, and which version is started next;
 //! - [`guard`] (pure): whether a version on trial is to be believed, given up or killed;
+//! - [`lives`]: how often the version that runs has died of late;
 //! - [`launch`]: the first step of `vitrine run` and `vitrine stage`: become the version that is due;
 //! - [`guardian`]: the known good program, watching over a trial until it has proved itself;
 //! - [`desk`]: the agent's side: looks at a new file, asks for its trial, tells what came of it;
@@ -22,6 +23,7 @@ mod files;
 mod guard;
 mod guardian;
 pub mod launch;
+mod lives;
 pub mod state;
 
 use std::path::Path;

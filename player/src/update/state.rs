@@ -179,6 +179,11 @@ impl State {
         }
     }
 
+    /// A version could not be looked at, which says nothing of it: it may be tried another time.
+    pub fn pass_over(&mut self, version: Version, why: String) {
+        self.note(version, Some(why));
+    }
+
     /// A version is not to be tried (again).
     pub fn refuse(&mut self, version: Version, why: String) {
         self.note(version.clone(), Some(why.clone()));
@@ -204,10 +209,10 @@ impl State {
         Ok(())
     }
 
-    /// Its file is damaged, which says nothing of the version.
+    /// Its file is damaged.
     fn drop_trial(&mut self, why: String) {
         if let Some(trial) = self.trial.take() {
-            self.note(trial.release.version, Some(why));
+            self.pass_over(trial.release.version, why);
         }
     }
 

@@ -12,3 +12,4 @@ mod controls;
 mod network;
 mod power;
 mod rig;
+mod updates;

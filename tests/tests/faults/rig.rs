@@ -330,7 +330,7 @@ pub fn kill(player: &mut Player) {
 }
 
 /// What kind of thing a call does to what kind of file: numbers and digests are all alike.
-fn kind(call: &Call) -> (String, bool, String) {
+pub fn kind(call: &Call) -> (String, bool, String) {
     let path = call.path.to_string_lossy();
     let plain = path.split('/').map(|part| match part {
         part if part.len() >= 64 => format!("(digest){}", &part[64..]),

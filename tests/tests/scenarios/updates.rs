@@ -64,6 +64,11 @@ impl Show {
     }
 
     fn until_refused(&self, version: &str) -> String {
+        self.until_refused_by(version, OWN)
+    }
+
+    /// Until `running` runs and says why it is not `version`.
+    fn until_refused_by(&self, version: &str, running: &str) -> String {
         let reason = |status: &Value| {
             let refused = status["update"]["refused"].as_array()?;
             let texts = refused.iter().filter_map(Value::as_str);
@@ -71,7 +76,7 @@ impl Show {
         };
         let wait = Duration::from_secs(120);
         let found = wait_for(wait, || {
-            self.player.status().filter(|s| s["release"] == OWN).and_then(|s| reason(&s))
+            self.player.status().filter(|s| s["release"] == running).and_then(|s| reason(&s))
         });
         found.unwrap_or_else(|| panic!("{version} was not refused"))
     }
@@ -80,9 +85,28 @@ impl Show {
         until_proved(&self.player, version);
     }
 
+    /// Starts the player again, as the service manager does when it has ended.
+    fn start_again(&mut self) {
+        self.player.process().ended(Duration::from_secs(60)).expect("it ends");
+        for pid in self.player.process().family() {
+            kill(pid, Signal::KILL);
+        }
+        let dir = self.player.dir().to_owned();
+        self.player = start(&dir, None);
+    }
+
     fn state_file(&self) -> PathBuf {
         self.player.dir().join("state/releases/state.json")
     }
+}
+
+/// Runs the real program until it shows something, then does `what` to it.
+fn until_shown(real: &str, what: &str) -> String {
+    format!(
+        "'{real}' \"$@\" & pid=$!\n\
+         until '{real}' status --json --config \"$3\" | grep -q '\"since\": \"'; do sleep 0.2; done\n\
+         {what}; wait $pid; exit 1"
+    )
 }
 
 fn start(dir: &std::path::Path, display: Option<&Display>) -> Player {
@@ -181,6 +205,32 @@ fn a_good_version_takes_over_and_the_picture_stands() {
     assert!(!well && said.contains("held until"), "{said}");
 }
 
+/// Whether the system says that the process is stopped (proc(5)).
+fn is_frozen(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+}
+
+#[test]
+fn a_new_stage_that_dies_in_the_old_ones_place_leaves_the_picture_there() {
+    let display = Arc::new(Display::start(320, 180).unwrap());
+    let mut show = Show::new(&PATIENT, Some(&display));
+    let old = show.player.process().family_with(" stage");
+    show.offer("0.2.0", &show.maker.build("0.2.0").unwrap());
+    let watch = Watch::start(display.clone());
+    assert!(show.update("now").1);
+    until("the old stage is frozen", || old.iter().all(|pid| is_frozen(*pid)).then_some(()));
+    for heir in show.player.process().family_with("--take-over") {
+        kill(heir, Signal::KILL);
+    }
+    // Awake again, it is followed by another try.
+    show.until_proved("0.2.0");
+    let (looks, wrong) = watch.end();
+    assert!(looks > 50 && wrong == 0, "{wrong} of {looks} looks were not red");
+    let after = show.player.process().family_with(" stage");
+    assert!(after.len() == 1 && after != old, "{old:?} {after:?}");
+}
+
 #[test]
 fn bad_versions_are_gone_again_and_never_tried_twice() {
     let limits = Limits { present_within_s: 15, trial_s: 30 };
@@ -191,14 +241,6 @@ fn bad_versions_are_gone_again_and_never_tried_twice() {
     let mut foreign = std::fs::read(&*real).unwrap();
     // `e_machine` of the ELF header: 0xf3 is RISC-V.
     foreign[18] = 0xf3;
-    // Runs the real program until it shows something, then does `what` to it.
-    let until_shown = |what: &str| {
-        format!(
-            "'{real}' \"$@\" & pid=$!\n\
-             until '{real}' status --json --config \"$3\" | grep -q '\"since\": \"'; do sleep 0.2; done\n\
-             {what}; wait $pid; exit 1"
-        )
-    };
     // Alive and busy, where no stage finds it.
     let elsewhere = show.set.path().join("elsewhere");
     let nowhere =
@@ -224,13 +266,13 @@ fn bad_versions_are_gone_again_and_never_tried_twice() {
         (
             "shows, then dies",
             "0.6.0",
-            script("0.6.0", &until_shown("kill -9 $pid")),
+            script("0.6.0", &until_shown(&real, "kill -9 $pid")),
             "ended 3 times",
         ),
         (
             "shows, then hangs",
             "0.7.0",
-            script("0.7.0", &until_shown("kill -STOP $pid")),
+            script("0.7.0", &until_shown(&real, "kill -STOP $pid")),
             "no sign of life",
         ),
     ] {
@@ -250,6 +292,46 @@ fn bad_versions_are_gone_again_and_never_tried_twice() {
     show.offer("0.9.0", std::path::Path::new(&*real));
     assert!(show.update("now").1);
     show.until_proved("0.9.0");
+}
+
+/// A version that behaves while it is on trial and dies of what it shows later.
+#[test]
+fn one_that_falls_apart_later_is_sent_back_by_itself() {
+    let mut show = Show::new(&PATIENT, None);
+    show.offer("0.2.0", &show.maker.build("0.2.0").unwrap());
+    assert!(show.update("now").1);
+    show.until_proved("0.2.0");
+    // Neither stops in good order nor two deaths send one back.
+    for signal in [Signal::TERM, Signal::KILL, Signal::TERM, Signal::KILL, Signal::TERM] {
+        show.player.process().signal(signal);
+        show.start_again();
+        until_colour(&show.player, RED);
+        assert_eq!(show.player.status().unwrap()["release"], "0.2.0");
+    }
+
+    let real = show.maker.build("0.3.0").unwrap();
+    let real = real.to_string_lossy();
+    let on_trial = format!("[ -z \"$VITRINE_ON_TRIAL\" ] || exec '{real}' \"$@\"\n");
+    let dies = on_trial + &until_shown(&real, "kill -9 $pid");
+    show.offer("0.3.0", &show.maker.script("0.3.0", &dies).unwrap());
+    assert!(show.update("now").1);
+    show.until_proved("0.3.0");
+    show.player.process().signal(Signal::TERM);
+    show.start_again();
+    for _ in 0..3 {
+        show.player.process().ended(Duration::from_secs(60)).expect("it dies");
+        assert_eq!(show.player.process().family_with(" stage").len(), 1, "the picture stands");
+        show.start_again();
+    }
+    let why = show.until_refused_by("0.3.0", "0.2.0");
+    assert!(why.contains("died 3 times"), "{why}");
+    until_colour(&show.player, RED);
+    let (said, well) = show.update("now");
+    assert!(!well && said.contains("held until"), "{said}");
+    until("it is told", || {
+        let refused = |fault: &Value| fault["code"] == "update_refused";
+        show.set.records("fault").iter().any(refused).then_some(())
+    });
 }
 
 #[test]
