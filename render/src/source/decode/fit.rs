@@ -137,8 +137,11 @@ pub(super) fn scale(
         if samples < pixels { f64::from(pixels) / 2.0 } else { f64::from(samples) }
     };
     let (width, height) = (share(from.width_px, of.width_px), share(from.height_px, of.height_px));
+    // Between samples that are fewer than pixels nothing is made up.
+    let filter =
+        if from.width_px < to.width_px { FilterType::Bilinear } else { FilterType::Lanczos3 };
     let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
+        .resize_alg(ResizeAlg::Convolution(filter))
         .crop(0.0, 0.0, width, height)
         .use_alpha(false);
     Resizer::new().resize(&source, &mut scaled, &options).map_err(|error| fail(&error))?;

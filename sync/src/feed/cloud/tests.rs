@@ -28,7 +28,8 @@ fn sample() -> Value {
                 { "id": "d", "kind": "ticker", "text": "news", "speed_px_s": 90,
                   "feed": { "url": "https://news.example/rss", "items": 10, "refresh_s": 900 },
                   "style": { "colour": "#00ff00" } },
-                { "id": "e", "kind": "clock", "format": "%H", "time_zone": "Europe/Berlin" },
+                { "id": "e", "kind": "clock", "format": "%H", "time_zone": "Europe/Berlin",
+                  "locale": "de_DE" },
                 { "id": "f", "kind": "countdown", "to": "2027-01-01T00:00:00Z", "format": "%D",
                   "over": "now" },
                 { "id": "g", "kind": "text", "text": "two\nlines" },
@@ -41,7 +42,7 @@ fn sample() -> Value {
                 { "id": "front", "x_px": 0, "y_px": 0, "width_px": 10, "height_px": 10, "z": 2,
                   "playlist": "p" },
                 { "id": "back", "x_px": -5, "y_px": 0, "width_px": 10, "height_px": 10, "z": 1,
-                  "playlist": "q", "opacity": 0.5 },
+                  "playlist": "q", "opacity": 0.5, "volume": 0.5 },
             ]},
         ],
         "schedule": [
