@@ -241,3 +241,21 @@ fn starts_that_are_not_noted_are_found() {
     let found = judged.expect_err("a lie passes");
     assert!(found.contains("noted 0"), "{found}");
 }
+
+/// A version that cannot be started, on a card that takes no note of it: the package runs.
+#[test]
+fn what_cannot_be_noted_is_not_tried_round_and_round() {
+    let dir = tempfile::tempdir().unwrap();
+    let release = version(dir.path(), "0.3.0", LIVES);
+    put_state(dir.path(), &json!({ "current": release }));
+    let releases = dir.path().join("state/releases");
+    let digest = release["sha256"].as_str().unwrap();
+    let program = releases.join(&digest[..2]).join(digest);
+    fs::set_permissions(program, Permissions::from_mode(0o444)).unwrap();
+    // Where the lock should be, nothing can be opened for writing.
+    fs::create_dir(releases.join("lock")).unwrap();
+    Player::configure(dir.path(), NO_CLOUD, "none", "").unwrap();
+    let player = Player::start(dir.path(), None).unwrap();
+    player.until_status("the package runs", |status| status["release"] == OWN);
+    assert_eq!(starts(dir.path()), Vec::<String>::new());
+}
