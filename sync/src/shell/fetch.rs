@@ -6,15 +6,16 @@
 //! Not here: which and when (`transfer`), where bytes lie (`cache`).
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::join;
 use tokio::sync::RwLock;
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::sleep;
+use tokio::{join, select};
 use vitrine_wire::Digest;
 
 use super::throttle::Throttle;
@@ -164,7 +165,7 @@ struct Batch {
 /// Takes the next bytes, at least a few.
 async fn gather(body: &mut impl Body, throttle: &Throttle) -> Batch {
     let (mut bytes, mut gathered) = (Vec::new(), 0);
-    let until = Instant::now() + GATHER;
+    let mut enough = pin!(sleep(GATHER));
     let mut next = body.chunk().await;
     loop {
         let chunk = match next {
@@ -178,9 +179,10 @@ async fn gather(body: &mut impl Body, throttle: &Throttle) -> Batch {
         if gathered >= GATHER_BYTES {
             return Batch { bytes, rest: Ok(true) };
         }
-        next = match timeout_at(until, body.chunk()).await {
-            Ok(next) => next,
-            Err(_) => return Batch { bytes, rest: Ok(true) },
+        next = select! {
+            biased;
+            next = body.chunk() => next,
+            () = &mut enough => return Batch { bytes, rest: Ok(true) },
         };
     }
 }

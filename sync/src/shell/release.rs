@@ -316,7 +316,8 @@ impl<C: Cloud> Shell<C> {
     pub(super) async fn release_ended(&mut self, ended: fetch::Ended, now: Now) {
         let Some(wanted) = &mut self.releases.wanted else { return };
         if wanted.release.sha256 != ended.asset {
-            return wanted.fetch.put_off(now);
+            // Of one that was wanted before: what is wanted now has a fetch of its own.
+            return;
         }
         let Err(failure) = ended.result else {
             return self.release_here(now).await;

@@ -118,10 +118,11 @@ fn adoptable(files: &[u64], highest: u64, note: Option<u64>) -> Vec<(u64, bool)>
 /// Makes the files say what the database says. Done after each change and at each start, so a cut
 /// in between heals.
 pub(super) fn mirror(db: &Connection, files: &Envelopes) -> Result<(), StoreError> {
-    let kept = all(db)?;
+    let kept = versions(db)?;
     let there = files.versions().map_err(files.failed("list"))?;
-    for one in kept.iter().filter(|one| !there.contains(&one.version)) {
-        files.write(one.version, &one.envelope).map_err(files.failed("write an envelope"))?;
+    for version in kept.iter().filter(|version| !there.contains(version)) {
+        let envelope = envelope(db, *version)?;
+        files.write(*version, &envelope).map_err(files.failed("write an envelope"))?;
     }
     let note = Note {
         live: live_version(db)?,
@@ -132,19 +133,24 @@ pub(super) fn mirror(db: &Connection, files: &Envelopes) -> Result<(), StoreErro
     if files.note().map_err(files.failed("read the note"))? != note {
         files.set_note(note).map_err(files.failed("write the note"))?;
     }
-    for version in there.into_iter().filter(|v| kept.iter().all(|one| one.version != *v)) {
+    for version in there.into_iter().filter(|version| !kept.contains(version)) {
         files.remove(version).map_err(files.failed("remove an envelope"))?;
     }
     Ok(())
 }
 
-fn all(db: &Connection) -> Result<Vec<Generation>, StoreError> {
-    let read = || -> rusqlite::Result<Vec<Generation>> {
-        let mut query =
-            db.prepare_cached("SELECT version, envelope, received_at_ms FROM generation")?;
-        query.query_map((), generation)?.collect()
+fn versions(db: &Connection) -> Result<Vec<u64>, StoreError> {
+    let read = || -> rusqlite::Result<Vec<u64>> {
+        db.prepare_cached("SELECT version FROM generation")?
+            .query_map((), version_column)?
+            .collect()
     };
-    read().map_err(sql_failed("read the generations"))
+    read().map_err(sql_failed("read the versions"))
+}
+
+fn envelope(db: &Connection, version: u64) -> Result<Vec<u8>, StoreError> {
+    let sql = "SELECT envelope FROM generation WHERE version = ?1";
+    db.query_row(sql, [column(version)?], |row| row.get(0)).map_err(sql_failed("read an envelope"))
 }
 
 fn insert(all: &Transaction<'_>, new: &Generation) -> Result<(), StoreError> {

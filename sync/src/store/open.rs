@@ -79,7 +79,7 @@ pub(super) fn connect(dir: &Path, damaged: bool) -> Result<(Connection, Opened),
         (true, false) => Some("quick_check"),
         (false, false) => None,
     };
-    let rebuilt = match try_connect(&path, check) {
+    let rebuilt = match try_twice(&path, check) {
         Ok(db) => return Ok((db, Opened { unclean, ..Opened::default() })),
         Err(error) => broken(&error).ok_or(error)?,
     };
@@ -119,13 +119,25 @@ pub(super) fn broken(error: &StoreError) -> Option<String> {
     }
 }
 
+/// One bad read must not cost the records: what looks damaged is looked at once more, in full.
+fn try_twice(path: &Path, check: Option<&str>) -> Result<Connection, StoreError> {
+    match try_connect(path, check) {
+        Err(error) if broken(&error).is_some() => try_connect(path, Some("integrity_check")),
+        other => other,
+    }
+}
+
 fn try_connect(path: &Path, check: Option<&str>) -> Result<Connection, StoreError> {
     match fs::symlink_metadata(path) {
         Ok(about) if !about.is_file() => return Err(found("not a plain file")),
         Ok(about) if about.len() == 0 => return Err(found("zero bytes long")),
         Ok(_) => {}
         // A log without its database belongs to another one.
-        Err(_) => remove_beside(path).map_err(io_failed("remove the log of", path))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            remove_beside(path).map_err(io_failed("remove the log of", path))?;
+        }
+        // It may be there all the same, and the newest records are in its log.
+        Err(error) => return Err(io_failed("look at", path)(error)),
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
