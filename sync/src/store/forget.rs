@@ -12,11 +12,9 @@ impl Store {
     /// bring the files back: call it again before the new account is saved. So does a cut before
     /// (3), which leaves bytes that nothing refers to.
     pub(crate) fn forget_tenant(&mut self) -> Result<(), StoreError> {
-        if self.volatile {
-            return Err(StoreError::Volatile);
-        }
+        self.be_on_disk()?;
         self.files.wipe().map_err(self.files.failed("remove the envelopes"))?;
-        self.write("forget the tenant", |all| {
+        self.write_on_disk("forget the tenant", |all| {
             all.execute_batch("DELETE FROM generation; DELETE FROM record; DELETE FROM begun;")
                 .map_err(sql_failed("forget the tenant"))?;
             settings::forget(all)?;
@@ -32,11 +30,9 @@ impl Store {
     /// Drops what was made for this tenant's device of before: generations and versions. Records stay
     /// until the tenant has them.
     pub(crate) fn forget_device(&mut self) -> Result<(), StoreError> {
-        if self.volatile {
-            return Err(StoreError::Volatile);
-        }
+        self.be_on_disk()?;
         self.files.wipe().map_err(self.files.failed("remove the envelopes"))?;
-        self.write("forget the device", |all| {
+        self.write_on_disk("forget the device", |all| {
             all.execute_batch("DELETE FROM generation;")
                 .map_err(sql_failed("forget the device"))?;
             facts::forget(all)

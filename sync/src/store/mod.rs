@@ -267,10 +267,7 @@ impl Store {
     /// Notes that an order is about to be done. True only the first time, and then it is on the
     /// medium: whatever happens to us, the order is not done twice.
     pub(crate) fn begin_order(&mut self, id: &str) -> Result<bool, StoreError> {
-        if self.volatile {
-            return Err(StoreError::Volatile);
-        }
-        self.write("begin an order", |all| outbox::begin(all, id))
+        self.write_on_disk("begin an order", |all| outbox::begin(all, id))
     }
 
     /// Notes that an order is over and puts its result in the outbox, in one step. Returns the same
@@ -388,6 +385,22 @@ impl Store {
         change: impl Fn(&Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.attempt(|db| transact(db, action, &change))
+    }
+
+    /// [`Store::write`] for what must not be in memory only: opening anew may have ended there.
+    fn write_on_disk<T>(
+        &mut self,
+        action: &'static str,
+        change: impl Fn(&Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.be_on_disk()?;
+        let done = self.write(action, change)?;
+        self.be_on_disk().map(|()| done)
+    }
+
+    fn be_on_disk(&mut self) -> Result<(), StoreError> {
+        self.connection()?;
+        if self.volatile { Err(StoreError::Volatile) } else { Ok(()) }
     }
 
     /// Does a request. One that meets a damaged database is done once more in the new one that takes
