@@ -4,7 +4,8 @@
 //! Out: whether to make it now.
 //!
 //! Promises: never two at a time; a wish that comes while one is under way is not lost; after a
-//! failure the back-off holds against ordinary wishes and yields to [`Errand::hurry`].
+//! failure the back-off holds against ordinary wishes and yields to [`Errand::hurry`], even to one
+//! that came before the failure was known.
 
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ pub(super) struct Errand {
     at: Option<Mono>,
     not_before: Mono,
     busy: bool,
+    /// Haste came while one was under way: what that one finds may be older than the haste.
+    hurried: bool,
     backoff: Backoff,
 }
 
@@ -34,7 +37,7 @@ impl Errand {
 
     /// Wants it now, whatever failed before.
     pub(super) fn hurry(&mut self, now: Now) {
-        self.not_before = Mono::default();
+        (self.not_before, self.hurried) = (Mono::default(), self.busy);
         self.want(now.mono);
     }
 
@@ -42,7 +45,7 @@ impl Errand {
     pub(super) fn start(&mut self, now: Now) -> bool {
         let due = self.deadline().is_some_and(|at| at <= now.mono);
         if due {
-            (self.at, self.busy) = (None, true);
+            (self.at, self.busy, self.hurried) = (None, true, false);
         }
         due
     }
@@ -69,7 +72,8 @@ impl Errand {
     /// It did not; it is made again after the back-off.
     pub(super) fn failed(&mut self, told: Option<Duration>, now: Now, random: f64) {
         self.busy = false;
-        self.not_before = now.mono.after(self.backoff.failed(told, random));
+        let until = now.mono.after(self.backoff.failed(told, random));
+        self.not_before = if self.hurried { now.mono } else { until };
         self.want(self.not_before);
     }
 
@@ -135,6 +139,12 @@ mod tests {
         assert!(!errand.start(at(29)));
         errand.hurry(at(29));
         assert!(errand.start(at(29)));
+        errand.hurry(at(30));
+        errand.failed(Some(Duration::from_secs(30)), at(31), 0.0);
+        assert!(errand.start(at(31)), "the haste came after it was asked");
+        errand.failed(Some(Duration::from_secs(30)), at(32), 0.0);
+        assert!(!errand.start(at(61)), "one haste, one call");
+        assert!(errand.start(at(62)));
         errand.worked(None);
         assert_eq!(errand.deadline(), None);
     }

@@ -72,8 +72,10 @@ fn a_broken_feed_keeps_the_last_headlines_and_is_told_once() {
     }
     let told = player.trouble("feed_failed");
     assert!(told.contains(&paper.url) && told.contains("the last headlines stay"), "{told}");
+    let before = paper.desk().hits.len();
     paper.desk().status = Some(StatusCode::NOT_FOUND);
     player.sync_now();
+    paper.until_asked(before);
     let news = player.rest();
     assert!(!news.iter().any(|event| matches!(event, Event::Live(_))), "{news:?}");
     paper.print(&["Sun"], "\"3\"");
