@@ -145,24 +145,28 @@ impl<C: Cloud> Shell<C> {
         if !complaints.is_empty() {
             self.trouble("orders_partial", complained(version, &complaints)).await;
         }
-        self.begin_orders(orders, now).await;
-        true
+        self.begin_orders(orders, now).await
     }
 
     /// Hands over orders that are new and still to be started; each is noted first, so that it is
-    /// done once whatever happens.
-    async fn begin_orders(&mut self, orders: Vec<Order>, now: Now) {
-        let wall = self.session.wall(now);
+    /// done once whatever happens. False: some could not be, and are to be had again.
+    async fn begin_orders(&mut self, orders: Vec<Order>, now: Now) -> bool {
+        let (wall, mut all) = (self.session.wall(now), true);
         for order in orders.into_iter().filter(|order| wall < order.expires_at) {
             match self.ways.store.begin_order(order.id.clone()).await {
                 Ok(true) => self.say(Event::Order(order)),
                 Ok(false) => {}
                 Err(error) => {
-                    let detail = format!("order {:?} is not begun: {}", order.id, chain(&error));
-                    self.trouble("order_not_noted", detail).await;
+                    if self.orders.errand.failures() == 0 {
+                        let why = chain(&error);
+                        let detail = format!("order {:?} is not begun yet: {why}", order.id);
+                        self.trouble("order_not_noted", detail).await;
+                    }
+                    all = false;
                 }
             }
         }
+        all
     }
 }
 
