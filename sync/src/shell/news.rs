@@ -49,8 +49,6 @@ pub(super) struct Asked {
     url: String,
     /// None: nothing new.
     result: Result<Option<shelf::Kept>, CloudError>,
-    /// Why it is not on the disk, if it should be.
-    not_kept: Option<String>,
 }
 
 impl News {
@@ -122,25 +120,25 @@ impl<C: Cloud> Shell<C> {
         for (url, one) in &mut self.news.subscriptions {
             if busy < AT_A_TIME && one.errand.start(now) {
                 busy += 1;
-                let (feeds, shelf) = (feeds.clone(), self.news.shelf.clone());
-                let (url, kept) = (url.clone(), one.kept.clone());
-                self.tasks.spawn(async move { Done::Feed(ask(feeds, shelf, url, kept).await) });
+                let (feeds, url, kept) = (feeds.clone(), url.clone(), one.kept.clone());
+                self.tasks.spawn(async move { Done::Feed(ask(feeds, url, kept).await) });
             }
         }
     }
 
     pub(super) async fn feed_asked(&mut self, asked: Asked, now: Now) {
-        let Asked { url, result, not_kept } = asked;
+        let Asked { url, result } = asked;
         // No longer wanted.
         let Some(one) = self.news.subscriptions.get_mut(&url) else { return };
         match result {
             Ok(news) => {
                 let pause = around(one.refresh, rand::random());
                 one.errand.worked(Some(now.mono.after(pause)));
-                let before = one.kept.as_ref().map(|kept| &kept.lines);
-                let differs = news.as_ref().is_some_and(|news| Some(&news.lines) != before);
-                one.kept = news.or(one.kept.take());
-                if differs {
+                let Some(news) = news else { return };
+                let before = one.kept.replace(news.clone());
+                // Flash wears: what says the same is not written.
+                if before.is_none_or(|before| before.lines != news.lines) {
+                    self.keep_headlines(news).await;
                     self.say_headlines();
                 }
             }
@@ -163,8 +161,14 @@ impl<C: Cloud> Shell<C> {
                 }
             }
         }
-        if let Some(why) = not_kept {
-            self.trouble("feed_not_kept", format!("{}: {why}", shown(&url))).await;
+    }
+
+    /// In the loop's own turn: what came for a tenant before must not be written after it was wiped.
+    async fn keep_headlines(&mut self, news: shelf::Kept) {
+        let (shelf, url) = (self.news.shelf.clone(), shown(&news.url));
+        let kept = spawn_blocking(move || shelf.keep(&news).map_err(|error| chain(&error))).await;
+        if let Err(why) = kept.unwrap_or_else(|error| Err(chain(&error))) {
+            self.trouble("feed_not_kept", format!("{url}: {why}")).await;
         }
     }
 
@@ -177,28 +181,22 @@ impl<C: Cloud> Shell<C> {
     }
 }
 
-async fn ask(feeds: Feeds, shelf: shelf::Shelf, url: String, kept: Option<shelf::Kept>) -> Asked {
+async fn ask(feeds: Feeds, url: String, kept: Option<shelf::Kept>) -> Asked {
     let fetched = match feeds.fetch(&url, kept.as_ref()).await {
         Ok(Some(fetched)) => fetched,
-        Ok(None) => return Asked { url, result: Ok(None), not_kept: None },
-        Err(error) => return Asked { url, result: Err(error), not_kept: None },
+        Ok(None) => return Asked { url, result: Ok(None) },
+        Err(error) => return Asked { url, result: Err(error) },
     };
-    let named = url.clone();
-    let work = spawn_blocking(move || -> Result<_, String> {
-        let lines = headlines::read(&fetched.bytes, fetched.media_type.as_deref())?;
-        let (etag, last_modified) = (fetched.etag, fetched.last_modified);
-        let news = shelf::Kept { url: named, etag, last_modified, lines };
-        // Flash wears: what says the same is not written.
-        let same = kept.is_some_and(|kept| kept.lines == news.lines);
-        let not_kept = if same { None } else { shelf.keep(&news).err() };
-        Ok((news, not_kept.map(|error| chain(&error))))
-    });
-    let strange = |why: String| CloudError::new("GET feed", Failure::Strange(why));
-    match work.await {
-        Ok(Ok((news, not_kept))) => Asked { url, result: Ok(Some(news)), not_kept },
-        Ok(Err(why)) => Asked { url, result: Err(strange(why)), not_kept: None },
-        Err(_) => Asked { url, result: Err(strange("panicked".into())), not_kept: None },
-    }
+    let read = move || {
+        headlines::read(&fetched.bytes, fetched.media_type.as_deref())
+            .map(|lines| (lines, fetched.etag, fetched.last_modified))
+    };
+    let read = spawn_blocking(read).await.unwrap_or_else(|_| Err("panicked".into()));
+    let news = |(lines, etag, last_modified)| {
+        Some(shelf::Kept { url: url.clone(), etag, last_modified, lines })
+    };
+    let result = read.map(news).map_err(|why| CloudError::new("GET feed", Failure::Strange(why)));
+    Asked { url, result }
 }
 
 /// An address without what may be a secret in it.
