@@ -208,6 +208,20 @@ fn a_disk_that_cannot_be_written_does_not_stop_what_was_live() {
 }
 
 #[test]
+fn what_must_be_on_the_disk_is_refused_when_the_disk_goes_in_the_midst_of_work() {
+    let dir = filled();
+    let (mut store, _) = open(dir.path());
+    // As after a failure; and the way back is barred.
+    store.db = None;
+    fs::create_dir_all(dir.path().join("store.clean/x")).unwrap();
+    assert!(matches!(store.begin_order("reboot"), Err(StoreError::Volatile)));
+    assert!(matches!(store.forget_tenant(), Err(StoreError::Volatile)));
+    assert!(matches!(store.forget_device(), Err(StoreError::Volatile)));
+    holds_the_generations(&mut store, "in memory");
+    assert!(store.healed().unwrap().unwrap().volatile.is_some());
+}
+
+#[test]
 fn a_copy_that_cannot_be_read_costs_nothing_while_the_database_can() {
     let dir = filled();
     let note = dir.path().join("generations/note.json");
