@@ -14,7 +14,6 @@
 //! Not here: what becomes of a refusal (`shell`), what a manifest means (`feed::cloud`).
 
 use ed25519_dalek::VerifyingKey;
-use serde::Deserialize;
 use vitrine_wire::Digest;
 use vitrine_wire::envelope::{self, EnvelopeError, Purpose};
 
@@ -184,9 +183,11 @@ fn prove(raw: &[u8], account: &Account) -> Result<Accepted, Refusal> {
 
 fn prove_manifest(raw: &[u8], account: &Account) -> Result<Accepted, Why> {
     let payload = open(Purpose::Manifest, raw, account)?;
-    let (manifest, complaints) = cloud::read(&payload).map_err(unreadable)?;
+    let fields = cloud::fields(&payload).map_err(unreadable)?;
+    let named_key = cloud::tenant_key(&fields);
+    let (manifest, complaints) = cloud::manifest(fields).map_err(unreadable)?;
     addressed((&manifest.tenant, &manifest.device), account)?;
-    let next_key = next_key(raw, &payload, &account.tenant_key)?;
+    let next_key = next_key(raw, named_key, &account.tenant_key)?;
     let seen = Seen { version: manifest.version, payload: Some(Digest::of(&payload)) };
     Ok(Accepted { manifest, complaints, seen, next_key })
 }
@@ -215,22 +216,14 @@ fn addressed((tenant, device): (&str, &str), account: &Account) -> Result<(), Wh
     Ok(())
 }
 
-/// The one thing in a payload that is about the envelope itself.
-#[derive(Deserialize)]
-struct Keys {
-    tenant_key: Option<String>,
-}
-
 /// The key that is to replace the pinned one. Who names it must hold both: a stolen old key alone
 /// hands the device to nobody, and a slip of the pen locks nobody out.
 fn next_key(
     raw: &[u8],
-    payload: &[u8],
+    named: Option<String>,
     pinned: &VerifyingKey,
 ) -> Result<Option<VerifyingKey>, Why> {
-    let Ok(Keys { tenant_key: Some(text) }) = serde_json::from_slice(payload) else {
-        return Ok(None);
-    };
+    let Some(text) = named else { return Ok(None) };
     let next = parse_tenant_key(&text).map_err(|error| Why::Key(error.to_string()))?;
     if next == *pinned {
         return Ok(None);

@@ -1,6 +1,6 @@
 //! One element of a manifest at a time: its shape, its ranges, its texts.
 //!
-//! In:  a JSON value. Out: the element in the words of [`crate::model`], or what is wrong with it.
+//! In:  JSON. Out: the element in the words of [`crate::model`], or what is wrong with it.
 //!
 //! Not here: whether what it refers to exists (`feed::cloud`).
 
@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use vitrine_config::{Word, limits};
 use vitrine_wire::manifest as wire;
 
@@ -57,18 +58,17 @@ impl Notes {
     pub(crate) fn optional<T: DeserializeOwned>(
         &mut self,
         at: &str,
-        value: Option<&Value>,
+        raw: Option<&RawValue>,
     ) -> Option<T> {
-        let read = Option::<T>::deserialize(value.unwrap_or(&Value::Null));
-        self.taken(at, read.map_err(|e| e.to_string())).flatten()
+        self.taken(at, shape(raw?)).flatten()
     }
 
     /// Reads a list whose elements have ids; wrong ones and repeated ids are passed over.
     pub(crate) fn distinct<T>(
         &mut self,
-        raw: Vec<Value>,
+        raw: Vec<&RawValue>,
         at: &str,
-        read: impl Fn(Value) -> Result<T, String>,
+        read: impl Fn(&RawValue) -> Result<T, String>,
         id: impl Fn(&T) -> String,
     ) -> Vec<T> {
         let mut taken = BTreeSet::new();
@@ -107,8 +107,8 @@ impl Notes {
 }
 
 /// A file. Names stay labels: nothing is ever opened by one.
-pub(crate) fn asset(value: Value) -> Result<Asset, String> {
-    let asset: Asset = shape(value)?;
+pub(crate) fn asset(raw: &RawValue) -> Result<Asset, String> {
+    let asset: Asset = shape(raw)?;
     text("name", &asset.name)?;
     text("media_type", &asset.media_type)?;
     if asset.size_bytes == 0 {
@@ -122,7 +122,7 @@ pub(crate) fn playlist(mut value: Value) -> Result<Playlist, String> {
     if let Some(object) = value.as_object_mut() {
         object.insert("items".into(), Value::Array(Vec::new()));
     }
-    let raw: wire::Playlist = shape(value)?;
+    let raw = wire::Playlist::deserialize(value).map_err(|e| e.to_string())?;
     id(&raw.id)?;
     text("name", &raw.name)?;
     let transition = transition(raw.transition)?;
@@ -143,8 +143,8 @@ fn focus(raw: Option<wire::Focus>) -> Result<[f32; 2], String> {
 }
 
 /// An entry of a playlist.
-pub(crate) fn item(value: Value) -> Result<Item, String> {
-    let raw: wire::Item = shape(value)?;
+pub(crate) fn item(raw: &RawValue) -> Result<Item, String> {
+    let raw: wire::Item = shape(raw)?;
     id(&raw.id)?;
     let content = match raw.content {
         wire::Content::Image { asset } => Content::Image(asset),
@@ -243,7 +243,7 @@ pub(crate) fn layout(mut value: Value) -> Result<Layout, String> {
     if let Some(object) = value.as_object_mut() {
         object.insert("zones".into(), Value::Array(Vec::new()));
     }
-    let raw: wire::Layout = shape(value)?;
+    let raw = wire::Layout::deserialize(value).map_err(|e| e.to_string())?;
     id(&raw.id)?;
     text("name", &raw.name)?;
     within("width_px", raw.width_px, 1, limits::IMAGE_SIDE_PX)?;
@@ -263,8 +263,8 @@ pub(crate) fn layout(mut value: Value) -> Result<Layout, String> {
 }
 
 /// A rectangle, and how far in front it is.
-pub(crate) fn zone(value: Value) -> Result<(i32, Zone), String> {
-    let raw: wire::Zone = shape(value)?;
+pub(crate) fn zone(raw: &RawValue) -> Result<(i32, Zone), String> {
+    let raw: wire::Zone = shape(raw)?;
     id(&raw.id)?;
     // A zone may hang over an edge of the page; beyond its own size it is a mistake.
     let side = i64::from(limits::IMAGE_SIDE_PX);
@@ -291,8 +291,8 @@ pub(crate) fn zone(value: Value) -> Result<(i32, Zone), String> {
 
 /// A line of the schedule. A wrong window costs the whole line: without it the line would be open
 /// for longer than anybody meant.
-pub(crate) fn entry(value: Value) -> Result<Entry, String> {
-    let raw: wire::Entry = shape(value)?;
+pub(crate) fn entry(raw: &RawValue) -> Result<Entry, String> {
+    let raw: wire::Entry = shape(raw)?;
     id(&raw.id)?;
     if raw.windows.len() > limits::WINDOWS {
         return Err(format!("{} windows, at most {}", raw.windows.len(), limits::WINDOWS));
@@ -312,8 +312,8 @@ pub(crate) fn entry(value: Value) -> Result<Entry, String> {
 }
 
 /// The cloud's word on a setting. What the key is and takes is not asked here.
-pub(crate) fn setting(value: Value) -> Result<(String, Word), String> {
-    let wire::Setting { key, value, updated_at, by } = shape(value)?;
+pub(crate) fn setting(raw: &RawValue) -> Result<(String, Word), String> {
+    let wire::Setting { key, value, updated_at, by } = shape(raw)?;
     for (name, text) in [("key", &key), ("value", &value), ("by", &by)] {
         if text.len() > limits::SETTING_BYTES {
             return Err(format!(
@@ -327,14 +327,19 @@ pub(crate) fn setting(value: Value) -> Result<(String, Word), String> {
 }
 
 /// Something to be done once.
-pub(crate) fn order(value: Value) -> Result<Order, String> {
-    let order: Order = shape(value)?;
+pub(crate) fn order(raw: &RawValue) -> Result<Order, String> {
+    let order: Order = shape(raw)?;
     id(&order.id)?;
     Ok(order)
 }
 
-fn shape<T: DeserializeOwned>(value: Value) -> Result<T, String> {
-    serde_json::from_value(value).map_err(|e| e.to_string())
+/// Reads an element, or says what is wrong with it.
+pub(crate) fn shape<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, String> {
+    serde_json::from_str(raw.get()).map_err(|error| {
+        let text = error.to_string();
+        // Which element it is, its place says; line and column in it are no help.
+        text.rsplit_once(" at line ").map_or(text.clone(), |(what, _)| what.to_owned())
+    })
 }
 
 fn id(text: &str) -> Result<(), String> {

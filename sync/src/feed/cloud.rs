@@ -16,9 +16,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use vitrine_config::limits;
+use vitrine_wire::digest::Hasher;
 
-use super::check::{self, Notes};
+use super::check::{self, Notes, shape};
 use crate::model::{
     Asset, Complaint, Digest, Entry, Item, Layout, Manifest, Order, Playlist, Target, Zone,
 };
@@ -26,6 +28,8 @@ use crate::model::{
 /// What a manifest says of itself, not of what is to be shown.
 const ABOUT: [&str; 7] =
     ["version", "tenant", "device", "issued_at", "not_after", "tenant_key", "settings"];
+/// The fields of a [`Head`].
+const HEAD: [&str; 3] = ["version", "tenant", "device"];
 
 /// A payload of which nothing can be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,9 +47,16 @@ pub(crate) struct Head {
     pub(crate) device: String,
 }
 
+/// A JSON object whose fields are not read yet: of ten thousand elements each is read once, where
+/// its shape is known, and one that cannot be read costs itself.
+pub(crate) type Fields<'a> = BTreeMap<String, &'a RawValue>;
+
 impl Head {
-    fn of(root: &Value) -> Result<Head, Unreadable> {
-        let head = Head::deserialize(root).map_err(|e| Unreadable(e.to_string()))?;
+    fn of(fields: &Fields<'_>) -> Result<Head, Unreadable> {
+        let known = fields.iter().filter(|(key, _)| HEAD.contains(&key.as_str()));
+        let head =
+            object(known).and_then(|head| Head::deserialize(head).map_err(|e| e.to_string()));
+        let head = head.map_err(Unreadable)?;
         match i64::try_from(head.version) {
             Ok(1..) => Ok(head),
             // It could not be kept, and nothing could come after it.
@@ -54,20 +65,33 @@ impl Head {
     }
 }
 
-/// Reads a payload. Bounded in size, depth, counts and texts by [`limits`].
-pub fn read(payload: &[u8]) -> Result<(Manifest, Vec<Complaint>), Unreadable> {
-    let mut root = parse(payload)?;
-    let (head, content) = (Head::of(&root)?, content(&root));
+/// Cuts a payload into its fields. Bounded in size by [`limits`].
+pub(crate) fn fields(payload: &[u8]) -> Result<Fields<'_>, Unreadable> {
+    let (found, most) = (payload.len(), limits::MANIFEST_DECODED_BYTES);
+    if found > most {
+        return Err(Unreadable(format!("{found} bytes, at most {most} are read")));
+    }
+    serde_json::from_slice(payload).map_err(|e| Unreadable(e.to_string()))
+}
+
+/// The key that the payload wants pinned.
+pub(crate) fn tenant_key(fields: &Fields<'_>) -> Option<String> {
+    serde_json::from_str(fields.get("tenant_key")?.get()).ok()
+}
+
+/// Reads a manifest. Bounded in depth, counts and texts by [`limits`].
+pub(crate) fn manifest(mut fields: Fields<'_>) -> Result<(Manifest, Vec<Complaint>), Unreadable> {
+    let (head, content) = (Head::of(&fields)?, content(&fields));
     let mut notes = Notes::default();
-    let not_after = notes.optional("not_after", root.get("not_after"));
-    let mut assets = assets(list(&mut root, "assets", limits::ITEMS, &mut notes), &mut notes);
-    let playlists = list(&mut root, "playlists", limits::PLAYLISTS, &mut notes);
+    let not_after = notes.optional("not_after", fields.get("not_after").copied());
+    let mut assets = assets(list(&mut fields, "assets", limits::ITEMS, &mut notes), &mut notes);
+    let playlists = list(&mut fields, "playlists", limits::PLAYLISTS, &mut notes);
     let playlists = self::playlists(playlists, &assets, &mut notes);
-    let layouts = list(&mut root, "layouts", limits::LAYOUTS, &mut notes);
+    let layouts = list(&mut fields, "layouts", limits::LAYOUTS, &mut notes);
     let layouts = self::layouts(layouts, &playlists, &assets, &mut notes);
-    let schedule = list(&mut root, "schedule", limits::ENTRIES, &mut notes);
+    let schedule = list(&mut fields, "schedule", limits::ENTRIES, &mut notes);
     let schedule = self::schedule(schedule, &playlists, &layouts, &mut notes);
-    let settings = list(&mut root, "settings", limits::SETTINGS, &mut notes);
+    let settings = list(&mut fields, "settings", limits::SETTINGS, &mut notes);
     let settings = notes.distinct(settings, "settings", check::setting, |(key, _)| key.clone());
     let named = named(&playlists, &layouts);
     assets.retain(|digest, _| named.contains(digest));
@@ -88,50 +112,70 @@ pub fn read(payload: &[u8]) -> Result<(Manifest, Vec<Complaint>), Unreadable> {
 }
 
 /// See [`Manifest::content`]. What a later release may add counts as content.
-fn content(root: &Value) -> Digest {
-    let fields = root.as_object().into_iter().flatten();
-    let shown: BTreeMap<_, _> = fields.filter(|(key, _)| !ABOUT.contains(&key.as_str())).collect();
-    Digest::of(&serde_json::to_vec(&shown).unwrap_or_default())
+fn content(fields: &Fields<'_>) -> Digest {
+    let mut hasher = Hasher::default();
+    for (key, value) in fields.iter().filter(|(key, _)| !ABOUT.contains(&key.as_str())) {
+        // No two contents give the same bytes: a key has no line feed that is not written as one.
+        hasher.update(format!("{key:?}\n").as_bytes());
+        hasher.update(value.get().as_bytes());
+        hasher.update(b"\n");
+    }
+    hasher.digest()
 }
 
 /// Reads orders. One that this release does not know costs itself.
 pub(crate) fn orders(payload: &[u8]) -> Result<(Head, Vec<Order>, Vec<Complaint>), Unreadable> {
-    let mut root = parse(payload)?;
-    let (head, mut notes) = (Head::of(&root)?, Notes::default());
-    let raw = list(&mut root, "orders", limits::ORDERS, &mut notes);
+    let mut fields = fields(payload)?;
+    let (head, mut notes) = (Head::of(&fields)?, Notes::default());
+    let raw = list(&mut fields, "orders", limits::ORDERS, &mut notes);
     let orders = notes.distinct(raw, "orders", check::order, |order| order.id.clone());
     Ok((head, orders, notes.done()))
 }
 
-fn parse(payload: &[u8]) -> Result<Value, Unreadable> {
-    let (found, most) = (payload.len(), limits::MANIFEST_DECODED_BYTES);
-    if found > most {
-        return Err(Unreadable(format!("{found} bytes, at most {most} are read")));
-    }
-    // The parser refuses nesting deeper than 128 by itself.
-    let root: Value = serde_json::from_slice(payload).map_err(|e| Unreadable(e.to_string()))?;
-    if root.is_object() { Ok(root) } else { Err(Unreadable("want an object".into())) }
+/// Reads these fields as they are.
+fn object<'a>(
+    fields: impl Iterator<Item = (&'a String, &'a &'a RawValue)>,
+) -> Result<Value, String> {
+    let read = |(key, raw): (&'a String, &'a &'a RawValue)| Ok((key.clone(), shape(raw)?));
+    fields.map(read).collect::<Result<_, String>>().map(Value::Object)
 }
 
 /// Takes the array `key` out of `parent`, cut to `most` elements; absent is empty.
-fn list(parent: &mut Value, key: &str, most: usize, notes: &mut Notes) -> Vec<Value> {
-    match parent.get_mut(key).map(Value::take) {
-        None | Some(Value::Null) => Vec::new(),
-        Some(Value::Array(mut all)) => {
+fn list<'a>(
+    parent: &mut Fields<'a>,
+    key: &str,
+    most: usize,
+    notes: &mut Notes,
+) -> Vec<&'a RawValue> {
+    let Some(raw) = parent.remove(key) else { return Vec::new() };
+    match serde_json::from_str::<Option<Vec<&RawValue>>>(raw.get()) {
+        Ok(all) => {
+            let mut all = all.unwrap_or_default();
             if all.len() > most {
                 notes.add(key, format!("{} elements, the first {most} are read", all.len()));
                 all.truncate(most);
             }
             all
         }
-        Some(_) => {
+        Err(_) => {
             notes.add(key, "want an array".into());
             Vec::new()
         }
     }
 }
 
-fn assets(raw: Vec<Value>, notes: &mut Notes) -> BTreeMap<Digest, Asset> {
+/// The list `key` of the object `raw` at `place`, and the rest of it.
+fn split<'a>(
+    raw: &'a RawValue,
+    (place, key, most): (&str, &str, usize),
+    notes: &mut Notes,
+) -> Option<(Vec<&'a RawValue>, Value)> {
+    let mut fields: Fields<'a> = notes.taken(place, shape(raw))?;
+    let list = notes.within(place, |notes| list(&mut fields, key, most, notes));
+    Some((list, notes.taken(place, object(fields.iter()))?))
+}
+
+fn assets(raw: Vec<&RawValue>, notes: &mut Notes) -> BTreeMap<Digest, Asset> {
     let mut kept = BTreeMap::<Digest, Asset>::new();
     for (n, value) in raw.into_iter().enumerate() {
         let place = format!("assets[{n}]");
@@ -151,15 +195,16 @@ fn assets(raw: Vec<Value>, notes: &mut Notes) -> BTreeMap<Digest, Asset> {
 }
 
 fn playlists(
-    raw: Vec<Value>,
+    raw: Vec<&RawValue>,
     assets: &BTreeMap<Digest, Asset>,
     notes: &mut Notes,
 ) -> BTreeMap<String, Playlist> {
     let mut kept = BTreeMap::new();
     let mut room = limits::ITEMS;
-    for (n, mut value) in raw.into_iter().enumerate() {
+    for (n, raw) in raw.into_iter().enumerate() {
         let place = format!("playlists[{n}]");
-        let items = notes.within(&place, |notes| list(&mut value, "items", limits::ITEMS, notes));
+        let parts = split(raw, (&place, "items", limits::ITEMS), notes);
+        let Some((items, value)) = parts else { continue };
         let Some(playlist) = notes.taken(&place, check::playlist(value)) else { continue };
         if kept.contains_key(&playlist.id) {
             notes.add(&place, format!("id {:?} is taken", playlist.id));
@@ -174,7 +219,7 @@ fn playlists(
 }
 
 fn items(
-    raw: Vec<Value>,
+    raw: Vec<&RawValue>,
     at: &str,
     assets: &BTreeMap<Digest, Asset>,
     notes: &mut Notes,
@@ -186,21 +231,22 @@ fn items(
     notes.distinct(
         raw,
         &format!("{at}.items"),
-        |value| check::item(value).and_then(known),
+        |raw: &RawValue| check::item(raw).and_then(known),
         |item| item.id.clone(),
     )
 }
 
 fn layouts(
-    raw: Vec<Value>,
+    raw: Vec<&RawValue>,
     playlists: &BTreeMap<String, Playlist>,
     assets: &BTreeMap<Digest, Asset>,
     notes: &mut Notes,
 ) -> BTreeMap<String, Layout> {
     let mut kept = BTreeMap::new();
-    for (n, mut value) in raw.into_iter().enumerate() {
+    for (n, raw) in raw.into_iter().enumerate() {
         let place = format!("layouts[{n}]");
-        let zones = notes.within(&place, |notes| list(&mut value, "zones", limits::ZONES, notes));
+        let parts = split(raw, (&place, "zones", limits::ZONES), notes);
+        let Some((zones, value)) = parts else { continue };
         let Some(mut layout) = notes.taken(&place, check::layout(value)) else { continue };
         if kept.contains_key(&layout.id) {
             notes.add(&place, format!("id {:?} is taken", layout.id));
@@ -223,7 +269,7 @@ fn layouts(
 
 /// Zones back to front.
 fn zones(
-    raw: Vec<Value>,
+    raw: Vec<&RawValue>,
     at: &str,
     playlists: &BTreeMap<String, Playlist>,
     notes: &mut Notes,
@@ -235,7 +281,7 @@ fn zones(
     let mut zones = notes.distinct(
         raw,
         &format!("{at}.zones"),
-        |value| check::zone(value).and_then(known),
+        |raw: &RawValue| check::zone(raw).and_then(known),
         |(_, zone)| zone.id.clone(),
     );
     zones.sort_by_key(|(z, _)| *z);
@@ -243,7 +289,7 @@ fn zones(
 }
 
 fn schedule(
-    raw: Vec<Value>,
+    raw: Vec<&RawValue>,
     playlists: &BTreeMap<String, Playlist>,
     layouts: &BTreeMap<String, Layout>,
     notes: &mut Notes,
@@ -253,7 +299,7 @@ fn schedule(
         Target::Layout(id) if !layouts.contains_key(id) => Err(format!("no layout {id:?}")),
         _ => Ok(entry),
     };
-    let read = |value| check::entry(value).and_then(known);
+    let read = |raw: &RawValue| check::entry(raw).and_then(known);
     notes.distinct(raw, "schedule", read, |entry| entry.id.clone())
 }
 

@@ -53,6 +53,10 @@ fn sample() -> Value {
     })
 }
 
+fn read(payload: &[u8]) -> Result<(Manifest, Vec<Complaint>), Unreadable> {
+    manifest(fields(payload)?)
+}
+
 fn read_value(value: &Value) -> Result<(Manifest, Vec<Complaint>), Unreadable> {
     read(&serde_json::to_vec(value).unwrap())
 }
@@ -240,11 +244,13 @@ fn without_a_head_nothing_is_taken() {
         *value.pointer_mut(at).expect(case) = wrong;
         assert!(read_value(&value).is_err(), "case {case:?}");
     }
+    let deep = format!(r#"{{"version":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     for (case, bytes) in [
         ("empty", b"".to_vec()),
         ("an array", b"[]".to_vec()),
         ("html", b"<html>".to_vec()),
         ("too deep", "[".repeat(100_000).into_bytes()),
+        ("a deep head", deep.into_bytes()),
         ("too long", vec![b' '; limits::MANIFEST_DECODED_BYTES + 1]),
     ] {
         assert!(read(&bytes).is_err(), "case {case:?}");
