@@ -29,7 +29,7 @@ use crate::model::Asset;
 const READ_BYTES: usize = 256 << 10;
 
 /// Sent on their way to the medium at a time.
-const SEND_BYTES: u64 = 4 << 20;
+const WRITE_BACK_BYTES: u64 = 4 << 20;
 
 /// A download under way. Dropping it keeps the part for the next [`Download::resume`].
 #[derive(Debug)]
@@ -94,15 +94,15 @@ impl Download {
         self.hasher.update(chunk);
         self.written_bytes = written_bytes;
         self.cache.counts.written_bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
-        self.send_on();
+        self.begin_write_back();
         Ok(())
     }
 
     /// Lets the kernel begin to write what it holds, so that the flush at the end finds little left:
     /// a hundred megabytes at once hold up everybody else on a card for seconds.
-    fn send_on(&mut self) {
+    fn begin_write_back(&mut self) {
         let waiting = self.written_bytes - self.sent_bytes;
-        if waiting >= SEND_BYTES {
+        if waiting >= WRITE_BACK_BYTES {
             let length = NonZeroU64::new(waiting);
             // A wish.
             fadvise(&self.file, self.sent_bytes, length, Advice::DontNeed).ok();

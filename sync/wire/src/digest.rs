@@ -44,6 +44,10 @@ impl Digest {
     }
 
     /// Hashes everything that `source` has, a buffer at a time.
+    ///
+    /// # Errors
+    ///
+    /// What reading `source` fails with.
     pub fn of_all(source: impl Read) -> io::Result<Self> {
         let mut hasher = Hasher::default();
         io::copy(&mut BufReader::with_capacity(READ_BYTES, source), &mut hasher)?;
