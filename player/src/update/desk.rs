@@ -16,6 +16,7 @@ use semver::Version;
 use serde::Deserialize;
 
 use super::files::Releases;
+use super::is_shortage;
 use super::state::{Outcome, Release, State};
 use crate::clock::read_mono;
 use crate::error::Error;
@@ -207,13 +208,8 @@ impl Amiss {
         Amiss { why: why.to_string(), lasts: false }
     }
 
-    /// `TXTBSY`: another thread starts a process at the very moment, which holds for as long the
-    /// descriptor by which the file was written.
     fn start(error: &io::Error) -> Amiss {
-        let shortages =
-            [Errno::TXTBSY, Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE, Errno::IO];
-        let lasts = Errno::from_io_error(error).is_none_or(|errno| !shortages.contains(&errno));
-        Amiss { why: format!("it cannot be started: {error}"), lasts }
+        Amiss { why: format!("it cannot be started: {error}"), lasts: !is_shortage(error) }
     }
 }
 

@@ -23,6 +23,7 @@ use vitrine_config::time::Mono;
 
 use super::files::Releases;
 use super::guard::{Guard, Said, Verdict};
+use super::is_shortage;
 use super::launch::{GUARDED, as_chosen};
 use super::state::Release;
 use crate::clock::read_mono;
@@ -55,6 +56,8 @@ pub enum Ended {
     },
     /// It has shown no content in its time, and is dead.
     Late,
+    /// It could not be started for want of something that the machine lacks.
+    Short(String),
 }
 
 /// What starts and watches.
@@ -82,7 +85,10 @@ impl Guardian<'_> {
             Ok(child) => child,
             Err(error) => {
                 let how = format!("it cannot be started: {error}");
-                return Ok(Ended::Died { how, good: false });
+                return Ok(match is_shortage(&error) {
+                    true => Ended::Short(how),
+                    false => Ended::Died { how, good: false },
+                });
             }
         };
         let pid = child.id();

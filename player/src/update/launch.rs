@@ -14,8 +14,8 @@ use vitrine_config::Config;
 use super::files::Releases;
 use super::guardian::{Ended, Guardian};
 use super::lives::{DEATHS_MAX, Life, MARK, Mark};
-use super::own_version;
 use super::state::{Release, Start, State};
+use super::{is_shortage, own_version};
 use crate::clock::read_mono;
 use crate::error::Error;
 use crate::run::{self, Over};
@@ -140,6 +140,10 @@ impl Launcher {
                         let program = self.releases.program(&release);
                         let mut command = as_chosen(&program, &self.package);
                         let error = become_program(command.env(MARK, self.mark.path()));
+                        // A shortage passes, and is counted: this is a start like those that died.
+                        if matches!(&error, Error::File { source, .. } if is_shortage(source)) {
+                            return Err(error);
+                        }
                         self.note(|state| state.drop_current(error.to_string()))
                     }
                 };
@@ -193,6 +197,7 @@ impl Launcher {
                 return Err(Error::Ended("the player"));
             }
             Ended::Died { how, good: false } => self.note(|state| state.died(how)),
+            Ended::Short(why) => self.note(|state| state.drop_trial(why)),
             Ended::Late => {
                 let within_s = config.update.present_within.as_secs();
                 let why = format!("it has shown no content within {within_s} s");

@@ -26,8 +26,10 @@ pub mod launch;
 mod lives;
 pub mod state;
 
+use std::io;
 use std::path::Path;
 
+use rustix::io::Errno;
 use semver::Version;
 
 /// What is remembered below `state_dir`.
@@ -39,4 +41,15 @@ pub fn recall(state_dir: &Path) -> state::State {
 pub fn own_version() -> Version {
     // Cargo takes no other form.
     crate::settings::release().parse().unwrap_or_else(|_| Version::new(0, 0, 0))
+}
+
+/// Whether a program could not be started for want of something that the machine lacks at the moment,
+/// which says nothing of the program.
+///
+/// `TXTBSY`: another thread starts a process at the very moment, which holds for as long the
+/// descriptor by which the file was written.
+fn is_shortage(error: &io::Error) -> bool {
+    let shortages =
+        [Errno::TXTBSY, Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE, Errno::IO];
+    Errno::from_io_error(error).is_some_and(|errno| shortages.contains(&errno))
 }

@@ -135,11 +135,14 @@ impl State {
     /// Puts a release on trial.
     ///
     /// # Errors
-    /// One is on trial, or it is not newer than all that came back.
+    /// One is on trial, or it is not newer than what runs and all that came back.
     pub fn begin(&mut self, release: Release) -> Result<(), String> {
         let version = &release.version;
         if let Some(trial) = &self.trial {
             return Err(format!("{} is on trial still", trial.release.version));
+        }
+        if let Some(current) = self.current.as_ref().filter(|c| c.version >= *version) {
+            return Err(format!("{} runs already", current.version));
         }
         if let Some(failed) =
             self.refused.iter().map(|r| &r.version).max().filter(|f| *f >= version)
@@ -209,8 +212,8 @@ impl State {
         Ok(())
     }
 
-    /// Its file is damaged.
-    fn drop_trial(&mut self, why: String) {
+    /// It cannot be started at the moment, which says nothing of it: it may be tried another time.
+    pub fn drop_trial(&mut self, why: String) {
         if let Some(trial) = self.trial.take() {
             self.pass_over(trial.release.version, why);
         }
@@ -381,7 +384,7 @@ mod tests {
             ops in proptest::collection::vec(op(), 1..60),
         ) {
             let (mut state, mut package) = (State::default(), 1);
-            let (mut good, mut bad, mut starts_in_a_row) = (vec![], vec![], 0);
+            let (mut good, mut bad, mut sent_back, mut starts_in_a_row) = (vec![], vec![], vec![], 0);
             for op in ops {
                 match op {
                     Op::Begin(minor) => {
@@ -403,7 +406,11 @@ mod tests {
                         bad.extend(state.trial.as_ref().map(|trial| trial.release.version.minor));
                         state.give_up("no".into());
                     }
-                    Op::RollBack => drop(state.roll_back("no")),
+                    Op::RollBack => {
+                        let runs = state.trial.as_ref().map(|trial| trial.release.clone());
+                        sent_back.extend(runs.or(state.current.clone()));
+                        drop(state.roll_back("no"));
+                    }
                     Op::Package(minor) => package = minor,
                     Op::Start | Op::Damaged(_) => {
                         let broken = if let Op::Damaged(minor) = op { minor } else { 0 };
@@ -412,8 +419,12 @@ mod tests {
                         };
                         match state.next_start(&version(package), sound) {
                             Start::Package => {}
-                            Start::Release(release) => prop_assert!(good.contains(&release)),
-                            Start::Trial(_) => {
+                            Start::Release(release) => {
+                                prop_assert!(good.contains(&release));
+                                prop_assert!(!sent_back.contains(&release), "0.{} again", release.version.minor);
+                            }
+                            Start::Trial(release) => {
+                                prop_assert!(!sent_back.contains(&release), "once more");
                                 starts_in_a_row += 1;
                                 prop_assert!(starts_in_a_row <= i32::from(STARTS_MAX));
                             }
