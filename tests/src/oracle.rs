@@ -67,8 +67,8 @@ impl Disk {
             return Ok(());
         }
         self.highest = one(&store, "SELECT highest_version FROM fact")?;
-        let live = "SELECT version, envelope FROM generation WHERE turn IS NOT NULL
-                    ORDER BY turn DESC LIMIT 1";
+        let live = "SELECT version, bytes FROM generation JOIN envelope USING (version)
+                    WHERE turn IS NOT NULL ORDER BY turn DESC LIMIT 1";
         let live = all(&store, live, |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?)))?;
         if let Some((version, envelope)) = live.into_iter().next() {
             self.live = version;

@@ -18,14 +18,14 @@ use super::{Generation, StoreError, facts};
 
 /// The generation that waits.
 pub(super) fn pending(db: &Connection) -> Result<Option<Generation>, StoreError> {
-    let sql = "SELECT version, envelope, received_at_ms FROM generation
+    let sql = "SELECT version, bytes, received_at_ms FROM generation JOIN envelope USING (version)
                WHERE turn IS NULL ORDER BY version DESC LIMIT 1";
     db.query_row(sql, (), generation).optional().map_err(sql_failed("read the pending generation"))
 }
 
 /// The generation that is live (`back` = 0), that was before it (1), and so on.
 pub(super) fn live(db: &Connection, back: usize) -> Result<Option<Generation>, StoreError> {
-    let sql = "SELECT version, envelope, received_at_ms FROM generation
+    let sql = "SELECT version, bytes, received_at_ms FROM generation JOIN envelope USING (version)
                WHERE turn IS NOT NULL ORDER BY turn DESC LIMIT 1 OFFSET ?1";
     db.query_row(sql, [back as i64], generation)
         .optional()
@@ -149,14 +149,16 @@ fn versions(db: &Connection) -> Result<Vec<u64>, StoreError> {
 }
 
 fn envelope(db: &Connection, version: u64) -> Result<Vec<u8>, StoreError> {
-    let sql = "SELECT envelope FROM generation WHERE version = ?1";
+    let sql = "SELECT bytes FROM envelope WHERE version = ?1";
     db.query_row(sql, [column(version)?], |row| row.get(0)).map_err(sql_failed("read an envelope"))
 }
 
 fn insert(all: &Transaction<'_>, new: &Generation) -> Result<(), StoreError> {
-    let sql = "INSERT OR REPLACE INTO generation (version, envelope, received_at_ms)
-               VALUES (?1, ?2, ?3)";
-    all.execute(sql, (column(new.version)?, &new.envelope, new.received_at.as_millisecond()))
+    let (version, at_ms) = (column(new.version)?, new.received_at.as_millisecond());
+    let row = "INSERT OR REPLACE INTO generation (version, received_at_ms) VALUES (?1, ?2)";
+    let envelope = "INSERT OR REPLACE INTO envelope (version, bytes) VALUES (?1, ?2)";
+    all.execute(row, (version, at_ms))
+        .and_then(|_| all.execute(envelope, (version, &new.envelope)))
         .map(drop)
         .map_err(sql_failed("keep a generation"))
 }

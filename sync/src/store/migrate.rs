@@ -31,6 +31,12 @@ const STEPS: &[Step] = &[
     "CREATE TABLE setting (key TEXT NOT NULL, afar INTEGER NOT NULL, value TEXT NOT NULL,
          at_us INTEGER NOT NULL, by TEXT NOT NULL, PRIMARY KEY (key, afar)) STRICT;
      ALTER TABLE fact ADD COLUMN settings_known INTEGER NOT NULL DEFAULT 0;",
+    "CREATE TABLE envelope (version INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+     INSERT INTO envelope SELECT version, envelope FROM generation;
+     ALTER TABLE generation DROP COLUMN envelope;
+     CREATE TRIGGER generation_goes AFTER DELETE ON generation BEGIN
+         DELETE FROM envelope WHERE version = OLD.version;
+     END;",
 ];
 
 /// Brings the schema up to date, making it if the database is empty.
@@ -114,28 +120,53 @@ mod tests {
         advance(&mut led, AFTER, LEAD).unwrap();
     }
 
+    /// The schema of version [`FIRST`]. Never changes.
+    const FIRST_SCHEMA: &str = "
+        CREATE TABLE generation (
+            version        INTEGER PRIMARY KEY,
+            envelope       BLOB    NOT NULL,
+            received_at_ms INTEGER NOT NULL,
+            turn           INTEGER UNIQUE
+        ) STRICT;
+        CREATE TABLE record (
+            seq       INTEGER PRIMARY KEY,
+            id        TEXT    NOT NULL UNIQUE,
+            droppable INTEGER NOT NULL,
+            body      TEXT    NOT NULL
+        ) STRICT;
+        CREATE INDEX record_droppable ON record (seq) WHERE droppable = 1;
+        CREATE TABLE begun (
+            seq   INTEGER PRIMARY KEY,
+            id    TEXT    NOT NULL UNIQUE,
+            ended INTEGER NOT NULL DEFAULT 0
+        ) STRICT;
+        CREATE TABLE fact (
+            only            INTEGER PRIMARY KEY CHECK (only = 1),
+            highest_version INTEGER NOT NULL,
+            latest_time_ms  INTEGER
+        ) STRICT;
+        INSERT INTO fact (only, highest_version) VALUES (1, 0);";
+
     #[test]
     fn the_first_release_leads_to_this_one() {
         let mut first = empty();
-        let (head, tail) = SCHEMA.split_once("    body      TEXT    NOT NULL,").unwrap();
-        let (_, tail) = tail.split_once(") STRICT;").unwrap();
-        let (before, after) = tail.split_once("    latest_time_ms  INTEGER,").unwrap();
-        let (_, after) = after.split_once(") STRICT;").unwrap();
-        let (before, table) = before.split_once("CREATE TABLE setting").unwrap();
-        let (_, fact) = table.split_once(") STRICT;").unwrap();
-        let before = format!("{before} {fact}");
-        let tail = format!("{before} latest_time_ms INTEGER) STRICT; {after}");
-        let text = format!("{head} body TEXT NOT NULL) STRICT; {tail}");
-        advance(&mut first, &text, &[]).unwrap();
-        let old = "INSERT INTO record (id, droppable, body) VALUES ('a', 0, '{}')";
-        first.execute(old, ()).unwrap();
+        advance(&mut first, FIRST_SCHEMA, &[]).unwrap();
+        first
+            .execute_batch(
+                "INSERT INTO record (id, droppable, body) VALUES ('a', 0, '{}');
+                 INSERT INTO generation VALUES (7, x'0102', 5, 1);",
+            )
+            .unwrap();
         migrate(&mut first).unwrap();
         let mut today = empty();
         migrate(&mut today).unwrap();
         assert_eq!(shape(&first), shape(&today));
-        let refused: i64 =
-            first.query_row("SELECT refused FROM record", (), |row| row.get(0)).unwrap();
-        assert_eq!(refused, 0);
+        let one = |sql: &str| -> i64 { first.query_row(sql, (), |row| row.get(0)).unwrap() };
+        assert_eq!(one("SELECT refused FROM record"), 0);
+        assert_eq!(one("SELECT version FROM envelope WHERE bytes = x'0102'"), 7);
+        first.execute("DELETE FROM generation", ()).unwrap();
+        let left = first.query_row("SELECT count(*) FROM envelope", (), |row| row.get(0));
+        assert_eq!(left, Ok(0), "the bytes go with their generation");
     }
 
     #[test]

@@ -13,13 +13,22 @@
 -- limits::GENERATIONS_KEPT earlier ones.
 CREATE TABLE generation (
     version        INTEGER PRIMARY KEY,
-    -- The signed envelope, byte for byte.
-    envelope       BLOB    NOT NULL,
     received_at_ms INTEGER NOT NULL,
     -- Rises each time a generation goes live. NULL: pending, never live yet. The highest is live,
     -- the next one was live before it, and so on: there is no way to write down two live ones.
     turn           INTEGER UNIQUE
 ) STRICT;
+
+-- What came of each, byte for byte. Apart, because SQLite writes a row anew as a whole: going live
+-- would write megabytes.
+CREATE TABLE envelope (
+    version INTEGER PRIMARY KEY,
+    bytes   BLOB    NOT NULL
+) STRICT;
+
+CREATE TRIGGER generation_goes AFTER DELETE ON generation BEGIN
+    DELETE FROM envelope WHERE version = OLD.version;
+END;
 
 -- Records for the cloud. A row goes when the cloud has acknowledged its id, or, counted, when there
 -- are more than limits::OUTBOX_RECORDS.
