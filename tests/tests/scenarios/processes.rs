@@ -7,9 +7,18 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use vitrine_tests::patience::until;
+use vitrine_tests::player::Player;
 use vitrine_tests::process::is_alive;
 
 use crate::stage_set::{SCREEN, Set, video};
+
+/// A player with all its processes at work.
+fn playing_a_video(set: &Set) -> Player {
+    let player = set.paired_player(SCREEN);
+    set.tenant.play(&[video("h264.mp4")], "1s").unwrap();
+    player.until_status("the video plays", |status| status["showing"][0]["since"].is_string());
+    player
+}
 
 /// Libraries that a process has mapped, by file name.
 fn libraries(pid: u32) -> String {
@@ -29,9 +38,7 @@ fn libraries(pid: u32) -> String {
 #[test]
 fn parsers_and_drivers_stay_in_their_processes() {
     let set = Set::new();
-    let mut player = set.paired_player(SCREEN);
-    set.tenant.play(&[video("h264.mp4")], "1s").unwrap();
-    player.until_status("the video plays", |status| status["showing"][0]["since"].is_string());
+    let mut player = playing_a_video(&set);
     let agent = libraries(player.process().pid());
     let stage = libraries(player.process().family_with(" stage")[0]);
     let worker = until("a worker has its decoder loaded", || {
@@ -78,9 +85,7 @@ fn open_doors(pid: u32) -> Vec<String> {
 #[test]
 fn nobody_can_connect_to_a_player() {
     let set = Set::new();
-    let mut player = set.paired_player(SCREEN);
-    set.tenant.play(&[video("h264.mp4")], "1s").unwrap();
-    player.until_status("the video plays", |status| status["showing"][0]["since"].is_string());
+    let mut player = playing_a_video(&set);
     let family = player.process().family();
     assert!(family.len() >= 3, "agent, stage and worker: {family:?}");
     for pid in family {
@@ -97,9 +102,7 @@ fn nobody_can_connect_to_a_player() {
 #[test]
 fn a_clean_stop_leaves_nothing_behind() {
     let set = Set::new();
-    let mut player = set.paired_player(SCREEN);
-    set.tenant.play(&[video("h264.mp4")], "1s").unwrap();
-    player.until_status("the video plays", |status| status["showing"][0]["since"].is_string());
+    let mut player = playing_a_video(&set);
     let family = player.process().family();
     assert!(family.len() >= 3, "agent, stage and worker: {family:?}");
     player.process().signal(Signal::TERM);
