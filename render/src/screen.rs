@@ -1,7 +1,8 @@
 //! The displays taken together: how large the picture is that they show, and what of it each.
 //!
 //! In:  the extents of the displays, what the scene says of them. Out: an upright picture's extent,
-//!      and for each display the pixels that it gets.
+//!      and for each display the pixels that it gets: of a window of its own, or of the one that a
+//!      compositor such as cage spreads over all of them.
 //!
 //! Promises, each held by a property test below: the parts of a picture that is spread over all
 //! displays join without gap or overlap; a mirrored one is whole, in its shape and in the middle of
@@ -10,26 +11,34 @@
 //! Not here: which displays there are (`window`), drawing (`gpu::painter`).
 
 use crate::place::{Area, Quad, View};
-use crate::scene::{Displays, Scene, Size};
+use crate::scene::{Displays, Rotation, Scene, Size};
 
 /// What there is to draw on, from left to right or from top to bottom; at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Screen {
     displays: Vec<Size>,
     stacked: bool,
+    /// Where each lies in the one window that is spread over all; empty: each has its own.
+    spread: Vec<Area>,
 }
 
 impl From<Size> for Screen {
     /// One display.
     fn from(display: Size) -> Screen {
-        Screen { displays: vec![display], stacked: false }
+        Screen { displays: vec![display], stacked: false, spread: Vec::new() }
     }
 }
 
 impl Screen {
     /// Several, each below the one before if `stacked`, else to the right of it. None if empty.
     pub(crate) fn of(displays: Vec<Size>, stacked: bool) -> Option<Screen> {
-        (!displays.is_empty()).then_some(Screen { displays, stacked })
+        (!displays.is_empty()).then_some(Screen { displays, stacked, spread: Vec::new() })
+    }
+
+    /// The same where one window is spread over several, each at its area. None if empty.
+    pub(crate) fn spread(areas: Vec<Area>, stacked: bool) -> Option<Screen> {
+        let screen = Screen::of(areas.iter().map(|area| area.size()).collect(), stacked)?;
+        Some(Screen { spread: areas, ..screen })
     }
 
     /// The extent of the first display.
@@ -58,13 +67,29 @@ impl Screen {
         }
     }
 
-    /// For each display, in its own upright pixels: where which part of the picture lies.
+    /// How a window turns what is drawn on it; one that is spread turns each part by itself.
+    pub(crate) fn rotation(&self, scene: &Scene) -> Rotation {
+        if self.spread.is_empty() { scene.rotation } else { Rotation::None }
+    }
+
+    /// For each display, in the upright pixels of its window: where which part of the picture lies.
     pub(crate) fn parts(&self, scene: &Scene) -> Vec<Quad> {
+        let parts = self.upright_parts(scene);
+        if self.spread.is_empty() {
+            return parts;
+        }
+        parts.iter().zip(&self.spread).map(|(part, at)| hung(part, *at, scene.rotation)).collect()
+    }
+
+    fn upright_parts(&self, scene: &Scene) -> Vec<Quad> {
         let picture = self.picture(scene);
         let upright = self.displays.iter().map(|display| scene.rotation.upright(*display));
         match scene.displays {
-            Displays::First => upright.take(1).map(|display| Quad::of(Area::of(display))).collect(),
-            Displays::Mirror => upright
+            Displays::First if self.spread.is_empty() => {
+                upright.take(1).map(|display| Quad::of(Area::of(display))).collect()
+            }
+            // There is no window on one alone, and none is left black.
+            Displays::First | Displays::Mirror => upright
                 .map(|display| Quad::of(View::of(Some(picture), Area::of(display)).layer(None)))
                 .collect(),
             Displays::Extend => self.extended(scene, picture, upright),
@@ -106,6 +131,21 @@ impl Screen {
     }
 }
 
+/// `part` of an upright display, in a window where that display lies at `at`.
+fn hung(part: &Quad, at: Area, rotation: Rotation) -> Quad {
+    let half = |px: u32| px as f32 / 2.0;
+    let upright = rotation.upright(at.size());
+    let about = [at.x_px as f32 + half(at.width_px), at.y_px as f32 + half(at.height_px)];
+    let by = [about[0] - half(upright.width_px), about[1] - half(upright.height_px)];
+    let turned_deg = match rotation {
+        Rotation::None => 0.0,
+        Rotation::Quarter => 90.0,
+        Rotation::Half => 180.0,
+        Rotation::ThreeQuarters => 270.0,
+    };
+    Quad { turned_deg, about, ..part.moved(by) }
+}
+
 /// `size` in its shape, scaled down to fit in `most`, whichever way up that is.
 fn at_most(size: Size, most: Size) -> Size {
     let sides = |size: Size| [size.width_px, size.height_px].map(|px| f64::from(px.max(1)));
@@ -121,7 +161,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::scene::Rotation;
 
     fn size() -> impl Strategy<Value = Size> {
         (1..5_000u32, 1..5_000u32).prop_map(|(width_px, height_px)| Size { width_px, height_px })

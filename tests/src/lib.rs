@@ -11,6 +11,7 @@ pub mod display;
 pub mod forge;
 pub mod gateway;
 pub mod glass;
+pub mod kiosk;
 pub mod notify;
 pub mod oracle;
 pub mod patience;

@@ -60,16 +60,16 @@ impl GpuPainter {
         GpuPainter { gpu, format, compositor, pool, upload: None, pictures, flat, coming, whole }
     }
 
-    /// Draws `frame` onto the only display, `view` of `size`.
+    /// Draws `frame` with all of its parts onto the only window, `view` of `size`.
     pub(crate) fn draw(&self, frame: &Frame, view: &TextureView, size: Size) {
         let upright = frame.rotation.upright(size);
         let whole = Quad::of(Area::of(upright));
-        if upright == frame.size && frame.parts.first().is_none_or(|part| *part == whole) {
+        if upright == frame.size && frame.parts.iter().all(|part| *part == whole) {
             self.whole.take();
             self.draw_page(frame, (view, size), frame.rotation);
         } else {
             let picture = self.picture(frame);
-            self.draw_part(frame, (&picture, 0), view, size);
+            self.draw_parts((&picture, &frame.parts), (view, size), frame.rotation);
         }
     }
 
@@ -88,14 +88,24 @@ impl GpuPainter {
         view: &TextureView,
         size: Size,
     ) {
-        let part = frame.parts.get(number).map(|quad| Drawn {
+        let own = frame.parts.get(number..=number).unwrap_or_default();
+        self.draw_parts((picture, own), (view, size), frame.rotation);
+    }
+
+    fn draw_parts(
+        &self,
+        (picture, parts): (&Sheet, &[Quad]),
+        on: (&TextureView, Size),
+        rotation: Rotation,
+    ) {
+        let part = |quad: &Quad| Drawn {
             paint: Paint::Coming,
             quad: *quad,
             background: None,
             opacity: 1.0,
-        });
-        let page = Page { background: Rgb([0; 3]), layers: part.into_iter().collect() };
-        self.submit(&[self.pass(&page, Some(picture), (view, size), frame.rotation)]);
+        };
+        let page = Page { background: Rgb([0; 3]), layers: parts.iter().map(part).collect() };
+        self.submit(&[self.pass(&page, Some(picture), on, rotation)]);
     }
 
     /// Draws the pages of `frame` onto all of `view`.

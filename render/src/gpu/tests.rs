@@ -249,6 +249,11 @@ fn bars_have_the_layers_background() {
 
 /// A picture of four columns, each of its own shade, as display `number` of `screen` shows it.
 fn shown(screen: &Screen, scene: &Scene, (number, display): (usize, Size)) -> RgbImage {
+    columns_on(display, vec![screen.parts(scene)[number]], screen, scene)
+}
+
+/// The same as a window of `size` shows these parts of it.
+fn columns_on(window: Size, parts: Vec<Quad>, screen: &Screen, scene: &Scene) -> RgbImage {
     let mut painter = GpuPainter::new(GPU.clone(), OFFSCREEN_FORMAT);
     let columns =
         [[10, 10, 10, 255], [80, 80, 80, 255], [160, 160, 160, 255], [250, 250, 250, 255]];
@@ -257,9 +262,8 @@ fn shown(screen: &Screen, scene: &Scene, (number, display): (usize, Size)) -> Rg
     let picture = screen.picture(scene);
     let quad = Quad::of(Area::of(picture));
     let drawn = Drawn { paint: Paint::Turn(1), quad, background: None, opacity: 1.0 };
-    let parts = vec![screen.parts(scene)[number]];
-    let frame = Frame { rotation: scene.rotation, parts, ..frame(vec![drawn], picture) };
-    read_back(&painter, &frame, display)
+    let frame = Frame { rotation: screen.rotation(scene), parts, ..frame(vec![drawn], picture) };
+    read_back(&painter, &frame, window)
 }
 
 #[test]
@@ -286,6 +290,36 @@ fn displays_show_their_part_of_the_picture() {
     let mirrored = shown(&both, &mirror, (1, other));
     let seen = [(2, 5, 0), (2, 20, 10), (37, 20, 250), (37, 35, 0)];
     assert!(seen.iter().all(|(x, y, wanted)| near(shade(&mirrored, *x, *y), *wanted)));
+}
+
+#[test]
+fn displays_under_one_window_show_what_they_would_under_their_own() {
+    use Rotation::{Half, None, Quarter, ThreeQuarters};
+    // The second is smaller and does not begin at the top.
+    let at = |x_px, y_px, width_px, height_px| Area { x_px, y_px, width_px, height_px };
+    let areas = [at(0, 0, 40, 21), at(40, 5, 30, 16)];
+    let spread = Screen::spread(areas.to_vec(), false).expect("two");
+    let apart = Screen::of(areas.map(Area::size).to_vec(), false).expect("two");
+    for (displays, alone) in [
+        (Displays::Extend, Displays::Extend),
+        (Displays::Mirror, Displays::Mirror),
+        // None can be left out.
+        (Displays::First, Displays::Mirror),
+    ] {
+        for rotation in [None, Quarter, Half, ThreeQuarters] {
+            let scene = Scene { displays, rotation, ..Scene::default() };
+            let window = columns_on(size(70, 21), spread.parts(&scene), &spread, &scene);
+            for (number, area) in areas.into_iter().enumerate() {
+                let scene = Scene { displays: alone, ..scene.clone() };
+                let own = shown(&apart, &scene, (number, area.size()));
+                for (x, y, wanted) in own.enumerate_pixels() {
+                    let found = window.get_pixel(area.x_px as u32 + x, area.y_px as u32 + y);
+                    let near = found.0[0].abs_diff(wanted.0[0]) <= 3;
+                    assert!(near, "{displays:?} {rotation:?} on {number} at {x}, {y}");
+                }
+            }
+        }
+    }
 }
 
 #[test]

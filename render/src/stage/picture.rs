@@ -13,11 +13,11 @@ use crate::transition::{Look, looks};
 /// One frame.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Frame {
-    /// How it lies on the displays.
+    /// How windows turn their parts.
     pub rotation: Rotation,
     /// Of the upright picture.
     pub size: Size,
-    /// For each display, in its own upright pixels: where which part of the picture lies.
+    /// For each display, in the upright pixels of its window: where which part of the picture lies.
     pub parts: Vec<Quad>,
     pub page: Page,
     /// Another page on its way in; [`Paint::Coming`] is a picture of it.
@@ -75,7 +75,8 @@ impl Stage {
                 Some(passage) => self.change_of_page(passage),
                 None => (self.page(&self.current, |_| true), None),
             };
-            let (rotation, size) = (self.current.rotation, self.upright(&self.current));
+            let (rotation, size) =
+                (self.screen.rotation(&self.current), self.upright(&self.current));
             Frame { rotation, size, parts: self.screen.parts(&self.current), page, coming }
         })
     }

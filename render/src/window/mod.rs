@@ -257,6 +257,9 @@ impl WindowStage {
         if !self.fallback.is_empty() && std::mem::replace(&mut self.hung, rotation) != rotation {
             self.panes.first().into_iter().for_each(|pane| pane.window.request_redraw());
         }
+        if self.panes.survey(events) {
+            self.measure(events);
+        }
         let Some(wanted) = self.panes.change(displays, events) else { return };
         // Surfaces go before their windows. Everything is set up anew: it happens when somebody
         // plugs a cable.
@@ -273,6 +276,7 @@ impl WindowStage {
 
     /// Tells the engine what the windows are like.
     fn measure(&mut self, events: &ActiveEventLoop) {
+        self.panes.survey(events);
         self.engine.resize(self.panes.screen(events));
         // Another mode mostly comes with another size.
         self.engine.set_refresh(self.panes.refresh());

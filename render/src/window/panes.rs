@@ -16,6 +16,7 @@ use winit::window::{Fullscreen, Window, WindowAttributes, WindowId};
 
 use super::no_display;
 use crate::gpu::Pane;
+use crate::place::Area;
 use crate::run::StageError;
 use crate::scene::{Displays, Size};
 use crate::screen::Screen;
@@ -30,12 +31,15 @@ pub(super) struct Panes {
     /// The displays that were to have a window; empty: it is one, wherever.
     asked: Vec<MonitorHandle>,
     open: Vec<(Option<MonitorHandle>, Pane)>,
+    /// Where each display is on the first window, where the compositor (cage) lays every window on
+    /// all of them.
+    spread: Vec<Area>,
 }
 
 impl Panes {
     /// None yet.
     pub(super) fn new(size: Option<Size>) -> Panes {
-        Panes { size, asked: Vec::new(), open: Vec::new() }
+        Panes { size, asked: Vec::new(), open: Vec::new(), spread: Vec::new() }
     }
 
     /// The first one; there is one from the start on.
@@ -73,7 +77,8 @@ impl Panes {
         displays: Displays,
         events: &ActiveEventLoop,
     ) -> Option<Vec<MonitorHandle>> {
-        let several = displays != Displays::First && self.size.is_none();
+        // Where one lies on all displays, there is no room for others.
+        let several = displays != Displays::First && self.size.is_none() && self.spread.is_empty();
         let found = if several { monitors(events).0 } else { Vec::new() };
         let wanted = if found.len() > 1 { found } else { Vec::new() };
         (wanted != self.asked).then_some(wanted)
@@ -122,11 +127,23 @@ impl Panes {
         }
     }
 
+    /// Looks at which displays the first window lies on. True: on others than before.
+    pub(super) fn survey(&mut self, events: &ActiveEventLoop) -> bool {
+        let full_screen = |pane: &&Pane| self.size.is_none() && pane.is_paced();
+        let window = self.first().filter(full_screen).map(|pane| size_of(&pane.window));
+        let areas = || monitors(events).0.iter().map(area).collect::<Vec<_>>();
+        let spread = window.map(|window| spread_over(window, &areas())).unwrap_or_default();
+        let before = std::mem::replace(&mut self.spread, spread);
+        before != self.spread
+    }
+
     /// What the windows make together.
     pub(super) fn screen(&self, events: &ActiveEventLoop) -> Screen {
+        let stacked = monitors(events).1;
         let sizes = self.iter().map(|pane| size_of(&pane.window)).collect();
         let nothing = Size { width_px: 0, height_px: 0 };
-        Screen::of(sizes, monitors(events).1).unwrap_or_else(|| nothing.into())
+        let spread = Screen::spread(self.spread.clone(), stacked);
+        spread.or_else(|| Screen::of(sizes, stacked)).unwrap_or_else(|| nothing.into())
     }
 
     /// For how long the first display shows each frame; as most do where it does not say.
@@ -141,6 +158,31 @@ impl Panes {
 pub(super) fn size_of(window: &Window) -> Size {
     let size = window.inner_size();
     Size { width_px: size.width, height_px: size.height }
+}
+
+fn area(monitor: &MonitorHandle) -> Area {
+    let (position, size) = (monitor.position(), monitor.size());
+    Area { x_px: position.x, y_px: position.y, width_px: size.width, height_px: size.height }
+}
+
+/// Where each display is on a window that lies on all of them; none if it does not.
+fn spread_over(window: Size, displays: &[Area]) -> Vec<Area> {
+    let left = displays.iter().map(|display| display.x_px).min().unwrap_or(0);
+    let top = displays.iter().map(|display| display.y_px).min().unwrap_or(0);
+    let within = |display: &Area| Area {
+        x_px: display.x_px.saturating_sub(left),
+        y_px: display.y_px.saturating_sub(top),
+        ..*display
+    };
+    let areas: Vec<_> = displays.iter().map(within).collect();
+    let reach = |at: i32, side: u32| at.unsigned_abs().saturating_add(side);
+    let all = Size {
+        width_px: areas.iter().map(|area| reach(area.x_px, area.width_px)).max().unwrap_or(0),
+        height_px: areas.iter().map(|area| reach(area.y_px, area.height_px)).max().unwrap_or(0),
+    };
+    // One that is as large as all together shows the window alone.
+    let alone = displays.iter().any(|display| display.size() == all);
+    if window == all && !alone { areas } else { Vec::new() }
 }
 
 /// The displays from the left, or, where all have the same left edge, from the top: then true.
@@ -163,7 +205,8 @@ fn open(wanted: WindowAttributes, events: &ActiveEventLoop) -> Result<Pane, Stag
 /// Full screen; where no window manager is there to see to that (a bare X server), the size of the
 /// display does the same.
 fn full_screen(monitor: Option<MonitorHandle>) -> WindowAttributes {
-    let wanted = Window::default_attributes();
+    // A compositor that leaves them to its windows would have them on the screen.
+    let wanted = Window::default_attributes().with_decorations(false);
     match monitor {
         Some(monitor) => wanted
             .with_inner_size(monitor.size())
@@ -178,4 +221,33 @@ fn put_on(window: &Window, monitor: &MonitorHandle) {
     window.set_outer_position(monitor.position());
     // Comes with an event of its own.
     let _ = window.request_inner_size(monitor.size());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_lies_on_all_displays_or_on_one() {
+        let area = |x_px, y_px, width_px, height_px| Area { x_px, y_px, width_px, height_px };
+        let size = |width_px, height_px| Size { width_px, height_px };
+        let row = [area(0, 0, 1280, 720), area(1280, 0, 800, 600)];
+        let column = [area(100, -50, 640, 360), area(100, 310, 640, 360)];
+        let inside = [area(0, 0, 1280, 720), area(200, 100, 800, 600)];
+        for (case, window, displays, wanted) in [
+            ("none", size(0, 0), &[][..], vec![]),
+            ("the only one", size(1280, 720), &row[..1], vec![]),
+            ("the first one", size(1280, 720), &row[..], vec![]),
+            ("both", size(2080, 720), &row[..], row.to_vec()),
+            ("the one that has the other in it", size(1280, 720), &inside[..], vec![]),
+            (
+                "both, away from the corner",
+                size(640, 720),
+                &column[..],
+                vec![area(0, 0, 640, 360), area(0, 360, 640, 360)],
+            ),
+        ] {
+            assert_eq!(spread_over(window, displays), wanted, "case {case:?}");
+        }
+    }
 }

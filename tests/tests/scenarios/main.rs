@@ -5,6 +5,7 @@
 
 mod agent_dies;
 mod bad_manifests;
+mod displays;
 mod download;
 mod glass;
 mod headless;
