@@ -13,9 +13,14 @@ use super::finding::{Finding, State};
 const PICTURE: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="8" fill="#fff"/></svg>"##;
 /// As large as most displays.
 const FULL: &str = "1920x1080";
-/// How long a clip is played, from the start of the program on: two seconds of pictures.
-const CLIP_S: &str = "3";
-const CLIP_MS: u64 = 3_000;
+/// How long a clip is played at first, from the start of the program on: two seconds of pictures and
+/// a second to begin.
+const FIRST_MS: u64 = 3_000;
+/// Pictures for so long say something of a decoder.
+const ENOUGH_MS: u64 = 1_500;
+/// For a first picture that did not come in the first try: plug-ins are looked at once, from a cold
+/// card, and a slow device takes its time.
+const PATIENT_MS: u64 = 20_000;
 
 /// What a trial says at its end, as `vitrine play --json` has it.
 #[derive(Debug, Default, PartialEq, Deserialize)]
@@ -85,14 +90,13 @@ pub fn codecs() -> Vec<Finding> {
 impl Codec {
     fn tried(&self, walls: &mut Option<Walls>) -> Finding {
         let name = format!("{} 1080p30", self.name);
-        let played =
-            Temporary::holding(self.file, self.bytes).map_err(|error| error.to_string()).and_then(
-                |file| play(file.as_ref(), CLIP_CANVAS, &["--audio", "none", "--for", CLIP_S]),
-            );
+        let played = Temporary::holding(self.file, self.bytes)
+            .map_err(|error| error.to_string())
+            .and_then(|file| played(|ms| play_clip(file.as_ref(), CLIP_CANVAS, ms)));
         match played {
-            Ok(outcome) => {
-                *walls = outcome.walls.or(*walls);
-                judge(&name, &outcome)
+            Ok(played) => {
+                *walls = played.outcome.walls.or(*walls);
+                judge(&name, &played)
             }
             Err(error) => {
                 let advice =
@@ -177,29 +181,58 @@ impl Drop for Temporary {
 pub fn decoding(clip: &Path) -> Finding {
     let name = clip.file_name().unwrap_or(clip.as_os_str()).to_string_lossy().into_owned();
     let advice = "see which decoders there are: gst-inspect-1.0, gstreamer1.0-libav";
-    match play(clip, FULL, &["--audio", "none", "--for", CLIP_S]) {
-        Ok(outcome) => judge(&name, &outcome),
+    match played(|ms| play_clip(clip, FULL, ms)) {
+        Ok(played) => judge(&name, &played),
         Err(error) => Finding::bad(&name, error, advice),
     }
 }
 
-fn judge(name: &str, outcome: &Outcome) -> Finding {
-    let Outcome { first_frame_ms, frames_presented, frames_dropped, .. } = outcome;
+/// What came of playing a clip for so long.
+struct Played {
+    outcome: Outcome,
+    for_ms: u64,
+}
+
+impl Played {
+    /// How long there were pictures.
+    fn pictures_ms(&self) -> u64 {
+        self.outcome.first_frame_ms.map_or(0, |first_ms| self.for_ms.saturating_sub(first_ms))
+    }
+}
+
+/// Plays a clip, and once more for longer if that was too short to judge.
+fn played(play: impl Fn(u64) -> Result<Outcome, String>) -> Result<Played, String> {
+    let first = Played { outcome: play(FIRST_MS)?, for_ms: FIRST_MS };
+    if first.pictures_ms() >= ENOUGH_MS {
+        return Ok(first);
+    }
+    let for_ms = first.outcome.first_frame_ms.map_or(PATIENT_MS, |first_ms| first_ms + FIRST_MS);
+    Ok(Played { outcome: play(for_ms)?, for_ms })
+}
+
+fn judge(name: &str, played: &Played) -> Finding {
+    let Outcome { first_frame_ms, frames_presented, frames_dropped, .. } = &played.outcome;
     let Some(ms) = first_frame_ms else {
         return Finding::bad(name, "no frame", "convert it to H.264 or HEVC in MP4");
     };
-    let played_ms = CLIP_MS.saturating_sub(*ms).max(1);
-    let per_second = *frames_presented as f64 * 1_000.0 / played_ms as f64;
-    let found = format!(
-        "{per_second:.0} frames/s, {frames_presented} presented, {frames_dropped} dropped, first \
-         after {ms} ms"
-    );
+    let counts = format!("{frames_presented} presented, {frames_dropped} dropped");
+    let pictures_ms = played.pictures_ms();
+    if pictures_ms < ENOUGH_MS {
+        let found = format!("{counts}, first after {ms} ms: too late to judge");
+        return Finding::fair(name, found, "try again while nothing else is at work");
+    }
+    let per_second = *frames_presented as f64 * 1_000.0 / pictures_ms as f64;
+    let found = format!("{per_second:.0} frames/s, {counts}, first after {ms} ms");
     // One in fifty is seen as a stutter a second.
     if frames_dropped * 50 > *frames_presented {
         let advice = "too much for this device: fewer pixels, fewer frames a second, or HEVC";
         return Finding::fair(name, found, advice);
     }
     Finding::good(name, found)
+}
+
+fn play_clip(clip: &Path, canvas: &str, for_ms: u64) -> Result<Outcome, String> {
+    play(clip, canvas, &["--audio", "none", "--for", &format!("{for_ms}ms")])
 }
 
 fn play(file: &Path, canvas: &str, args: &[&str]) -> Result<Outcome, String> {
@@ -233,13 +266,33 @@ mod tests {
             gpu: None,
             walls: None,
         };
+        let late = Outcome { first_frame_ms: Some(2_999), ..played(1, 0) };
         for (case, outcome, state) in [
             ("smooth", played(60, 0), State::Good),
             ("one late", played(60, 1), State::Good),
             ("stutters", played(40, 20), State::Fair),
+            ("one frame at the end", late, State::Fair),
             ("nothing", Outcome::default(), State::Bad),
         ] {
-            assert_eq!(judge("clip", &outcome).state, state, "case {case:?}");
+            let played = Played { outcome, for_ms: FIRST_MS };
+            assert_eq!(judge("clip", &played).state, state, "case {case:?}");
+        }
+    }
+
+    #[test]
+    fn a_try_that_was_too_short_is_made_once_more() {
+        for (case, first_ms, tries) in [
+            ("quick", Some(300), &[FIRST_MS][..]),
+            ("a cold start", Some(2_000), &[FIRST_MS, 5_000]),
+            ("no frame yet", None, &[FIRST_MS, PATIENT_MS]),
+        ] {
+            let made = std::cell::RefCell::new(Vec::new());
+            let play = |ms| {
+                made.borrow_mut().push(ms);
+                Ok(Outcome { first_frame_ms: first_ms, ..Outcome::default() })
+            };
+            assert!(played(play).is_ok());
+            assert_eq!(*made.borrow(), tries, "case {case:?}");
         }
     }
 }
