@@ -70,21 +70,32 @@ fn is_own_invention(ip: &IpAddr) -> bool {
     }
 }
 
+/// `RTF_REJECT` of the kernel's `route.h`.
+const ROUTE_REJECTS: u32 = 0x0200;
+
 /// The adapters that the default routes use.
 pub fn ways_out(root: &Path) -> BTreeSet<String> {
     let read = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_default();
-    // Columns: interface, destination, gateway; a destination of zeros is the default route.
+    let refused =
+        |flags: &str| u32::from_str_radix(flags, 16).is_ok_and(|flags| flags & ROUTE_REJECTS != 0);
+    // Columns: interface, destination, gateway, flags; a destination of zeros is the default route.
+    // One that refuses (`ip route add unreachable default`) has `*` for an interface.
     let four = read("proc/net/route");
     let four = four.lines().filter_map(|line| {
-        let mut words = line.split_whitespace();
-        let (interface, destination) = (words.next()?, words.next()?);
-        (destination == "00000000").then(|| interface.to_owned())
+        let words: Vec<_> = line.split_whitespace().collect();
+        let [interface, destination, _, flags, ..] = words[..] else { return None };
+        let leads = destination == "00000000" && interface != "*" && !refused(flags);
+        leads.then(|| interface.to_owned())
     });
-    // Columns: destination, prefix length, …, the interface last; `lo` is where refused ones go.
+    // Columns: destination, prefix length, …, flags, the interface last; `lo` is where refused ones
+    // go.
     let six = read("proc/net/ipv6_route");
     let six = six.lines().filter_map(|line| {
         let words: Vec<_> = line.split_whitespace().collect();
         let interface = words.last().filter(|name| **name != "lo")?;
+        if refused(words.get(8)?) {
+            return None;
+        }
         (words.first()?.bytes().all(|digit| digit == b'0') && *words.get(1)? == "00")
             .then(|| (*interface).to_owned())
     });
@@ -144,12 +155,32 @@ mod tests {
 
     #[test]
     fn a_default_route_is_a_way_out() {
-        let head = "Iface\tDestination\tGateway\n";
+        let head = "Iface\tDestination\tGateway\tFlags\tRefCnt\n";
         for (case, table, ways) in [
-            ("default", "eth0\t00000000\t0102A8C0\n", 1),
-            ("only a neighbour", "eth0\t0002A8C0\t00000000\n", 0),
+            ("default", "eth0\t00000000\t0102A8C0\t0003\t0\n", 1),
+            ("only a neighbour", "eth0\t0002A8C0\t00000000\t0001\t0\n", 0),
+            ("unreachable", "*\t00000000\t00000000\t0201\t0\n", 0),
+            ("black hole", "*\t00000000\t00000000\t0001\t0\n", 0),
         ] {
             let root = machine(&[("proc/net/route", &format!("{head}{table}"))]);
+            assert_eq!(ways_out(root.path()).len(), ways, "case {case:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_default_route_is_none() {
+        let zeros = "0".repeat(32);
+        let line = |flags: &str, interface: &str| {
+            format!(
+                "{zeros} 00 {zeros} 00 {zeros} 00000400 00000001 00000000 {flags} {interface}\n"
+            )
+        };
+        for (case, table, ways) in [
+            ("default", line("00000003", "eth0"), 1),
+            ("what the kernel always has", line("00200200", "lo"), 0),
+            ("refused by an adapter", line("00000203", "eth0"), 0),
+        ] {
+            let root = machine(&[("proc/net/ipv6_route", &table)]);
             assert_eq!(ways_out(root.path()).len(), ways, "case {case:?}");
         }
     }
