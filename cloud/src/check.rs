@@ -308,6 +308,10 @@ impl<'a> Check<'a> {
         };
         self.want(known, &format!("{place}.target"), || text);
         self.validity(place, entry.valid_from, entry.valid_until);
+        let (display, most) = (entry.display, limits::DISPLAYS);
+        self.want((1..=most).contains(&display), &format!("{place}.display"), || {
+            format!("is {display}, want 1 to {most}")
+        });
         let (found, most) = (entry.windows.len(), limits::WINDOWS);
         self.want(found <= most, &format!("{place}.windows"), || {
             format!("{found} of them, at most {most}")

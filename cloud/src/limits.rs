@@ -26,6 +26,8 @@ pub const LIST: usize = 1_000;
 pub const ZONES: usize = 32;
 /// Windows of a schedule entry: every half hour of a week is 336.
 pub const WINDOWS: usize = 400;
+/// Displays of a device, as the players have it.
+pub const DISPLAYS: u8 = 8;
 /// A label that people read: it must fit on a screen.
 pub const LABEL_BYTES: usize = 200;
 /// An id in a path or a manifest.

@@ -350,7 +350,7 @@ pub static KEYS: &[Key] = &[
     text(
         "screen.displays",
         Live,
-        "\"first\", \"mirror\" or \"extend\"",
+        "\"first\", \"mirror\", \"extend\" or \"each\"",
         |c| units::displays_text(c.screen.displays).into(),
         |c, t| put(&mut c.screen.displays, units::displays(t)),
     ),

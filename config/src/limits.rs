@@ -14,6 +14,8 @@ pub const LAYOUTS: usize = 1_000;
 pub const ENTRIES: usize = 1_000;
 /// Overlays on the screen at a time: a logo, a clock, a ticker, an alarm, and as many again.
 pub const OVERLAYS: usize = 8;
+/// Displays of a device: a graphics card of a mini-PC drives four, a board two.
+pub const DISPLAYS: u8 = 8;
 /// Windows of a schedule entry: every half hour of a week is 336.
 pub const WINDOWS: usize = 400;
 /// Orders of a manifest: people give them one at a time.

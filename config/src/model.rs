@@ -164,6 +164,8 @@ pub enum Displays {
     Mirror,
     /// `"extend"`: together one screen.
     Extend,
+    /// `"each"`: its own entries of the schedule on each.
+    Each,
 }
 
 /// `screen.canvas`

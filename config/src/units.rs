@@ -273,6 +273,7 @@ pub fn displays(text: &str) -> Option<Displays> {
         "first" => Some(Displays::First),
         "mirror" => Some(Displays::Mirror),
         "extend" => Some(Displays::Extend),
+        "each" => Some(Displays::Each),
         _ => None,
     }
 }
@@ -283,6 +284,7 @@ pub fn displays_text(displays: Displays) -> &'static str {
         Displays::First => "first",
         Displays::Mirror => "mirror",
         Displays::Extend => "extend",
+        Displays::Each => "each",
     }
 }
 
@@ -453,7 +455,7 @@ mod tests {
         for text in ["", "0", "45", "-90", "90deg", "Normal"] {
             assert_eq!(rotation(text), None, "{text:?}");
         }
-        for text in ["first", "mirror", "extend"] {
+        for text in ["first", "mirror", "extend", "each"] {
             assert_eq!(displays(text).map(displays_text), Some(text));
         }
         assert_eq!(displays("both"), None);

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use vitrine_config::time::{Mono, Now, Trust};
 
 use crate::playlist::{Failures, Stock};
-use crate::schedule::{Due, resolve};
+use crate::schedule::{Asked, Due, resolve};
 use vitrine_sync::model::Live;
 
 /// How far the wall clock may move against the steady one before it counts: a network clock that
@@ -23,6 +23,7 @@ const DRIFT: Duration = Duration::from_millis(100);
 pub struct Agenda {
     anchor: Now,
     zone: TimeZone,
+    displays: u8,
     stale: bool,
     due: Option<Due>,
     then: Option<(Mono, Due)>,
@@ -32,13 +33,20 @@ pub struct Agenda {
 impl Agenda {
     /// Nothing is known yet.
     pub fn new(zone: TimeZone, now: &Now) -> Agenda {
-        Agenda { anchor: *now, zone, stale: true, due: None, then: None, recheck_at: None }
+        let (due, then, recheck_at) = (None, None, None);
+        Agenda { anchor: *now, zone, displays: 1, stale: true, due, then, recheck_at }
     }
 
     /// Another zone to read the schedule in.
     pub fn set_zone(&mut self, zone: TimeZone) {
         self.zone = zone;
         self.stale = true;
+    }
+
+    /// So many displays have entries of their own.
+    pub fn set_displays(&mut self, displays: u8) {
+        self.stale |= self.displays != displays;
+        self.displays = displays;
     }
 
     /// What can be shown has changed: ask again.
@@ -89,7 +97,8 @@ impl Agenda {
             let stock = stock(mono);
             let local = stock.wall.to_zoned(self.zone.clone());
             let has_something = |target: &_| stock.has_something(target);
-            resolve(&live.manifest.schedule, &local, stock.trust, &has_something)
+            let asked = Asked { now: &local, trust: stock.trust, displays: self.displays };
+            resolve(&live.manifest.schedule, &asked, &has_something)
         };
         let due = due_at(mono);
         let edge = due.until.map(|until| self.mono(until));

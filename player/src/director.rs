@@ -184,7 +184,7 @@ impl Director {
     fn settings(&mut self, config: Arc<Config>, now: &Now) {
         let sooner = now.mono.after(config.cloud.heartbeat);
         self.heartbeat_at = self.heartbeat_at.map(|at| at.min(sooner));
-        self.playback.config = config;
+        self.playback.configure(config, now.mono);
     }
 
     fn sync_says(&mut self, event: vitrine_sync::Event, now: &Now) {
@@ -252,6 +252,7 @@ impl Director {
 
     /// Brings everything together after an event.
     fn settle(&mut self, now: &Now) {
+        self.playback.has_displays(self.health.displays());
         self.playback.settle(now, self.health.is_judge(now.mono));
         for fault in self.playback.take_faults() {
             self.fault(fault, now);

@@ -13,13 +13,21 @@ use vitrine_render::scene::{
     Align, AudioOut, Base, Card, Displays, Fit, Layer, Rect, Rgb, Rotation, Scene, Size, Source,
     Text, TextStyle, Transition, TransitionKind, Turn, VerticalPlace, Way, Words,
 };
-use vitrine_sync::model::{self, Content, Digest, Files, Item, Layout, Live, Playlist, Zone};
+use vitrine_sync::model::{self, Content, Files, Item, Layout, Live, Playlist, Zone};
+
+mod grounds;
+
+pub use grounds::{
+    BACKGROUND_IMAGE, Ground, LETTERBOX_IMAGE, Paint, base, ground, grounds, pictures,
+};
 
 /// Where on a page a playlist plays.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spot {
     /// Zone of the layout; None: the whole screen.
     pub zone: Option<String>,
+    /// On which display, from 1.
+    pub display: u8,
     /// What `place` is a part of.
     pub base: Base,
     /// None: the whole base.
@@ -39,6 +47,7 @@ impl Spot {
     pub fn screen() -> Spot {
         Spot {
             zone: None,
+            display: 1,
             base: Base::Canvas,
             place: None,
             opacity: 1.0,
@@ -58,6 +67,7 @@ impl Spot {
         };
         Spot {
             zone: Some(zone.id.clone()),
+            display: 1,
             base: Base::Canvas,
             place: Some(place),
             opacity: zone.opacity,
@@ -87,15 +97,9 @@ pub fn page(layout: Option<&Layout>, config: &Config) -> Scene {
     }
 }
 
-/// The page of `layout` as what an overlay is placed on.
-pub fn base(layout: &Layout) -> Base {
-    Base::Page(Size { width_px: layout.width_px, height_px: layout.height_px })
-}
-
-/// The picture of a page, cut to cover what it lies behind; None if its file has no place.
-pub fn backdrop(turn: Turn, asset: &Digest, files: &Files) -> Option<Layer> {
-    let source = Source::Image { path: files.path(asset)? };
-    Some(Layer { fit: Fit::Cover, ..whole(turn, source) })
+/// A display's place, which render counts from 0.
+pub fn place_of(display: u8) -> u8 {
+    display.saturating_sub(1)
 }
 
 /// The layer that shows `item` at `spot`; None if its file has no place or its feed no words.
@@ -103,6 +107,7 @@ pub fn layer(turn: Turn, item: &Item, spot: &Spot, live: &Live, config: &Config)
     Some(Layer {
         turn,
         source: source(item, spot.volume, live, config)?,
+        display: place_of(spot.display),
         base: spot.base,
         place: spot.place,
         fit: fit(item),
@@ -248,6 +253,7 @@ fn displays(which: Which) -> Displays {
         Which::First => Displays::First,
         Which::Mirror => Displays::Mirror,
         Which::Extend => Displays::Extend,
+        Which::Each => Displays::Each,
     }
 }
 
@@ -273,7 +279,7 @@ fn fit(item: &Item) -> Fit {
 
 #[cfg(test)]
 mod tests {
-    use vitrine_sync::model::{NewsFeed, TextStyle as Style, Words as Said};
+    use vitrine_sync::model::{Digest, NewsFeed, TextStyle as Style, Words as Said};
 
     use super::*;
     use crate::director::sim::{colour, live, playlist};

@@ -8,7 +8,8 @@
 //! - `the_answer_holds_until_until`: nothing changes before [`Due::until`];
 //! - `a_guess_never_leaves_the_screen_empty`: what a guessed clock calls over is the last choice,
 //!   but a choice;
-//! - `overlays_stand_in_nobodys_way`: what plays below is the same with them and without.
+//! - `overlays_stand_in_nobodys_way`: what plays below is the same with them and without;
+//! - `each_display_has_its_own_schedule`: entries for one are as good as not there for another.
 //!
 //! Not here: where in a playlist we are (`playlist`), when to ask again (`agenda`).
 
@@ -27,7 +28,8 @@ pub struct Due {
     /// Places in the schedule of the entries in force, first in the schedule first. Several take
     /// turns: each plays one pass. None: nothing is due.
     pub entries: Vec<usize>,
-    /// Places in the schedule of the overlays in force, back to front.
+    /// Places in the schedule of what is in force besides: the first of the highest rank for each
+    /// other display, then the overlays, back to front.
     pub overlays: Vec<usize>,
     /// How each entry of the schedule fared, in its order.
     pub verdicts: Vec<Verdict>,
@@ -40,8 +42,11 @@ pub struct Due {
 pub enum Verdict {
     /// In force.
     Plays,
-    /// Could play, but a higher kind or priority does; an overlay: too many lie in front of it.
+    /// Could play, but a higher kind or priority does; an overlay: too many lie in front of it; on
+    /// another display than the first: an equal before it does.
     Outranked,
+    /// It is for a display that is not there, or has no entries of its own.
+    NoDisplay,
     /// Is due, but none of its items can be shown.
     NothingToShow,
     /// None of its windows is open.
@@ -58,42 +63,69 @@ type Rank = (bool, Reverse<EntryRank>, i32);
 /// Place of a kind: lower comes first.
 type EntryRank = u8;
 
-/// Finds what is due at `now`: of the entries whose validity and one of whose windows hold and
+/// What a schedule is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The moment, in the device's zone.
+    pub now: &'a Zoned,
+    /// How far it deserves belief.
+    pub trust: Trust,
+    /// How many displays have entries of their own, 1 or more.
+    pub displays: u8,
+}
+
+/// Finds what is due: of the entries for a display whose validity and one of whose windows hold and
 /// whose target has something to show, those of the highest kind and priority.
 ///
-/// Windows are half-open, `[from, until)`, in `now`'s zone; a local time that is skipped moves on
-/// by the length of the gap, one that comes twice means its first occurrence.
+/// Windows are half-open, `[from, until)`, in the zone of `now`; a local time that is skipped moves
+/// on by the length of the gap, one that comes twice means its first occurrence.
 ///
 /// While the clock is a guess, an entry is never over: one that would be ranks below all others,
 /// fallbacks too, and so plays instead of a card only. An overlay that would be over is.
 pub fn resolve(
     schedule: &[Entry],
-    now: &Zoned,
-    trust: Trust,
+    asked: &Asked<'_>,
     has_something: &dyn Fn(&Target) -> bool,
 ) -> Due {
-    let mut verdicts: Vec<Verdict> = schedule.iter().map(|e| standing(e, now, trust)).collect();
-    let at = now.timestamp();
-    let mut best: Option<Rank> = None;
+    let mut verdicts: Vec<Verdict> = schedule.iter().map(|e| standing(e, asked)).collect();
     for (entry, verdict) in schedule.iter().zip(&mut verdicts) {
         if *verdict == Verdict::Plays && !has_something(&entry.target) {
             *verdict = Verdict::NothingToShow;
         }
-        if *verdict == Verdict::Plays {
-            best = best.max(rank(entry, at));
+    }
+    let at = asked.now.timestamp();
+    let entries = highest(schedule, (1, at), &mut verdicts);
+    let beside = (2..=asked.displays).filter_map(|display| {
+        let best = highest(schedule, (display, at), &mut verdicts);
+        // Those that wait for nothing but their turn never get one.
+        best.iter().skip(1).for_each(|place| verdicts[*place] = Verdict::Outranked);
+        best.first().copied()
+    });
+    let mut in_front: Vec<usize> = beside.collect();
+    in_front.extend(overlays(schedule, &mut verdicts));
+    Due { entries, overlays: in_front, verdicts, until: next_edge(schedule, asked.now) }
+}
+
+/// The entries of the highest rank for a display; others that could play are outranked.
+fn highest(
+    schedule: &[Entry],
+    (display, at): (u8, Timestamp),
+    verdicts: &mut [Verdict],
+) -> Vec<usize> {
+    let rank_of = |place: usize, verdict: Verdict| {
+        let entry = schedule.get(place).filter(|entry| entry.display == display)?;
+        rank(entry, at).filter(|_| verdict == Verdict::Plays)
+    };
+    let best = verdicts.iter().enumerate().filter_map(|(n, verdict)| rank_of(n, *verdict)).max();
+    let mut places = Vec::new();
+    for (place, verdict) in verdicts.iter_mut().enumerate() {
+        match rank_of(place, *verdict) {
+            Some(rank) if Some(rank) == best => places.push(place),
+            Some(_) => *verdict = Verdict::Outranked,
+            None => {}
         }
     }
-    let overlays = overlays(schedule, &mut verdicts);
-    let mut entries = Vec::new();
-    for (place, (entry, verdict)) in schedule.iter().zip(&mut verdicts).enumerate() {
-        let Some(rank) = rank(entry, at).filter(|_| *verdict == Verdict::Plays) else { continue };
-        if Some(rank) == best {
-            entries.push(place);
-        } else {
-            *verdict = Verdict::Outranked;
-        }
-    }
-    Due { entries, overlays, verdicts, until: next_edge(schedule, now) }
+    places
 }
 
 /// The overlays in force, back to front: by priority, then as in the schedule. Beyond
@@ -126,8 +158,12 @@ fn rank(entry: &Entry, at: Timestamp) -> Option<Rank> {
 }
 
 /// How an entry stands by itself; `Plays` if nothing but others can be in its way.
-fn standing(entry: &Entry, now: &Zoned, trust: Trust) -> Verdict {
+fn standing(entry: &Entry, asked: &Asked<'_>) -> Verdict {
+    let Asked { now, trust, displays } = *asked;
     let at = now.timestamp();
+    if entry.display > displays {
+        return Verdict::NoDisplay;
+    }
     if entry.valid.from.is_some_and(|from| at < from) {
         return Verdict::NotYet;
     }

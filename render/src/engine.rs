@@ -50,6 +50,7 @@ pub(crate) struct Engine {
     painter: Option<GpuPainter>,
     gpu_name: String,
     size: Size,
+    displays: u8,
     pacing: Pacing,
     retry_at: Option<Mono>,
     greeted: bool,
@@ -86,6 +87,7 @@ impl Engine {
             painter: None,
             gpu_name: "being set up".to_owned(),
             size,
+            displays: 1,
             pacing: Pacing::default(),
             retry_at: None,
             greeted: false,
@@ -134,7 +136,11 @@ impl Engine {
     /// The displays are these.
     pub(crate) fn resize(&mut self, screen: Screen) {
         self.size = screen.main();
+        let displays = std::mem::replace(&mut self.displays, screen.displays());
         self.stage.resize(screen);
+        if displays != self.displays {
+            self.greet_again();
+        }
     }
 
     /// How what is asked for comes onto the displays.
@@ -256,6 +262,7 @@ impl Engine {
             newest_turn: self.stage.newest_turn(),
             showing: self.stage.showing(),
             size: self.size,
+            displays: self.displays,
             gpu: self.gpu_name.clone(),
         };
         self.link.say(Report::Hello(hello), Vec::new());
@@ -297,9 +304,10 @@ impl Engine {
         let painter = self.painter.as_ref().ok_or("there is no GPU yet")?;
         let frame = self.stage.frame_again().ok_or("nothing was shown yet")?;
         // For people: the way up that the viewer sees it.
-        let (frame, size) = (frame.clone().upright(), frame.size);
+        let frame = frame.clone().upright();
+        let pictures: Vec<_> = frame.pictures().map(|picture| (picture, picture.size)).collect();
         let (done, wake) = (self.taken.0.clone(), self.waker.clone());
-        capture::start(painter, &frame, size, move |png| {
+        capture::start(painter, &pictures, move |png| {
             // There is room for as many as are being taken; a stage that has ended wants none.
             done.try_send((id, png)).ok();
             wake();

@@ -86,10 +86,17 @@ pub struct Hello {
     pub newest_turn: Turn,
     /// Turns on the screen right now.
     pub showing: Vec<Turn>,
-    /// The display or target.
+    /// The first display, or the target.
     pub size: Size,
+    /// How many displays are there to be drawn on.
+    #[serde(default = "one")]
+    pub displays: u8,
     /// Adapter, driver and whether it is a software one, for people.
     pub gpu: String,
+}
+
+fn one() -> u8 {
+    1
 }
 
 /// Evidence that the screen is alive.

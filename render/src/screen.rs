@@ -46,10 +46,21 @@ impl Screen {
         self.displays.first().copied().unwrap_or(Size { width_px: 0, height_px: 0 })
     }
 
-    /// The extent of `scene`'s upright picture.
-    pub(crate) fn picture(&self, scene: &Scene) -> Size {
+    /// How many displays there are.
+    pub(crate) fn displays(&self) -> u8 {
+        u8::try_from(self.displays.len()).unwrap_or(u8::MAX)
+    }
+
+    /// How many pictures `scene` makes: one, or one for each display.
+    pub(crate) fn pictures(&self, scene: &Scene) -> u8 {
+        if scene.displays == Displays::Each { self.displays() } else { 1 }
+    }
+
+    /// The extent of `scene`'s upright picture `number`, from 0.
+    pub(crate) fn picture(&self, scene: &Scene, number: u8) -> Size {
         let mut drawn = self.drawn(scene);
         match scene.displays {
+            Displays::Each => drawn.nth(number.into()).unwrap_or(self.main()),
             Displays::First | Displays::Mirror => drawn.next().unwrap_or(self.main()),
             Displays::Extend => drawn.fold(Size { width_px: 0, height_px: 0 }, |all, one| {
                 let along = |all: u32, one: u32| all.saturating_add(one);
@@ -72,19 +83,28 @@ impl Screen {
         if self.spread.is_empty() { scene.rotation } else { Rotation::None }
     }
 
-    /// For each display, in the upright pixels of its window: where which part of the picture lies.
-    pub(crate) fn parts(&self, scene: &Scene) -> Vec<Quad> {
+    /// For each display that shows something of picture `number`, in the upright pixels of its
+    /// window: where which part of that lies.
+    pub(crate) fn parts(&self, scene: &Scene, number: u8) -> Vec<Quad> {
         let parts = self.upright_parts(scene);
-        if self.spread.is_empty() {
-            return parts;
+        let parts: Vec<_> = match self.spread.is_empty() {
+            true => parts,
+            false => {
+                let hung = |(part, at): (&Quad, &Area)| hung(part, *at, scene.rotation);
+                parts.iter().zip(&self.spread).map(hung).collect()
+            }
+        };
+        match scene.displays {
+            Displays::Each => parts.into_iter().skip(number.into()).take(1).collect(),
+            Displays::First | Displays::Mirror | Displays::Extend => parts,
         }
-        parts.iter().zip(&self.spread).map(|(part, at)| hung(part, *at, scene.rotation)).collect()
     }
 
     fn upright_parts(&self, scene: &Scene) -> Vec<Quad> {
-        let picture = self.picture(scene);
+        let picture = self.picture(scene, 0);
         let upright = self.displays.iter().map(|display| scene.rotation.upright(*display));
         match scene.displays {
+            Displays::Each => upright.map(|display| Quad::of(Area::of(display))).collect(),
             Displays::First if self.spread.is_empty() => {
                 upright.take(1).map(|display| Quad::of(Area::of(display))).collect()
             }
@@ -184,7 +204,7 @@ mod tests {
             let screen = Screen::of(displays, stacked).expect("not empty");
             let displays = Displays::Extend;
             let scene = Scene { displays, rotation, resolution, ..Scene::default() };
-            let parts = screen.parts(&scene);
+            let parts = screen.parts(&scene, 0);
             prop_assert_eq!(parts.len(), screen.displays.len());
             let (from, to) = if stacked { (1, 3) } else { (0, 2) };
             prop_assert_eq!(parts[0].uv[from], 0.0);
@@ -198,8 +218,8 @@ mod tests {
         ) {
             let screen = Screen::of(displays, false).expect("not empty");
             let scene = Scene { displays: Displays::Mirror, rotation, ..Scene::default() };
-            let picture = screen.picture(&scene);
-            for (part, display) in screen.parts(&scene).iter().zip(&screen.displays) {
+            let picture = screen.picture(&scene, 0);
+            for (part, display) in screen.parts(&scene, 0).iter().zip(&screen.displays) {
                 let display = rotation.upright(*display);
                 prop_assert_eq!(part.uv, [0.0, 0.0, 1.0, 1.0]);
                 let [left, top, right, bottom] = part.edges;
@@ -247,10 +267,10 @@ mod tests {
             ("extended, on their sides", two(), Displays::Extend, quarter, None, fhd(2104, 1920)),
         ] {
             let scene = Scene { displays, rotation, resolution, ..Scene::default() };
-            assert_eq!(screen.picture(&scene), wanted, "{case}");
+            assert_eq!(screen.picture(&scene, 0), wanted, "{case}");
         }
         let extend = Scene { displays: Displays::Extend, ..Scene::default() };
-        let parts = two().parts(&extend);
+        let parts = two().parts(&extend, 0);
         assert_eq!(parts[1].edges, [0.0, 0.0, 1280.0, 1024.0]);
         assert_eq!(parts[1].uv, [0.6, 0.0, 1.0, (1024.0f32 / 1080.0)]);
     }

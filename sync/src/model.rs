@@ -302,6 +302,8 @@ pub struct Entry {
     pub kind: EntryKind,
     /// Highest wins within a kind; of overlays it is in front.
     pub priority: i32,
+    /// Which display it plays on, from 1.
+    pub display: u8,
     /// What plays.
     pub target: Target,
     /// None: always.

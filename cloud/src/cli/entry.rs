@@ -21,7 +21,8 @@ pub fn read(text: &str, n: usize) -> Result<Entry, String> {
     let (kind, windows) = (EntryKind::default(), Vec::new());
     let (valid_from, valid_until) = (None, None);
     let id = format!("entry-{n}");
-    let mut entry = Entry { id, kind, priority: 0, target, windows, valid_from, valid_until };
+    let (priority, display) = (0, 1);
+    let mut entry = Entry { id, kind, priority, display, target, windows, valid_from, valid_until };
     let (mut days, mut from, mut until) = (Vec::new(), None, None);
     for part in parts {
         let (key, value) = part.split_once('=').unwrap_or((part, ""));
@@ -31,12 +32,13 @@ pub fn read(text: &str, n: usize) -> Result<Entry, String> {
             "from" => from = Some(time(value).ok_or_else(|| wrong("HH:MM"))?),
             "until" => until = Some(time(value).ok_or_else(|| wrong("HH:MM"))?),
             "priority" => entry.priority = value.parse().map_err(|_| wrong("a number"))?,
+            "display" => entry.display = value.parse().map_err(|_| wrong("1, 2, …"))?,
             "kind" => {
                 let kinds = "normal, interrupt, fallback or overlay";
                 entry.kind = word(value).ok_or_else(|| wrong(kinds))?;
             }
             _ => {
-                let keys = "days, from, until, kind or priority";
+                let keys = "days, from, until, kind, priority or display";
                 return Err(format!("entry {text:?}: {key:?} is not known, want {keys}"));
             }
         }
@@ -90,7 +92,8 @@ mod tests {
             ("entry-1", Target::Playlist("menu".into()))
         );
         assert!(always.windows.is_empty());
-        let text = "layout:hall,days=fri-mon,from=22:00,until=06:00,kind=interrupt,priority=3";
+        let text =
+            "layout:hall,days=fri-mon,from=22:00,until=06:00,kind=interrupt,priority=3,display=2";
         let night = read(text, 2).unwrap();
         let days = vec![Day::Fri, Day::Sat, Day::Sun, Day::Mon];
         let window = Window { days, from: time(22, 0, 0, 0), until: time(6, 0, 0, 0) };
@@ -98,6 +101,7 @@ mod tests {
             (night.target, night.kind),
             (Target::Layout("hall".into()), EntryKind::Interrupt)
         );
+        assert_eq!((always.display, night.display), (1, 2));
         assert_eq!((night.priority, night.windows), (3, vec![window]));
     }
 
@@ -115,9 +119,15 @@ mod tests {
 
     #[test]
     fn anything_else_says_what_is_wanted() {
-        for text in
-            ["m,days=monday", "m,from=8", "m,until=25:00", "m,kind=x", "m,priority=a", "m,x"]
-        {
+        for text in [
+            "m,days=monday",
+            "m,from=8",
+            "m,until=25:00",
+            "m,kind=x",
+            "m,priority=a",
+            "m,display=two",
+            "m,x",
+        ] {
             let error = read(text, 1).unwrap_err();
             assert!(error.contains("want"), "{error}");
         }

@@ -324,6 +324,7 @@ enum Schedule {
     Set {
         /// PLAYLIST or layout:LAYOUT, then any of ,from=08:00 ,until=18:00 ,days=mon-fri
         /// ,days=sat+sun ,kind=normal|interrupt|fallback|overlay ,priority=N
+        /// ,display=N
         #[arg(long = "entry", required = true, value_name = "ENTRY")]
         entries: Vec<String>,
     },

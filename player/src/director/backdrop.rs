@@ -1,25 +1,22 @@
-//! The pictures behind a layout's zones and around its page: they stay while items come and go.
+//! What lies behind a page's items and around the page: it stays while items come and go.
 //!
 //! Promise, held by `a_page_stands_without_a_picture_that_fails`: one that fails or is never ready
 //! is left out, with a fault, and holds up nothing.
 //!
-//! Not here: where they lie (`scene_of`).
+//! Not here: what it is and where it lies (`scene_of`).
 
 use std::time::Duration;
 
 use vitrine_config::time::Mono;
 use vitrine_render::scene::{Layer, Scene, Turn};
-use vitrine_sync::model::{Digest, Layout};
 
 use super::showing::{Maker, Turns};
-use crate::scene_of;
+use crate::scene_of::{self, Ground, Paint};
 
-/// One of the two pictures of a page.
+/// One thing behind the items of a page.
 #[derive(Debug, Clone)]
 pub struct Backdrop {
-    /// Its key in the manifest.
-    pub key: &'static str,
-    asset: Digest,
+    ground: Ground,
     layer: Layer,
     /// Since when the stage has been asked for it.
     pub asked_at: Option<Mono>,
@@ -30,21 +27,29 @@ pub struct Backdrop {
     failed: bool,
 }
 
-/// The pictures of a page; none where the layout has none, or its file is not here.
+/// All of it, back to front; what has its file not here is left out.
 #[derive(Debug, Clone, Default)]
 pub struct Backdrops {
-    page: Option<Box<Backdrop>>,
-    around: Option<Box<Backdrop>>,
+    list: Vec<Backdrop>,
 }
 
 impl Backdrop {
-    fn make(key: &'static str, asset: Option<Digest>, maker: &mut Maker) -> Option<Box<Backdrop>> {
+    fn make(ground: Ground, maker: &mut Maker) -> Option<Backdrop> {
         let live = maker.stock.live;
-        let asset = asset.filter(|asset| !live.missing.contains(asset))?;
-        let layer = scene_of::backdrop(maker.turns.next(), &asset, &live.files)?;
+        if let Paint::Picture(asset) = &ground.what
+            && live.missing.contains(asset)
+        {
+            return None;
+        }
+        let layer = scene_of::ground(maker.turns.next(), &ground, &live.files)?;
         let (asked_at, left_at) = (None, None);
         let (ready, failed) = (false, false);
-        Some(Box::new(Backdrop { key, asset, layer, asked_at, ready, left_at, failed }))
+        Some(Backdrop { ground, layer, asked_at, ready, left_at, failed })
+    }
+
+    /// Its key in the manifest.
+    pub fn key(&self) -> &'static str {
+        self.ground.key
     }
 
     /// Its number.
@@ -76,36 +81,36 @@ impl Backdrop {
 }
 
 impl Backdrops {
-    /// Those of `layout`; what is the same as before stays on the screen undisturbed.
-    pub fn adopt(&mut self, layout: Option<&Layout>, maker: &mut Maker) {
-        let images = layout.map(|layout| (layout.background_image, layout.letterbox_image));
-        let (page, around) = images.unwrap_or_default();
-        for (place, key, asset) in [
-            (&mut self.page, "background_image", page),
-            (&mut self.around, "letterbox_image", around),
-        ] {
-            if place.as_ref().map(|backdrop| backdrop.asset) != asset {
-                *place = None;
-            }
-            if place.is_none() {
-                *place = Backdrop::make(key, asset, maker);
-            }
-        }
+    /// Has these; what is the same as before stays on the screen undisturbed.
+    pub fn adopt(&mut self, grounds: Vec<Ground>, maker: &mut Maker) {
+        let mut old = std::mem::take(&mut self.list);
+        let take_over = |ground: Ground| match old.iter().position(|old| old.ground == ground) {
+            Some(place) => Some(old.remove(place)),
+            None => Backdrop::make(ground, maker),
+        };
+        self.list = grounds.into_iter().filter_map(take_over).collect();
     }
 
-    /// Puts those that can be shown into `scene`.
+    /// Puts those of a whole scene into it.
     pub fn put(&self, scene: &mut Scene) {
-        let layer = |backdrop: &Option<Box<Backdrop>>| {
-            backdrop.as_ref().filter(|backdrop| !backdrop.failed).map(|b| b.layer.clone())
+        let layer = |key| {
+            let found = self.list.iter().find(|backdrop| backdrop.key() == key && !backdrop.failed);
+            found.map(|backdrop| backdrop.layer.clone())
         };
-        (scene.backdrop, scene.surround_picture) = (layer(&self.page), layer(&self.around));
+        scene.backdrop = layer(scene_of::BACKGROUND_IMAGE);
+        scene.surround_picture = layer(scene_of::LETTERBOX_IMAGE);
+    }
+
+    /// Those that can be shown, back to front.
+    pub fn layers(&self) -> impl Iterator<Item = Layer> + '_ {
+        self.iter().filter(|backdrop| !backdrop.failed).map(|backdrop| backdrop.layer.clone())
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Backdrop> {
-        self.page.iter().chain(&self.around).map(|backdrop| &**backdrop)
+        self.list.iter()
     }
 
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Backdrop> {
-        self.page.iter_mut().chain(&mut self.around).map(|backdrop| &mut **backdrop)
+        self.list.iter_mut()
     }
 }

@@ -68,6 +68,11 @@ impl Health {
         }
     }
 
+    /// How many displays there are to be drawn on, as far as is known.
+    pub fn displays(&self) -> u8 {
+        self.stage().map_or(1, |hello| hello.displays)
+    }
+
     /// Whether this beat proves life.
     pub fn beat(&mut self, beat: Beat, now: Mono) -> bool {
         let before = self.last_beat.replace(beat).map_or(0, |beat| beat.frames_presented);

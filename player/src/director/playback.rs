@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use vitrine_config::Config;
+use vitrine_config::model::Displays;
 use vitrine_config::time::{Mono, Now};
 use vitrine_render::scene::{Layer, Next, Scene, Turn};
 use vitrine_sync::model::{Entry, Live};
@@ -16,7 +17,7 @@ use vitrine_sync::wire::record::Fault;
 
 use super::backdrop::Backdrop;
 use super::patience::Patience;
-use super::programme::{Bookmarks, Programme};
+use super::programme::{Bookmarks, Programme, Role};
 use super::showing::{Maker, Showing, Turns};
 use super::slot::{Change, Slot};
 use super::stack::{Overlays, Stack};
@@ -102,6 +103,24 @@ impl Playback {
         std::mem::take(&mut self.faults)
     }
 
+    /// Other settings hold. What lies behind items follows at once, items with their next showing.
+    pub fn configure(&mut self, config: Arc<Config>, mono: Mono) {
+        self.config = config;
+        if let Some(live) = self.live.clone() {
+            let mut stack = std::mem::take(&mut self.stack);
+            let mut maker = self.maker(&live, mono);
+            stack.programmes_mut().for_each(|programme| programme.adopt_backdrops(&mut maker));
+            self.stack = stack;
+            self.drop_takeover();
+        }
+    }
+
+    /// The stage has so many displays.
+    pub fn has_displays(&mut self, displays: u8) {
+        let each = self.config.screen.displays == Displays::Each;
+        self.agenda.set_displays(if each { displays } else { 1 });
+    }
+
     /// Another generation is in force, or the same one with more files.
     pub fn adopt(&mut self, live: Arc<Live>, now: &Now) {
         if self.version() != live.manifest.version {
@@ -138,8 +157,7 @@ impl Playback {
             let mut stack = std::mem::take(&mut self.stack);
             let mut maker = self.maker(&live, now.mono);
             stack.lanes_mut().for_each(|lane| lane.renumber(&mut maker, now));
-            let backdrops = stack.main.iter_mut().flat_map(|main| main.backdrops.iter_mut());
-            backdrops.for_each(|backdrop| backdrop.renumber(maker.turns));
+            stack.backdrops_mut().for_each(|backdrop| backdrop.renumber(maker.turns));
             self.stack = stack;
         }
     }
@@ -250,7 +268,7 @@ impl Playback {
         let entries: Vec<&Entry> =
             due.iter().filter_map(|place| live.manifest.schedule.get(*place)).collect();
         if let Some(programme) = &mut self.stack.main {
-            let mut same = entries.iter().filter(|entry| entry.target == programme.target);
+            let mut same = entries.iter().filter(|entry| entry.target == programme.at.target);
             if let Some(first) = same.clone().next() {
                 let own = same.find(|entry| entry.id == programme.entry);
                 programme.entry.clone_from(&own.unwrap_or(first).id);
@@ -383,7 +401,7 @@ impl Playback {
     pub fn wanted(&self, card: &Scene) -> Scene {
         match self.curtain {
             Some(turn) => self.curtain_scene(turn),
-            None => self.scene(None, self.stack.layers(&[]), card),
+            None => self.scene(&self.programmes(), self.stack.layers(&[]), card),
         }
     }
 
@@ -391,21 +409,28 @@ impl Playback {
     pub fn next(&self, card: &Scene) -> Option<Next> {
         let slot = self.slot.as_ref()?;
         let scene = match &slot.change {
-            Change::Lanes(lanes) => self.scene(None, self.stack.layers(lanes), card),
+            Change::Lanes(lanes) => self.scene(&self.programmes(), self.stack.layers(lanes), card),
             Change::TakeOver { main, overlays } => {
-                let layers = self.stack.layers_after(main.as_ref(), overlays.as_ref());
-                self.scene(main.as_ref(), layers, card)
+                let after = self.stack.programmes_after(main.as_ref(), overlays.as_ref());
+                let layers = after.iter().flat_map(|programme| programme.layers()).collect();
+                self.scene(&after, layers, card)
             }
             Change::Curtain(turn) => self.curtain_scene(*turn),
         };
         Some(Next { scene, start: slot.start })
     }
 
-    /// `layers` on the page of `main`, or of what plays, or on `card`.
-    fn scene(&self, main: Option<&Programme>, layers: Vec<Layer>, card: &Scene) -> Scene {
-        let main = main.or(self.stack.main.as_ref());
-        let page = main.zip(self.live.as_ref()).map(|(main, live)| main.page(live, &self.config));
+    fn programmes(&self) -> Vec<&Programme> {
+        self.stack.programmes().collect()
+    }
+
+    /// `layers` of `programmes` on the page of the one that has the scene's, or on `card`.
+    fn scene(&self, programmes: &[&Programme], layers: Vec<Layer>, card: &Scene) -> Scene {
+        let with = |role| programmes.iter().filter(move |programme| programme.role == role);
+        let main = with(Role::Main).next().zip(self.live.as_ref());
+        let page = main.map(|(main, live)| main.page(live, &self.config));
         let mut scene = page.unwrap_or_else(|| card.clone());
+        scene.apart = with(Role::Beside).map(|p| scene_of::place_of(p.at.display)).collect();
         scene.layers.extend(layers);
         scene
     }
@@ -447,13 +472,14 @@ impl Playback {
     }
 
     fn backdrops(&self) -> impl Iterator<Item = &Backdrop> {
-        let next = self.slot.iter().filter_map(Slot::programme);
-        self.stack.main.iter().chain(next).flat_map(|programme| programme.backdrops.iter())
+        let next = self.slot.iter().flat_map(Slot::programmes);
+        self.stack.programmes().chain(next).flat_map(|programme| programme.backdrops.iter())
     }
 
     fn backdrops_mut(&mut self) -> impl Iterator<Item = &mut Backdrop> {
-        let next = self.slot.iter_mut().filter_map(Slot::programme_mut);
-        self.stack.main.iter_mut().chain(next).flat_map(|programme| programme.backdrops.iter_mut())
+        let next = self.slot.iter_mut().flat_map(Slot::programmes_mut);
+        let next = next.flat_map(|programme| programme.backdrops.iter_mut());
+        self.stack.backdrops_mut().chain(next)
     }
 
     fn stock<'a>(&'a self, live: &'a Live, mono: Mono) -> Stock<'a> {

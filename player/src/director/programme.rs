@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use vitrine_config::Config;
-use vitrine_render::scene::{Base, Scene};
+use vitrine_render::scene::{Base, Layer, Scene};
 use vitrine_sync::model::{Entry, EntryKind, Item, Layout, Live, Manifest, Target, Zone};
 
 use super::backdrop::Backdrops;
@@ -37,16 +37,53 @@ impl Bookmarks {
     }
 }
 
+/// A target on a display: the same one twice is one programme.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct At {
+    /// What plays.
+    pub target: Target,
+    /// Where, from 1.
+    pub display: u8,
+}
+
+impl At {
+    /// What `entry` asks for.
+    pub fn of(entry: &Entry) -> At {
+        At { target: entry.target.clone(), display: entry.display }
+    }
+}
+
+/// What a programme stands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The scene is its page.
+    Main,
+    /// It is alone on another display than the first.
+    Beside,
+    /// It lies in front of whatever plays there.
+    Overlay,
+}
+
+impl Role {
+    fn of(entry: &Entry) -> Role {
+        match (entry.kind, entry.display) {
+            (EntryKind::Overlay, _) => Role::Overlay,
+            (_, 1) => Role::Main,
+            (..) => Role::Beside,
+        }
+    }
+}
+
 /// A target of the schedule, playing.
 #[derive(Debug, Clone)]
 pub struct Programme {
     /// Id of the schedule entry that it plays for.
     pub entry: String,
-    /// What plays.
-    pub target: Target,
-    /// Whether it lies in front of another one.
-    pub is_overlay: bool,
-    /// Behind all of them; an overlay has none.
+    /// What plays, and on which display.
+    pub at: At,
+    /// What it stands on.
+    pub role: Role,
+    /// Behind all of them.
     pub backdrops: Backdrops,
     /// Back to front.
     pub lanes: Vec<Lane>,
@@ -55,16 +92,15 @@ pub struct Programme {
 impl Programme {
     /// `entry`'s target with its first items; None if nothing of it can be shown.
     pub fn begin(entry: &Entry, bookmarks: &Bookmarks, maker: &mut Maker) -> Option<Programme> {
-        let is_overlay = entry.kind == EntryKind::Overlay;
-        let places = places(&entry.target, is_overlay, &maker.stock.live.manifest)?;
+        let (at, role) = (At::of(entry), Role::of(entry));
+        let places = places(&at, role, &maker.stock.live.manifest)?;
         let lane = |(spot, playlist): (Spot, String)| {
             let bookmark = bookmarks.find(&spot, &playlist);
             Lane::new(spot, playlist, bookmark)
         };
         let lanes = places.into_iter().map(lane).collect();
-        let (entry, target) = (entry.id.clone(), entry.target.clone());
-        let backdrops = Backdrops::default();
-        let mut programme = Programme { entry, target, is_overlay, backdrops, lanes };
+        let (entry, backdrops) = (entry.id.clone(), Backdrops::default());
+        let mut programme = Programme { entry, at, role, backdrops, lanes };
         programme.fill(maker);
         programme.adopt_backdrops(maker);
         programme.shows_something().then_some(programme)
@@ -85,6 +121,11 @@ impl Programme {
         self.lanes.iter().filter_map(|lane| lane.current.as_ref())
     }
 
+    /// Everything of it on the screen but what the scene itself has, back to front.
+    pub fn layers(&self) -> impl Iterator<Item = Layer> + '_ {
+        self.grounds().chain(self.showings().map(|showing| showing.layer.clone()))
+    }
+
     /// All current showings.
     pub fn showings_mut(&mut self) -> impl Iterator<Item = &mut Showing> {
         self.lanes.iter_mut().filter_map(|lane| lane.current.as_mut())
@@ -101,7 +142,7 @@ impl Programme {
     /// is changed or gone makes room at once. False if there is no such target any more.
     pub fn adopt(&mut self, maker: &mut Maker) -> bool {
         let manifest = &maker.stock.live.manifest;
-        let Some(places) = places(&self.target, self.is_overlay, manifest) else { return false };
+        let Some(places) = places(&self.at, self.role, manifest) else { return false };
         let mut old = std::mem::take(&mut self.lanes);
         let take_over = |(spot, playlist): (Spot, String)| {
             let same = |lane: &Lane| lane.spot.zone == spot.zone && lane.playlist == playlist;
@@ -115,13 +156,26 @@ impl Programme {
         true
     }
 
-    fn adopt_backdrops(&mut self, maker: &mut Maker) {
-        let layout = self.layout(&maker.stock.live.manifest).filter(|_| !self.is_overlay);
-        self.backdrops.adopt(layout, maker);
+    /// What it plays on, without what comes and goes; the scene itself has none of it.
+    pub fn grounds(&self) -> impl Iterator<Item = Layer> + '_ {
+        let own = (self.role != Role::Main).then(|| self.backdrops.layers());
+        own.into_iter().flatten()
+    }
+
+    /// Lays what lies behind its items, as layout and settings have it by now.
+    pub fn adopt_backdrops(&mut self, maker: &mut Maker) {
+        let layout = self.layout(&maker.stock.live.manifest);
+        let grounds = match self.role {
+            Role::Main => scene_of::pictures(layout),
+            Role::Beside => scene_of::grounds(layout, self.at.display, maker.config),
+            // It is see-through.
+            Role::Overlay => Vec::new(),
+        };
+        self.backdrops.adopt(grounds, maker);
     }
 
     fn layout<'a>(&self, manifest: &'a Manifest) -> Option<&'a Layout> {
-        match &self.target {
+        match &self.at.target {
             Target::Playlist(_) => None,
             Target::Layout(id) => manifest.layouts.get(id),
         }
@@ -129,18 +183,20 @@ impl Programme {
 }
 
 /// Where a target plays which playlists; None if the manifest has no such target.
-fn places(target: &Target, is_overlay: bool, manifest: &Manifest) -> Option<Vec<(Spot, String)>> {
-    match target {
+fn places(at: &At, role: Role, manifest: &Manifest) -> Option<Vec<(Spot, String)>> {
+    let on = |base: Base| if role == Role::Main { Base::Canvas } else { base };
+    let display = at.display;
+    match &at.target {
         Target::Playlist(id) => {
-            let base = if is_overlay { Base::Screen } else { Base::Canvas };
-            let spot = Spot { base, ..Spot::screen() };
+            let spot = Spot { display, base: on(Base::Screen), ..Spot::screen() };
             manifest.playlists.contains_key(id).then(|| vec![(spot, id.clone())])
         }
         Target::Layout(id) => {
             let layout = manifest.layouts.get(id)?;
-            let base = if is_overlay { scene_of::base(layout) } else { Base::Canvas };
-            let place =
-                |zone: &Zone| (Spot { base, ..Spot::zone(zone, layout) }, zone.playlist.clone());
+            let base = on(scene_of::base(layout));
+            let place = |zone: &Zone| {
+                (Spot { display, base, ..Spot::zone(zone, layout) }, zone.playlist.clone())
+            };
             Some(layout.zones.iter().map(place).collect())
         }
     }

@@ -90,6 +90,7 @@ pub fn entry(id: &str, target: Target) -> Entry {
         id: id.into(),
         kind: EntryKind::Normal,
         priority: 0,
+        display: 1,
         target,
         windows: vec![],
         valid: Validity::default(),

@@ -46,15 +46,13 @@ pub enum Change {
 
 impl Slot {
     /// Every showing in it that is not on the screen already.
-    pub fn showings(&self) -> Box<dyn Iterator<Item = &Showing> + '_> {
-        match &self.change {
-            Change::Lanes(lanes) => Box::new(lanes.iter().map(|(_, showing)| showing)),
-            Change::TakeOver { main, overlays } => {
-                let fresh = overlays.iter().flat_map(|overlays| &overlays.fresh);
-                Box::new(main.iter().chain(fresh).flat_map(Programme::showings))
-            }
-            Change::Curtain(_) => Box::new(std::iter::empty()),
-        }
+    pub fn showings(&self) -> impl Iterator<Item = &Showing> {
+        let lanes = match &self.change {
+            Change::Lanes(lanes) => &lanes[..],
+            Change::TakeOver { .. } | Change::Curtain(_) => &[],
+        };
+        let of_lanes = lanes.iter().map(|(_, showing)| showing);
+        of_lanes.chain(self.programmes().flat_map(Programme::showings))
     }
 
     /// Every showing in it that is not on the screen already.
@@ -69,20 +67,22 @@ impl Slot {
         }
     }
 
-    /// The programme that takes over, if one does.
-    pub fn programme(&self) -> Option<&Programme> {
-        match &self.change {
-            Change::TakeOver { main, .. } => main.as_ref(),
-            Change::Lanes(_) | Change::Curtain(_) => None,
-        }
+    /// The programmes that begin with it.
+    pub fn programmes(&self) -> impl Iterator<Item = &Programme> {
+        let (main, overlays) = match &self.change {
+            Change::TakeOver { main, overlays } => (main.as_ref(), overlays.as_ref()),
+            Change::Lanes(_) | Change::Curtain(_) => (None, None),
+        };
+        main.into_iter().chain(overlays.into_iter().flat_map(|overlays| &overlays.fresh))
     }
 
-    /// The programme that takes over, if one does.
-    pub fn programme_mut(&mut self) -> Option<&mut Programme> {
-        match &mut self.change {
-            Change::TakeOver { main, .. } => main.as_mut(),
-            Change::Lanes(_) | Change::Curtain(_) => None,
-        }
+    /// The programmes that begin with it.
+    pub fn programmes_mut(&mut self) -> impl Iterator<Item = &mut Programme> {
+        let (main, overlays) = match &mut self.change {
+            Change::TakeOver { main, overlays } => (main.as_mut(), overlays.as_mut()),
+            Change::Lanes(_) | Change::Curtain(_) => (None, None),
+        };
+        main.into_iter().chain(overlays.into_iter().flat_map(|overlays| &mut overlays.fresh))
     }
 
     /// Whether `turn` first comes on the screen with this change.

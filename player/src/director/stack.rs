@@ -1,12 +1,13 @@
-//! Everything that plays: the programme, and the overlays in front of it.
+//! Everything that plays: the programme, those on other displays, and the overlays in front.
 //!
 //! Lanes are counted through all of it, the programme's first. A count holds for as long as no
 //! programme comes or goes.
 
 use vitrine_render::scene::Layer;
-use vitrine_sync::model::{Entry, Live, Target};
+use vitrine_sync::model::{Entry, Live};
 
-use super::programme::Programme;
+use super::backdrop::Backdrop;
+use super::programme::{At, Programme};
 use super::showing::{Lane, Showing};
 
 /// Everything that plays.
@@ -14,15 +15,15 @@ use super::showing::{Lane, Showing};
 pub struct Stack {
     /// What plays; None: a card must.
     pub main: Option<Programme>,
-    /// In front of that, back to front.
+    /// Beside and in front of that, back to front.
     pub overlays: Vec<Programme>,
 }
 
-/// The overlays that are to be on, back to front.
+/// What is to be on besides the programme, back to front.
 #[derive(Debug)]
 pub struct Overlays {
-    /// Entry and target of each.
-    pub order: Vec<(String, Target)>,
+    /// Entry of each, and what it plays where.
+    pub order: Vec<(String, At)>,
     /// Such as are not on yet.
     pub fresh: Vec<Programme>,
 }
@@ -30,10 +31,10 @@ pub struct Overlays {
 impl Overlays {
     /// Those of `places` in the schedule; nothing lies over itself.
     pub fn of(places: &[usize], live: &Live) -> Overlays {
-        let mut order: Vec<(String, Target)> = Vec::new();
+        let mut order: Vec<(String, At)> = Vec::new();
         for entry in places.iter().filter_map(|place| live.manifest.schedule.get(*place)) {
-            if order.iter().all(|(_, target)| *target != entry.target) {
-                order.push((entry.id.clone(), entry.target.clone()));
+            if order.iter().all(|(_, at)| *at != At::of(entry)) {
+                order.push((entry.id.clone(), At::of(entry)));
             }
         }
         Overlays { order, fresh: Vec::new() }
@@ -78,48 +79,60 @@ impl Stack {
 
     /// Whether exactly these overlays are on, in this order.
     pub fn has(&self, overlays: &Overlays) -> bool {
-        let on = self.overlays.iter().map(|programme| (&programme.entry, &programme.target));
-        on.eq(overlays.order.iter().map(|(entry, target)| (entry, target)))
+        let on = self.overlays.iter().map(|programme| (&programme.entry, &programme.at));
+        on.eq(overlays.order.iter().map(|(entry, at)| (entry, at)))
     }
 
     /// Whether an overlay with this entry's target is on.
     pub fn shows(&self, entry: &Entry) -> bool {
-        self.overlays.iter().any(|programme| programme.target == entry.target)
+        self.overlays.iter().any(|programme| programme.at == At::of(entry))
     }
 
     /// Puts these overlays on; such as are on already go on. Gives back those that are off now.
     pub fn take(&mut self, overlays: Overlays) -> Vec<Programme> {
         let mut old = std::mem::take(&mut self.overlays);
         old.extend(overlays.fresh);
-        for (entry, target) in overlays.order {
-            let found = old.iter().position(|programme| programme.target == target);
+        for (entry, at) in overlays.order {
+            let found = old.iter().position(|programme| programme.at == at);
             self.overlays.extend(found.map(|place| Programme { entry, ..old.remove(place) }));
         }
         old
     }
 
-    /// The layers of it all with these `instead` of what is current in some lanes.
-    pub fn layers(&self, instead: &[(usize, Showing)]) -> Vec<Layer> {
-        let layer = |(place, lane): (usize, &Lane)| {
-            let other = instead.iter().find(|(lane, _)| *lane == place).map(|(_, showing)| showing);
-            other.or(lane.current.as_ref()).map(|showing| showing.layer.clone())
-        };
-        self.lanes().enumerate().filter_map(layer).collect()
+    /// Everything that lies behind items.
+    pub fn backdrops_mut(&mut self) -> impl Iterator<Item = &mut Backdrop> {
+        self.programmes_mut().flat_map(|programme| programme.backdrops.iter_mut())
     }
 
-    /// The layers of it all with another programme or other overlays.
-    pub fn layers_after(
-        &self,
-        main: Option<&Programme>,
-        overlays: Option<&Overlays>,
-    ) -> Vec<Layer> {
-        let known = || self.overlays.iter().chain(overlays.iter().flat_map(|o| &o.fresh));
-        let ordered = |overlays: &Overlays| -> Vec<&Programme> {
-            let find = |(_, target): &(String, Target)| known().find(|p| p.target == *target);
-            overlays.order.iter().filter_map(find).collect()
-        };
-        let over = overlays.map_or_else(|| self.overlays.iter().collect(), ordered);
-        let showings = main.or(self.main.as_ref()).into_iter().chain(over);
-        showings.flat_map(Programme::showings).map(|showing| showing.layer.clone()).collect()
+    /// The layers of it all with these `instead` of what is current in some lanes.
+    pub fn layers(&self, instead: &[(usize, Showing)]) -> Vec<Layer> {
+        let (mut layers, mut first) = (Vec::new(), 0);
+        for programme in self.programmes() {
+            layers.extend(programme.grounds());
+            layers.extend(programme.lanes.iter().zip(first..).filter_map(|(lane, place)| {
+                let other = instead.iter().find(|(lane, _)| *lane == place);
+                let showing = other.map(|(_, showing)| showing).or(lane.current.as_ref());
+                showing.map(|showing| showing.layer.clone())
+            }));
+            first += programme.lanes.len();
+        }
+        layers
+    }
+
+    /// All of them with another programme or other overlays, back to front.
+    pub fn programmes_after<'a>(
+        &'a self,
+        main: Option<&'a Programme>,
+        overlays: Option<&'a Overlays>,
+    ) -> Vec<&'a Programme> {
+        let mut after: Vec<_> = main.or(self.main.as_ref()).into_iter().collect();
+        match overlays {
+            None => after.extend(&self.overlays),
+            Some(Overlays { order, fresh }) => {
+                let find = |at: &At| self.overlays.iter().chain(fresh).find(|p| p.at == *at);
+                after.extend(order.iter().filter_map(|(_, at)| find(at)));
+            }
+        }
+        after
     }
 }

@@ -13,6 +13,7 @@ fn stage_that_tells(tells_lengths: bool) -> Stage {
 mod asks;
 mod cards;
 mod chaos;
+mod displays;
 mod failures;
 mod generations;
 mod layouts;

@@ -7,6 +7,7 @@ use vitrine_sync::model::{Entry, EntryKind};
 use vitrine_sync::wire::record::Heartbeat;
 
 use super::Director;
+use super::programme::Role;
 use crate::schedule::{Due, Verdict};
 use crate::status::{Showing, Status};
 
@@ -90,8 +91,12 @@ impl Director {
     /// Which entry is in force and why, or which card; and which overlays.
     fn due_text(&self) -> String {
         let mut text = self.main_text();
-        let overlays = self.playback.overlays().iter().rev().map(|p| format!("{:?}", p.entry));
-        let overlays: Vec<_> = overlays.collect();
+        for programme in self.playback.overlays().iter().filter(|p| p.role == Role::Beside) {
+            let (display, entry) = (programme.at.display, &programme.entry);
+            text.push_str(&format!("; on display {display} {entry:?}"));
+        }
+        let overlays = self.playback.overlays().iter().rev().filter(|p| p.role == Role::Overlay);
+        let overlays: Vec<_> = overlays.map(|p| format!("{:?}", p.entry)).collect();
         if !overlays.is_empty() {
             text.push_str(&format!("; in front of it {}", overlays.join(", ")));
         }
@@ -134,6 +139,7 @@ fn why(entry: &Entry, due: &Due) -> String {
         (others, "taking turns with"),
         (count(Verdict::Outranked), "outranking"),
         (count(Verdict::NothingToShow), "passing over, for want of anything to show,"),
+        (count(Verdict::NoDisplay), "passing over, for want of their display,"),
     ] {
         if number > 0 {
             text.push_str(&format!(", {what} {number}"));

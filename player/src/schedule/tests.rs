@@ -8,7 +8,8 @@ const WEEK: [Day; 7] = [Day::Mon, Day::Tue, Day::Wed, Day::Thu, Day::Fri, Day::S
 
 fn entry(id: &str, kind: EntryKind, priority: i32, windows: Vec<Window>) -> Entry {
     let target = Target::Playlist(id.into());
-    Entry { id: id.into(), kind, priority, target, windows, valid: Validity::default() }
+    let valid = Validity::default();
+    Entry { id: id.into(), kind, priority, display: 1, target, windows, valid }
 }
 
 fn window(days: &[Day], from: (i8, i8), until: (i8, i8)) -> Window {
@@ -18,6 +19,11 @@ fn window(days: &[Day], from: (i8, i8), until: (i8, i8)) -> Window {
 
 fn always(_: &Target) -> bool {
     true
+}
+
+/// For a device with one display.
+fn resolve(schedule: &[Entry], now: &Zoned, trust: Trust, has: &dyn Fn(&Target) -> bool) -> Due {
+    super::resolve(schedule, &Asked { now, trust, displays: 1 }, has)
 }
 
 fn berlin(text: &str) -> Zoned {
@@ -207,4 +213,51 @@ proptest! {
             prop_assert_eq!(guessed.entries, believed.entries, "certain content goes first");
         }
     }
+
+    #[test]
+    fn each_display_has_its_own_schedule(
+        schedule in some_schedule(), on in prop::collection::vec(1..4u8, 6),
+        minute in 0..525_600i64,
+    ) {
+        let now = berlin("2026-01-01T00:00+01:00") + minute.minutes();
+        let mut schedule = schedule;
+        schedule.iter_mut().zip(on).for_each(|(entry, display)| entry.display = display);
+        let asked = Asked { now: &now, trust: Trust::Synced, displays: 3 };
+        let due = super::resolve(&schedule, &asked, &always);
+        let id = |place: &usize| schedule[*place].id.clone();
+        for display in 1..=3 {
+            let mut alone: Vec<_> = schedule.clone();
+            alone.retain(|entry| entry.display == display);
+            alone.iter_mut().for_each(|entry| entry.display = 1);
+            let own = resolve(&alone, &now, Trust::Synced, &always);
+            let own: Vec<_> = own.entries.iter().map(|at| alone[*at].id.clone()).collect();
+            let found: Vec<_> = match display {
+                1 => due.entries.iter().map(id).collect(),
+                _ => {
+                    let is_here = |at: &&usize| {
+                        schedule[**at].display == display
+                            && schedule[**at].kind != EntryKind::Overlay
+                    };
+                    due.overlays.iter().filter(is_here).map(id).collect()
+                }
+            };
+            let most = if display == 1 { own.len() } else { 1 };
+            prop_assert_eq!(found, own.into_iter().take(most).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn entries_for_a_display_that_is_not_there_wait_for_it() {
+    let second = Entry { display: 2, ..entry("b", EntryKind::Interrupt, 9, vec![]) };
+    let third = Entry { display: 2, ..entry("c", EntryKind::Interrupt, 9, vec![]) };
+    let schedule = [entry("a", EntryKind::Normal, 0, vec![]), second, third];
+    let now = berlin("2026-03-04T09:00+01:00");
+    let due = resolve(&schedule, &now, Trust::Synced, &always);
+    assert_eq!((due.entries, due.overlays), (vec![0], vec![]));
+    assert_eq!(due.verdicts[1], Verdict::NoDisplay);
+    let asked = Asked { now: &now, trust: Trust::Synced, displays: 2 };
+    let due = super::resolve(&schedule, &asked, &always);
+    assert_eq!((due.entries, due.overlays), (vec![0], vec![1]));
+    assert_eq!(due.verdicts, [Verdict::Plays, Verdict::Plays, Verdict::Outranked]);
 }

@@ -5,13 +5,17 @@ use std::thread::Builder;
 
 use wgpu::{
     Buffer, BufferDescriptor, BufferUsages, COPY_BYTES_PER_ROW_ALIGNMENT, Device, MapMode,
-    TexelCopyBufferInfo, TexelCopyBufferLayout, TextureFormat, TextureUsages,
+    TexelCopyBufferInfo, TexelCopyBufferLayout, Texture, TextureFormat, TextureUsages,
 };
 
 use super::painter::GpuPainter;
 use super::target::{texture, view};
 use crate::scene::Size;
 use crate::stage::Frame;
+
+/// Usage of targets that are read back.
+pub(super) const CAPTURED: TextureUsages =
+    TextureUsages::RENDER_ATTACHMENT.union(TextureUsages::COPY_SRC);
 
 /// Pixels on their way back from the GPU.
 struct Shot {
@@ -22,29 +26,42 @@ struct Shot {
     swapped: bool,
 }
 
-/// Draws `frame` again and calls `done` with it as PNG, or with why there is none, from a thread
-/// named `capture`.
+/// Draws these pictures again, each in this extent, side by side, and calls `done` with them as PNG,
+/// or with why there is none, from a thread named `capture`.
 ///
 /// # Errors
 /// No thread can be had; `done` is not called.
 pub(crate) fn start(
     painter: &GpuPainter,
-    frame: &Frame,
-    size: Size,
+    pictures: &[(&Frame, Size)],
     done: impl FnOnce(Result<Vec<u8>, String>) + Send + 'static,
 ) -> Result<(), String> {
-    let shot = copy(painter, frame, size);
+    let draw = |(frame, size): &(&Frame, Size)| {
+        let target = texture(&painter.gpu, painter.format, *size, CAPTURED);
+        painter.draw_alone(frame, &view(&target), *size);
+        target
+    };
+    read(painter, pictures.iter().map(draw).collect(), done)
+}
+
+/// The same of targets, made for [`CAPTURED`], that were drawn on already.
+pub(super) fn read(
+    painter: &GpuPainter,
+    drawn: Vec<Texture>,
+    done: impl FnOnce(Result<Vec<u8>, String>) + Send + 'static,
+) -> Result<(), String> {
+    let shot = copy(painter, drawn);
     let work = move || done(shot.png());
     let spawned = Builder::new().name("capture".into()).spawn(work);
     spawned.map(drop).map_err(|error| format!("snapshot: no thread: {error}"))
 }
 
-fn copy(painter: &GpuPainter, frame: &Frame, size: Size) -> Shot {
+fn copy(painter: &GpuPainter, drawn: Vec<Texture>) -> Shot {
     let gpu = &painter.gpu;
-    let usage = TextureUsages::RENDER_ATTACHMENT | TextureUsages::COPY_SRC;
-    let target = texture(gpu, painter.format, size, usage);
-    painter.draw(frame, &view(&target), size);
-    let size = Size { width_px: target.width(), height_px: target.height() };
+    let size = Size {
+        width_px: drawn.iter().map(Texture::width).sum(),
+        height_px: drawn.iter().map(Texture::height).max().unwrap_or(0),
+    };
     let row_bytes = (size.width_px * 4).next_multiple_of(COPY_BYTES_PER_ROW_ALIGNMENT);
     let buffer = gpu.device.create_buffer(&BufferDescriptor {
         label: Some("snapshot"),
@@ -52,11 +69,15 @@ fn copy(painter: &GpuPainter, frame: &Frame, size: Size) -> Shot {
         usage: BufferUsages::COPY_DST | BufferUsages::MAP_READ,
         mapped_at_creation: false,
     });
-    let layout =
-        TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(row_bytes), rows_per_image: None };
     let mut encoder = gpu.device.create_command_encoder(&Default::default());
-    let into = TexelCopyBufferInfo { buffer: &buffer, layout };
-    encoder.copy_texture_to_buffer(target.as_image_copy(), into, target.size());
+    let mut offset = 0;
+    for target in drawn {
+        let bytes_per_row = Some(row_bytes);
+        let layout = TexelCopyBufferLayout { offset, bytes_per_row, rows_per_image: None };
+        let into = TexelCopyBufferInfo { buffer: &buffer, layout };
+        encoder.copy_texture_to_buffer(target.as_image_copy(), into, target.size());
+        offset += u64::from(target.width()) * 4;
+    }
     gpu.queue.submit([encoder.finish()]);
     let swapped = painter.format == TextureFormat::Bgra8Unorm;
     Shot { device: gpu.device.clone(), buffer, size, row_bytes, swapped }

@@ -44,7 +44,8 @@ pub(super) struct Pass<'a> {
     pub size: Size,
     /// How the picture lies on the target.
     pub rotation: Rotation,
-    pub background: Rgb,
+    /// None: what is there stays.
+    pub background: Option<Rgb>,
     pub draws: Vec<Draw<'a>>,
 }
 
@@ -137,7 +138,7 @@ impl Compositor {
         self.layout.write(queue, passes);
         let mut offsets = (0..DRAWS).map(|index| (index * UNIFORM_STEP_BYTES) as u32);
         for pass in passes {
-            let mut render = begin(encoder, pass.view, pass.background);
+            let mut render = begin(encoder, pass);
             for (draw, offset) in pass.draws.iter().zip(&mut offsets) {
                 let style = Style::of(draw.format, draw.light, draw.alone);
                 render.set_pipeline(self.pipeline(device, style));
@@ -333,20 +334,19 @@ fn plane_entry(binding: u32) -> wgpu::BindGroupLayoutEntry {
     }
 }
 
-fn begin<'a>(
-    encoder: &'a mut CommandEncoder,
-    view: &TextureView,
-    Rgb(rgb): Rgb,
-) -> wgpu::RenderPass<'a> {
-    let [r, g, b] = rgb.map(|code| f64::from(code) / 255.0);
+fn begin<'a>(encoder: &'a mut CommandEncoder, pass: &Pass<'_>) -> wgpu::RenderPass<'a> {
+    let clear = |Rgb(rgb): Rgb| {
+        let [r, g, b] = rgb.map(|code| f64::from(code) / 255.0);
+        wgpu::LoadOp::Clear(wgpu::Color { r, g, b, a: 1.0 })
+    };
     encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
         label: Some("frame"),
         color_attachments: &[Some(wgpu::RenderPassColorAttachment {
-            view,
+            view: pass.view,
             depth_slice: None,
             resolve_target: None,
             ops: wgpu::Operations {
-                load: wgpu::LoadOp::Clear(wgpu::Color { r, g, b, a: 1.0 }),
+                load: pass.background.map_or(wgpu::LoadOp::Load, clear),
                 store: wgpu::StoreOp::Store,
             },
         })],

@@ -17,6 +17,11 @@ use crate::scene::{Rgb, Rotation, Size, Turn};
 use crate::source::{Light, Picture};
 use crate::stage::{Drawn, Frame, Page, Paint, Painter};
 
+/// Around what displays show of a picture.
+const BLACK: Rgb = Rgb([0; 3]);
+/// Of one kind that are kept: a board has two displays, whose pictures may differ in size.
+const SHEETS: usize = 2;
+
 /// Draws on a real device.
 pub(crate) struct GpuPainter {
     pub gpu: Gpu,
@@ -28,10 +33,10 @@ pub(crate) struct GpuPainter {
     pictures: BTreeMap<Turn, Lying>,
     /// Stands in where there is no picture, only a background.
     flat: Slot,
-    /// What a page that comes in is drawn on first; None while none does.
-    coming: RefCell<Option<Rc<Sheet>>>,
-    /// What displays show parts of; None while one shows all of it as it is drawn.
-    whole: RefCell<Option<Rc<Sheet>>>,
+    /// What pages that come in are drawn on first; empty while none does.
+    coming: RefCell<Vec<Rc<Sheet>>>,
+    /// What displays show parts of; empty while one shows all of it as it is drawn.
+    whole: RefCell<Vec<Rc<Sheet>>>,
 }
 
 /// A target that is a picture afterwards.
@@ -60,8 +65,21 @@ impl GpuPainter {
         GpuPainter { gpu, format, compositor, pool, upload: None, pictures, flat, coming, whole }
     }
 
-    /// Draws `frame` with all of its parts onto the only window, `view` of `size`.
+    /// Draws all of `frame` onto the only window, `view` of `size`.
     pub(crate) fn draw(&self, frame: &Frame, view: &TextureView, size: Size) {
+        if frame.others.is_empty() {
+            return self.draw_alone(frame, view, size);
+        }
+        let mut background = Some(BLACK);
+        for own in frame.pictures() {
+            let picture = self.picture(own);
+            self.draw_parts((&picture, &own.parts), (view, size), (own.rotation, background));
+            background = None;
+        }
+    }
+
+    /// Draws one picture of `frame` with all of its parts onto `view` of `size`.
+    pub(crate) fn draw_alone(&self, frame: &Frame, view: &TextureView, size: Size) {
         let upright = frame.rotation.upright(size);
         let whole = Quad::of(Area::of(upright));
         if upright == frame.size && frame.parts.iter().all(|part| *part == whole) {
@@ -69,7 +87,8 @@ impl GpuPainter {
             self.draw_page(frame, (view, size), frame.rotation);
         } else {
             let picture = self.picture(frame);
-            self.draw_parts((&picture, &frame.parts), (view, size), frame.rotation);
+            let how = (frame.rotation, Some(BLACK));
+            self.draw_parts((&picture, &frame.parts), (view, size), how);
         }
     }
 
@@ -89,14 +108,14 @@ impl GpuPainter {
         size: Size,
     ) {
         let own = frame.parts.get(number..=number).unwrap_or_default();
-        self.draw_parts((picture, own), (view, size), frame.rotation);
+        self.draw_parts((picture, own), (view, size), (frame.rotation, Some(BLACK)));
     }
 
     fn draw_parts(
         &self,
         (picture, parts): (&Sheet, &[Quad]),
         on: (&TextureView, Size),
-        rotation: Rotation,
+        (rotation, background): (Rotation, Option<Rgb>),
     ) {
         let part = |quad: &Quad| Drawn {
             paint: Paint::Coming,
@@ -104,8 +123,9 @@ impl GpuPainter {
             background: None,
             opacity: 1.0,
         };
-        let page = Page { background: Rgb([0; 3]), layers: parts.iter().map(part).collect() };
-        self.submit(&[self.pass(&page, Some(picture), on, rotation)]);
+        let page = Page { background: BLACK, layers: parts.iter().map(part).collect() };
+        let pass = self.pass(&page, Some(picture), on, rotation);
+        self.submit(&[Pass { background, ..pass }]);
     }
 
     /// Draws the pages of `frame` onto all of `view`.
@@ -137,19 +157,22 @@ impl GpuPainter {
         rotation: Rotation,
     ) -> Pass<'a> {
         let draws = page.layers.iter().filter_map(|layer| self.ready(layer, sheet)).collect();
-        Pass { view, size, rotation, background: page.background, draws }
+        Pass { view, size, rotation, background: Some(page.background), draws }
     }
 
-    /// The sheet of this size, the one that is kept if it is that.
-    fn sheet(&self, kept: &RefCell<Option<Rc<Sheet>>>, size: Size) -> Rc<Sheet> {
+    /// The sheet of this size, one that is kept if it is that.
+    fn sheet(&self, kept: &RefCell<Vec<Rc<Sheet>>>, size: Size) -> Rc<Sheet> {
         let mut kept = kept.borrow_mut();
-        if let Some(sheet) = kept.as_ref().filter(|sheet| sheet.size == size) {
+        if let Some(sheet) = kept.iter().find(|sheet| sheet.size == size) {
             return Rc::clone(sheet);
         }
         let usage = TextureUsages::RENDER_ATTACHMENT | TextureUsages::TEXTURE_BINDING;
         let view = target::view(&target::texture(&self.gpu, self.format, size, usage));
         let bind = self.compositor.layout.bind(&self.gpu.device, std::slice::from_ref(&view));
-        Rc::clone(kept.insert(Rc::new(Sheet { size, view, bind })))
+        let sheet = Rc::new(Sheet { size, view, bind });
+        kept.insert(0, Rc::clone(&sheet));
+        kept.truncate(SHEETS);
+        sheet
     }
 
     fn ready<'a>(&'a self, layer: &Drawn, sheet: Option<&'a Sheet>) -> Option<Draw<'a>> {

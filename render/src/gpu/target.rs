@@ -160,6 +160,24 @@ impl Windows {
     pub(crate) fn resize(&mut self, place: usize, size: Size) {
         self.0.get_mut(place).into_iter().for_each(|window| window.resize(size));
     }
+
+    /// One picture for all windows, its part to each.
+    fn hand_parts(&mut self, painter: &GpuPainter, frame: &Frame) -> Vec<Handed> {
+        let picture = painter.picture(frame);
+        let hand = |(place, window): (usize, &mut WindowTarget)| {
+            let part = (&*picture, place);
+            window.hand(&painter.gpu, |view, size| painter.draw_part(frame, part, view, size))
+        };
+        self.0.iter_mut().enumerate().map(hand).collect()
+    }
+
+    /// Its own picture to each window.
+    fn hand_each(&mut self, painter: &GpuPainter, frame: &Frame) -> Vec<Handed> {
+        let hand = |(window, own): (&mut WindowTarget, &Frame)| {
+            window.hand(&painter.gpu, |view, size| painter.draw_alone(own, view, size))
+        };
+        self.0.iter_mut().zip(frame.pictures()).map(hand).collect()
+    }
 }
 
 impl Target for Windows {
@@ -167,14 +185,10 @@ impl Target for Windows {
         if let [only] = &mut self.0[..] {
             return only.hand(&painter.gpu, |view, size| painter.draw(frame, view, size));
         }
-        let picture = painter.picture(frame);
-        let windows = self.0.iter_mut().enumerate();
-        let handed: Vec<_> = windows
-            .map(|(place, window)| {
-                let part = (&*picture, place);
-                window.hand(&painter.gpu, |view, size| painter.draw_part(frame, part, view, size))
-            })
-            .collect();
+        let handed = match frame.others.is_empty() {
+            true => self.hand_parts(painter, frame),
+            false => self.hand_each(painter, frame),
+        };
         // A display that is off keeps nobody waiting; it is drawn on again when it is back.
         [Handed::Lost, Handed::Over]
             .into_iter()

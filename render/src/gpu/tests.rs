@@ -41,7 +41,7 @@ fn draw(picture: &Picture<'_>, screen: Size, layer: impl Fn(Drawn) -> Drawn) -> 
 fn frame(layers: Vec<Drawn>, size: Size) -> Frame {
     let page = Page { background: Rgb([0, 0, 0]), layers };
     let parts = vec![Quad::of(Area::of(size))];
-    Frame { rotation: Rotation::None, size, parts, page, coming: None }
+    Frame { rotation: Rotation::None, size, parts, page, coming: None, others: Vec::new() }
 }
 
 /// A picture of `picture` in the middle of `screen`, all of which is touched.
@@ -52,7 +52,9 @@ fn centred(picture: Size, screen: Size) -> Quad {
 
 fn read_back(painter: &GpuPainter, frame: &Frame, screen: Size) -> RgbImage {
     let (tell, told) = sync_channel(1);
-    capture::start(painter, frame, screen, move |png| drop(tell.send(png))).expect("thread");
+    let target = target::texture(&painter.gpu, painter.format, screen, capture::CAPTURED);
+    painter.draw(frame, &target::view(&target), screen);
+    capture::read(painter, vec![target], move |png| drop(tell.send(png))).expect("thread");
     let png = told.recv().expect("an answer").expect("a picture");
     image::load_from_memory(&png).expect("PNG").into_rgb8()
 }
@@ -249,7 +251,7 @@ fn bars_have_the_layers_background() {
 
 /// A picture of four columns, each of its own shade, as display `number` of `screen` shows it.
 fn shown(screen: &Screen, scene: &Scene, (number, display): (usize, Size)) -> RgbImage {
-    columns_on(display, vec![screen.parts(scene)[number]], screen, scene)
+    columns_on(display, vec![screen.parts(scene, 0)[number]], screen, scene)
 }
 
 /// The same as a window of `size` shows these parts of it.
@@ -259,7 +261,7 @@ fn columns_on(window: Size, parts: Vec<Quad>, screen: &Screen, scene: &Scene) ->
         [[10, 10, 10, 255], [80, 80, 80, 255], [160, 160, 160, 255], [250, 250, 250, 255]];
     let data = columns.concat();
     painter.put(1, &Picture::Rgba { size: size(4, 1), data: &data }).expect("put");
-    let picture = screen.picture(scene);
+    let picture = screen.picture(scene, 0);
     let quad = Quad::of(Area::of(picture));
     let drawn = Drawn { paint: Paint::Turn(1), quad, background: None, opacity: 1.0 };
     let frame = Frame { rotation: screen.rotation(scene), parts, ..frame(vec![drawn], picture) };
@@ -308,7 +310,7 @@ fn displays_under_one_window_show_what_they_would_under_their_own() {
     ] {
         for rotation in [None, Quarter, Half, ThreeQuarters] {
             let scene = Scene { displays, rotation, ..Scene::default() };
-            let window = columns_on(size(70, 21), spread.parts(&scene), &spread, &scene);
+            let window = columns_on(size(70, 21), spread.parts(&scene, 0), &spread, &scene);
             for (number, area) in areas.into_iter().enumerate() {
                 let scene = Scene { displays: alone, ..scene.clone() };
                 let own = shown(&apart, &scene, (number, area.size()));
@@ -323,11 +325,40 @@ fn displays_under_one_window_show_what_they_would_under_their_own() {
 }
 
 #[test]
+fn under_one_window_each_display_has_its_own_picture() {
+    let at = |x_px, y_px, width_px, height_px| Area { x_px, y_px, width_px, height_px };
+    let areas = vec![at(0, 0, 40, 20), at(40, 4, 30, 16)];
+    let screen = Screen::spread(areas, false).expect("two");
+    for rotation in [Rotation::None, Rotation::Quarter] {
+        let scene = Scene { displays: Displays::Each, rotation, ..Scene::default() };
+        let painter = GpuPainter::new(GPU.clone(), OFFSCREEN_FORMAT);
+        let own = |number: u8, shade: u8| {
+            let parts = screen.parts(&scene, number);
+            let plain = frame(Vec::new(), screen.picture(&scene, number));
+            let page = Page { background: Rgb([shade; 3]), ..plain.page.clone() };
+            Frame { rotation: screen.rotation(&scene), parts, page, ..plain }
+        };
+        let both = Frame { others: vec![own(1, 200)], ..own(0, 100) };
+        let seen = read_back(&painter, &both, size(70, 20));
+        for ((x, y), shade) in [
+            ((0, 0), 100),
+            ((39, 19), 100),
+            ((40, 4), 200),
+            ((69, 19), 200),
+            // No display shows this.
+            ((50, 3), 0),
+        ] {
+            assert_eq!(seen.get_pixel(x, y).0, [shade; 3], "{rotation:?} at {x}, {y}");
+        }
+    }
+}
+
+#[test]
 fn a_coarser_canvas_is_scaled_up_over_the_whole_display() {
     let display = size(80, 40);
     let scene = Scene { resolution: Some(size(40, 40)), ..Scene::default() };
     let screen = Screen::from(display);
-    assert_eq!(screen.picture(&scene), size(40, 20));
+    assert_eq!(screen.picture(&scene, 0), size(40, 20));
     let picture = shown(&screen, &scene, (0, display));
     let ends = [(0, 0), (0, 39), (79, 0), (79, 39)].map(|(x, y)| picture.get_pixel(x, y).0[0]);
     assert!(ends.iter().zip([10, 10, 250, 250]).all(|(f, w)| f.abs_diff(w) <= 3), "{ends:?}");

@@ -54,7 +54,8 @@ impl Target for Moody {
         let mood = self.0.next.lock().expect("moods").pop_front().unwrap_or(Handed::Over);
         if mood == Handed::Over {
             let (tell, told) = mpsc::sync_channel(1);
-            capture::start(painter, frame, SIZE, move |png| drop(tell.send(png))).expect("thread");
+            let tell = move |png| drop(tell.send(png));
+            capture::start(painter, &[(frame, SIZE)], tell).expect("thread");
             let png = told.recv().expect("an answer").expect("a picture");
             let picture = image::load_from_memory(&png).expect("PNG").into_rgb8();
             *self.0.shown.lock().expect("picture") = Some(picture);

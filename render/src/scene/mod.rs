@@ -99,6 +99,9 @@ pub struct Scene {
     /// Which displays show it.
     #[serde(default)]
     pub displays: Displays,
+    /// With [`Displays::Each`]: the displays, from 0, that show nothing of the first one's.
+    #[serde(default)]
+    pub apart: Vec<u8>,
     /// The picture of a display is drawn in no more pixels than these, either way up, and scaled up.
     /// None: in the display's own.
     #[serde(default)]
@@ -114,6 +117,9 @@ pub struct Layer {
     pub turn: Turn,
     /// Where its pixels come from.
     pub source: Source,
+    /// On which display, from 0, with [`Displays::Each`].
+    #[serde(default)]
+    pub display: u8,
     /// What `place` is a part of.
     #[serde(default)]
     pub base: Base,
@@ -148,8 +154,10 @@ pub enum Base {
     /// The scene's canvas.
     #[default]
     Canvas,
-    /// The screen itself, one pixel for one pixel, whatever the canvas.
+    /// The screen itself within its margin, one pixel for one pixel, whatever the canvas.
     Screen,
+    /// The screen itself, its margin too.
+    Edges,
     /// A page of its own, scaled uniformly and centred.
     Page(Size),
 }
@@ -193,6 +201,8 @@ pub enum Displays {
     Mirror,
     /// Side by side they are one screen, each turned by itself.
     Extend,
+    /// Each shows the layers that name it, over those of the first one.
+    Each,
 }
 
 /// Where pixels come from.
@@ -301,6 +311,7 @@ impl Layer {
         Layer {
             turn,
             source,
+            display: 0,
             base: Base::Canvas,
             place: None,
             fit: Fit::Contain,
@@ -317,6 +328,11 @@ impl Scene {
     /// Everything in it that has a turn, back to front.
     pub fn pictures(&self) -> impl Iterator<Item = &Layer> {
         self.surround_picture.iter().chain(&self.backdrop).chain(&self.layers)
+    }
+
+    /// Whether `layer` is to be seen on display `on`, from 0.
+    pub(crate) fn shows(&self, layer: &Layer, on: u8) -> bool {
+        layer.display == on || layer.display == 0 && !self.apart.contains(&on)
     }
 
     /// The highest turn in it; 0 for an empty scene.

@@ -127,7 +127,8 @@ fn is_hung_alike(one: &Scene, other: &Scene) -> bool {
 }
 
 fn is_same_place(one: &Layer, other: &Layer) -> bool {
-    one.base == other.base && one.place == other.place && one.turned_deg == other.turned_deg
+    let at = |layer: &Layer| (layer.display, layer.base, layer.place, layer.turned_deg);
+    at(one) == at(other)
 }
 
 /// Whether the layers of `scene` with these turns lie in front of all others: such as stay while

@@ -22,13 +22,21 @@ pub(crate) struct Frame {
     pub page: Page,
     /// Another page on its way in; [`Paint::Coming`] is a picture of it.
     pub coming: Option<Page>,
+    /// Those of the other displays, where each has its own.
+    pub others: Vec<Frame>,
 }
 
 impl Frame {
     /// The same upright, in its own extent: as people see it.
     pub(crate) fn upright(self) -> Frame {
         let parts = vec![Quad::of(Area::of(self.size))];
-        Frame { rotation: Rotation::None, parts, ..self }
+        let others = self.others.into_iter().map(Frame::upright).collect();
+        Frame { rotation: Rotation::None, parts, others, ..self }
+    }
+
+    /// The pictures of all displays that have their own, or the only one.
+    pub(crate) fn pictures(&self) -> impl Iterator<Item = &Frame> {
+        std::iter::once(self).chain(&self.others)
     }
 }
 
@@ -71,23 +79,30 @@ impl Stage {
             showing.is_some_and(|showing| showing.uploaded || showing.failed)
         });
         complete.then(|| {
-            let (page, coming) = match self.passing.page() {
-                Some(passage) => self.change_of_page(passage),
-                None => (self.page(&self.current, |_| true), None),
-            };
-            let (rotation, size) =
-                (self.screen.rotation(&self.current), self.upright(&self.current));
-            Frame { rotation, size, parts: self.screen.parts(&self.current), page, coming }
+            let others = (1..self.screen.pictures(&self.current)).map(|on| self.frame_of(on));
+            Frame { others: others.collect(), ..self.frame_of(0) }
         })
     }
 
+    /// What display `on` should show, from 0.
+    fn frame_of(&self, on: u8) -> Frame {
+        let (page, coming) = match self.passing.page() {
+            Some(passage) => self.change_of_page(passage, on),
+            None => (self.page(&self.current, on, |_| true), None),
+        };
+        let rotation = self.screen.rotation(&self.current);
+        let size = self.upright(&self.current, on);
+        let parts = self.screen.parts(&self.current, on);
+        Frame { rotation, size, parts, page, coming, others: Vec::new() }
+    }
+
     /// The old page, the new one on its way in, and in front what stays.
-    fn change_of_page(&self, passage: &Passage<Scene>) -> (Page, Option<Page>) {
+    fn change_of_page(&self, passage: &Passage<Scene>, on: u8) -> (Page, Option<Page>) {
         let has = |scene: &Scene, turn| super::turns(scene).any(|other| other == turn);
         let stays = |turn| has(&passage.from, turn) && has(&self.current, turn);
-        let screen = self.upright(&self.current);
+        let screen = self.upright(&self.current, on);
         let (old, new) = looks(passage.transition.kind, passage.share(self.composed_at), true);
-        let mut page = self.page(&passage.from, |turn| !stays(turn));
+        let mut page = self.page(&passage.from, on, |turn| !stays(turn));
         let by = [old.shift[0] * screen.width_px as f32, old.shift[1] * screen.height_px as f32];
         for drawn in &mut page.layers {
             drawn.quad = drawn.quad.moved(by.map(f32::floor));
@@ -99,15 +114,20 @@ impl Stage {
             background: None,
             opacity: new.opacity,
         }));
-        page.layers.extend(self.layers(&self.current, stays));
-        (page, Some(self.page(&self.current, |turn| !stays(turn))))
+        page.layers.extend(self.layers(&self.current, on, stays));
+        (page, Some(self.page(&self.current, on, |turn| !stays(turn))))
     }
 
-    fn page(&self, scene: &Scene, keep: impl Fn(Turn) -> bool) -> Page {
+    fn page(&self, scene: &Scene, on: u8, keep: impl Fn(Turn) -> bool) -> Page {
+        if scene.apart.contains(&on) {
+            let layers = self.layers(scene, on, keep);
+            return Page { background: scene.background, layers };
+        }
         let surround = scene.surround.filter(|_| scene.canvas.is_some());
-        let view = self.view(scene);
+        let view = self.view(scene, on);
         let draw = |view: &View, layer: &Layer| self.draw(view, layer, &Look::PLAIN);
-        let around = scene.surround_picture.as_ref().map(|layer| draw(&self.whole(scene), layer));
+        let around =
+            scene.surround_picture.as_ref().map(|layer| draw(&self.whole(scene, on), layer));
         let is_apart = surround.is_some() || around.is_some();
         let canvas = is_apart.then(|| Drawn {
             paint: Paint::Flat,
@@ -118,16 +138,19 @@ impl Stage {
         let backdrop = scene.backdrop.as_ref().map(|layer| draw(&view, layer));
         let behind = around.into_iter().flatten().chain(canvas);
         let behind = behind.chain(backdrop.into_iter().flatten());
-        let layers = behind.chain(self.layers(scene, keep)).collect();
+        let layers = behind.chain(self.layers(scene, on, keep)).collect();
         Page { background: surround.unwrap_or(scene.background), layers }
     }
 
-    fn layers(&self, scene: &Scene, keep: impl Fn(Turn) -> bool) -> Vec<Drawn> {
+    fn layers(&self, scene: &Scene, on: u8, keep: impl Fn(Turn) -> bool) -> Vec<Drawn> {
         let mut drawn = Vec::with_capacity(scene.layers.len());
-        for (place, layer) in scene.layers.iter().enumerate().filter(|(_, l)| keep(l.turn)) {
-            let view = self.view_of(scene, layer);
+        let is_seen = |layer: &Layer| scene.shows(layer, on) && keep(layer.turn);
+        for (place, layer) in scene.layers.iter().enumerate().filter(|(_, l)| is_seen(l)) {
+            let view = self.view_of(scene, layer, on);
             match self.passing.below(layer.turn) {
-                Some(passage) => drawn.extend(self.change_of_layer(&view, scene, place, passage)),
+                Some(passage) => {
+                    drawn.extend(self.change_of_layer((&view, on), scene, place, passage));
+                }
                 None => drawn.extend(self.draw(&view, layer, &Look::PLAIN)),
             }
         }
@@ -138,13 +161,13 @@ impl Stage {
     /// both get its colour: opaque pictures mix without letting through what is behind.
     fn change_of_layer(
         &self,
-        view: &View,
+        (view, on): (&View, u8),
         scene: &Scene,
         place: usize,
         passage: &Passage<Option<Layer>>,
     ) -> Vec<Drawn> {
         let Some(layer) = scene.layers.get(place) else { return Vec::new() };
-        let behind = self.colour_behind(scene, place);
+        let behind = self.colour_behind(scene, place, on);
         let backed =
             |layer: &Layer| Layer { background: layer.background.or(behind), ..layer.clone() };
         let (from, to) = (passage.from.as_ref().map(backed), backed(layer));
@@ -156,20 +179,28 @@ impl Stage {
         drawn
     }
 
-    /// The colour of everything behind the layer at `place`, if it is one.
-    fn colour_behind(&self, scene: &Scene, place: usize) -> Option<Rgb> {
+    /// The colour of everything behind the layer at `place` on display `on`, if it is one.
+    fn colour_behind(&self, scene: &Scene, place: usize, on: u8) -> Option<Rgb> {
         let layer = scene.layers.get(place)?;
-        let room_of = |layer: &Layer| self.view_of(scene, layer).layer(layer.place);
+        let room_of = |layer: &Layer| self.view_of(scene, layer, on).layer(layer.place);
         let room = room_of(layer);
-        let canvas = self.view(scene).layer(None);
+        let turned = |layer: &Layer| layer.turned_deg != 0.0;
+        let touches = |other: &Layer| turned(other) || !room.common(room_of(other)).is_empty();
+        let mut behind = scene.layers[..place].iter().filter(|other| scene.shows(other, on)).rev();
+        if turned(layer) {
+            return None;
+        }
+        if let Some(nearest) = behind.find(|other| touches(other)) {
+            let covers = !turned(nearest) && room.common(room_of(nearest)) == room;
+            return match nearest.source {
+                scene::Source::Colour(rgb) if covers && opacity(nearest) >= 1.0 => Some(rgb),
+                _ => None,
+            };
+        }
+        let canvas = self.view(scene, on).layer(None);
         let apart = scene.surround.is_some() || scene.surround_picture.is_some();
         let beyond = apart && room.common(canvas) != room;
-        let mut behind = scene.layers.iter().take(place);
-        let touches = |other: &Layer| !room.common(room_of(other)).is_empty();
-        let turned = |layer: &Layer| layer.turned_deg != 0.0;
-        let plain = scene.backdrop.is_none() && !beyond;
-        let free = plain && !turned(layer) && !behind.any(|other| turned(other) || touches(other));
-        free.then_some(scene.background)
+        (scene.backdrop.is_none() && !beyond).then_some(scene.background)
     }
 
     fn draw(&self, view: &View, layer: &Layer, look: &Look) -> Vec<Drawn> {
@@ -190,34 +221,38 @@ impl Stage {
 
     /// Each picture of `scene` with the pixels that it covers.
     pub(super) fn fittings<'a>(&self, scene: &'a Scene) -> Vec<(&'a Layer, Fitting)> {
-        let around = scene.surround_picture.iter().map(|layer| (layer, self.whole(scene)));
+        let around = scene.surround_picture.iter().map(|layer| (layer, self.whole(scene, 0)));
         let on_page = scene.backdrop.iter().chain(&scene.layers);
-        let on_page = on_page.map(|layer| (layer, self.view_of(scene, layer)));
+        let on_page = on_page.map(|layer| (layer, self.view_of(scene, layer, layer.display)));
         around.chain(on_page).map(|(layer, view)| (layer, fitting(&view, layer))).collect()
     }
 
-    /// How the base of `layer` lies on the upright screen.
-    fn view_of(&self, scene: &Scene, layer: &Layer) -> View {
-        let page = match layer.base {
-            Base::Canvas => scene.canvas,
-            Base::Screen => None,
-            Base::Page(size) => Some(size),
-        };
-        View::of(page, within_margin(self.upright(scene), scene.margin))
+    /// How the base of `layer` lies on the upright screen of display `on`.
+    fn view_of(&self, scene: &Scene, layer: &Layer, on: u8) -> View {
+        match layer.base {
+            Base::Canvas => self.view(scene, on),
+            Base::Screen => View::of(None, self.room(scene, on)),
+            Base::Edges => self.whole(scene, on),
+            Base::Page(size) => View::of(Some(size), self.room(scene, on)),
+        }
     }
 
     /// How the canvas of `scene` lies on the upright screen.
-    fn view(&self, scene: &Scene) -> View {
-        View::of(scene.canvas, within_margin(self.upright(scene), scene.margin))
+    fn view(&self, scene: &Scene, on: u8) -> View {
+        View::of(scene.canvas, self.room(scene, on))
+    }
+
+    fn room(&self, scene: &Scene, on: u8) -> Area {
+        within_margin(self.upright(scene, on), scene.margin)
     }
 
     /// All of the upright screen, for what lies around a page.
-    fn whole(&self, scene: &Scene) -> View {
-        View::of(None, Area::of(self.upright(scene)))
+    fn whole(&self, scene: &Scene, on: u8) -> View {
+        View::of(None, Area::of(self.upright(scene, on)))
     }
 
-    fn upright(&self, scene: &Scene) -> Size {
-        self.screen.picture(scene)
+    fn upright(&self, scene: &Scene, on: u8) -> Size {
+        self.screen.picture(scene, on)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::scene::{self, Fit, Rgb, Start, Transition, TransitionKind};
 use crate::source::{SourceError, State};
 
 mod day;
+mod displays;
 mod film;
 mod gapless;
 mod passing;

@@ -297,6 +297,9 @@ pub(crate) fn entry(raw: &RawValue) -> Result<Entry, String> {
     if raw.windows.len() > limits::WINDOWS {
         return Err(format!("{} windows, at most {}", raw.windows.len(), limits::WINDOWS));
     }
+    if !(1..=limits::DISPLAYS).contains(&raw.display) {
+        return Err(format!("display {}: 1 to {} are known", raw.display, limits::DISPLAYS));
+    }
     let target = match raw.target {
         wire::Target::Playlist(id) => Target::Playlist(id),
         wire::Target::Layout(id) => Target::Layout(id),
@@ -305,6 +308,7 @@ pub(crate) fn entry(raw: &RawValue) -> Result<Entry, String> {
         id: raw.id,
         kind: raw.kind,
         priority: raw.priority,
+        display: raw.display,
         target,
         windows: raw.windows,
         valid: Validity { from: raw.valid_from, until: raw.valid_until },

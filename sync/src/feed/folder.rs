@@ -172,6 +172,7 @@ fn manifest(items: Vec<Item>, assets: BTreeMap<Digest, Asset>) -> Manifest {
         id: MAIN.into(),
         kind: EntryKind::Normal,
         priority: 0,
+        display: 1,
         target: Target::Playlist(MAIN.into()),
         windows: Vec::new(),
         valid: Validity::default(),

@@ -229,6 +229,7 @@ mod tests {
                 id: String::new(),
                 kind: EntryKind::Normal,
                 priority: 0,
+                display: 1,
                 target: Target::Playlist(String::new()),
                 windows,
                 valid,

@@ -83,6 +83,7 @@ fn entry(manifest: &mut Manifest, kind: EntryKind, priority: i32, target: Target
         id: manifest.schedule.len().to_string(),
         kind,
         priority,
+        display: 1,
         target,
         windows: if open { Vec::new() } else { vec![window] },
         valid: Validity::default(),

@@ -484,6 +484,10 @@ pub struct Entry {
     /// Highest wins within a kind; equals take turns. Of overlays the highest is in front.
     #[serde(default)]
     pub priority: i32,
+    /// Which display it plays on, counted from 1, where the device gives each its own
+    /// (`screen.displays = "each"`). On another one than the first the first of equals plays.
+    #[serde(default = "first_display", skip_serializing_if = "is_first_display")]
+    pub display: u8,
     /// What plays.
     pub target: Target,
     /// When, in the device's local time. None: always.
@@ -495,6 +499,14 @@ pub struct Entry {
     /// Not from then on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<Timestamp>,
+}
+
+fn first_display() -> u8 {
+    1
+}
+
+fn is_first_display(display: &u8) -> bool {
+    *display == first_display()
 }
 
 /// Rank of a schedule entry.

@@ -77,7 +77,7 @@ impl Playback {
     fn edge(&self, live: &Live) -> Option<Ahead> {
         let (edge, due) = self.agenda.then()?;
         let target = |place: &usize| live.manifest.schedule.get(*place).map(|e| &e.target);
-        let plays = self.stack.main.as_ref().map(|main| &main.target);
+        let plays = self.stack.main.as_ref().map(|main| &main.at.target);
         let stays = due.entries.iter().any(|place| target(place) == plays);
         let main = due.entries.first().copied().filter(|_| !stays);
         // From a card or to one it goes at the edge itself.
@@ -150,7 +150,7 @@ impl Playback {
         let entry = |place: &usize| live.manifest.schedule.get(*place);
         let own = entries.iter().position(|p| entry(p).is_some_and(|e| e.id == programme.entry))?;
         let others = (1..entries.len()).map(|ahead| entries[(own + ahead) % entries.len()]);
-        let differs = |place: &usize| entry(place).is_some_and(|e| e.target != programme.target);
+        let differs = |place: &usize| entry(place).is_some_and(|e| e.target != programme.at.target);
         let main = others.into_iter().find(differs)?;
         Some(What::TakeOver { main: Some(main), overlays: None })
     }
@@ -169,6 +169,7 @@ impl Playback {
                             let source = scene_of::source(item, volume, live, &self.config);
                             lane.playlist == showing.playlist
                                 && (spot.base, spot.place) == (layer.base, layer.place)
+                                && scene_of::place_of(spot.display) == layer.display
                                 && source.as_ref() == Some(&layer.source)
                         };
                         lane == other

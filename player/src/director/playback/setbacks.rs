@@ -46,7 +46,7 @@ impl Playback {
         let found = self.backdrops_mut().find(|backdrop| backdrop.turn() == turn);
         if let Some(backdrop) = found.filter(|backdrop| !backdrop.has_failed()) {
             backdrop.fail();
-            let detail = format!("{}: {error}; the page is shown without it", backdrop.key);
+            let detail = format!("{}: {error}; the page is shown without it", backdrop.key());
             self.faults.push(Fault { code: "backdrop_failed".into(), detail });
         }
     }
@@ -130,8 +130,7 @@ impl Playback {
             }
         }
         let left = |backdrop: &&mut Backdrop| backdrop.left_at.is_some_and(|at| at <= now.mono);
-        let backdrops = stack.main.iter_mut().flat_map(|main| main.backdrops.iter_mut());
-        backdrops.filter(left).for_each(|backdrop| backdrop.renumber(maker.turns));
+        stack.backdrops_mut().filter(left).for_each(|backdrop| backdrop.renumber(maker.turns));
         self.stack = stack;
     }
 }

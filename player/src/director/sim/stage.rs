@@ -6,7 +6,7 @@ use std::time::Duration;
 use vitrine_config::time::Mono;
 use vitrine_render::report::{Beat, Hello, Report};
 use vitrine_render::scene::{
-    Card, Layer, Next, Scene, Size, Source, Start, Text, Turn, Wish, Words,
+    Card, Fit, Layer, Next, Scene, Size, Source, Start, Text, Turn, Wish, Words,
 };
 
 /// A stage that prepares, swaps and reports as promised, on exact moments.
@@ -37,6 +37,8 @@ pub struct Stage {
     pub broken: BTreeSet<String>,
     /// Files over which it hangs.
     pub stuck: BTreeSet<String>,
+    /// How many displays it has.
+    pub displays: u8,
 }
 
 /// The name of what a layer shows.
@@ -45,6 +47,7 @@ pub fn name(layer: &Layer) -> String {
         Source::Image { path } | Source::Video { path, .. } | Source::Sound { path, .. } => {
             path.display().to_string()
         }
+        Source::Colour(rgb) if layer.fit == Fit::Cover => format!("backdrop:{:?}", rgb.0),
         Source::Colour(_) => "colour".into(),
         Source::Text(Text { words: Words::Ticker { text, .. }, .. }) => format!("ticker:{text}"),
         Source::Text(_) => "text".into(),
@@ -93,6 +96,7 @@ impl Stage {
             tells_lengths: true,
             broken: BTreeSet::new(),
             stuck: BTreeSet::new(),
+            displays: 1,
         }
     }
 
@@ -112,6 +116,7 @@ impl Stage {
             newest_turn: self.newest,
             showing: self.on.keys().copied().collect(),
             size: Size { width_px: 1_280, height_px: 720 },
+            displays: self.displays,
             gpu: "none".into(),
         }
     }

@@ -246,5 +246,5 @@ fn pictures_of_a_page_are_back_after_the_stage_died() {
     world.up(Stage::new(0));
     world.run_to(5_000);
     let names = world.stage.as_ref().expect("a stage").names();
-    assert_eq!(names, "a backdrop:page backdrop:around");
+    assert_eq!(names, "a backdrop:around backdrop:page");
 }

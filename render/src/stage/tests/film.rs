@@ -127,8 +127,9 @@ impl Film {
     fn draw(&mut self) -> bool {
         let Some(frame) = self.stage.compose(self.now, &mut self.painter) else { return false };
         let (tell, told) = sync_channel(1);
-        capture::start(&self.painter, &frame, self.screen, move |png| drop(tell.send(png)))
-            .expect("thread");
+        let others = frame.others.iter().map(|other| (other, other.size));
+        let pictures: Vec<_> = std::iter::once((&frame, self.screen)).chain(others).collect();
+        capture::start(&self.painter, &pictures, move |png| drop(tell.send(png))).expect("thread");
         let png = told.recv().expect("an answer").expect("a picture");
         self.last = image::load_from_memory(&png).expect("PNG").into_rgb8();
         self.stage.presented(self.now, &mut self.painter);
