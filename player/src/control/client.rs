@@ -4,6 +4,8 @@ use std::io::{self, BufReader};
 use std::path::Path;
 use std::time::Duration;
 
+use vitrine_render::link;
+
 use super::protocol::{self, Reply};
 use crate::error::Error;
 use crate::event::Command;
@@ -16,7 +18,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 pub fn ask(socket: &Path, command: Command) -> Result<Reply, Error> {
     let unreachable =
         |source: io::Error| Error::Unreachable { socket: socket.to_path_buf(), source };
-    let mut stream = super::connect(socket, ANSWER_WITHIN).map_err(unreachable)?;
+    let mut stream = link::connect(socket, ANSWER_WITHIN).map_err(unreachable)?;
     stream.set_read_timeout(Some(ANSWER_WITHIN)).map_err(unreachable)?;
     stream.set_write_timeout(Some(ANSWER_WITHIN)).map_err(unreachable)?;
     protocol::write_line(&mut stream, &command).map_err(unreachable)?;

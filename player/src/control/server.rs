@@ -21,6 +21,7 @@ use std::thread::{Builder, JoinHandle, park_timeout};
 use std::time::Duration;
 
 use rustix::net::Shutdown;
+use vitrine_render::link;
 
 use super::protocol::{self, Reply};
 use crate::error::Error;
@@ -149,7 +150,7 @@ fn answers(path: &Path) -> bool {
         if look > 0 {
             park_timeout(LOOK_AGAIN);
         }
-        match super::connect(path, LOOK_AGAIN) {
+        match link::connect(path, LOOK_AGAIN) {
             Ok(_) => true,
             Err(error) => error.kind() == io::ErrorKind::TimedOut,
         }
@@ -233,7 +234,7 @@ mod tests {
     use std::io::{Read, Write};
 
     use super::*;
-    use crate::control::{client, connect};
+    use crate::control::client;
     use crate::inbox::inbox;
 
     /// A server with a director that answers every question with `answer`.
@@ -343,7 +344,7 @@ mod tests {
         let _waits = UnixStream::connect(&path).expect("room for one");
         assert!(matches!(listen(&path), Err(Error::Busy(_))));
         let within = Duration::from_millis(1);
-        let error = connect(&path, within).expect_err("no room");
+        let error = link::connect(&path, within).expect_err("no room");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop(stopped);
         assert!(listen(&path).is_ok(), "nobody is there any more");

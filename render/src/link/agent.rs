@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
-use super::{Ask, LinkError, READS_WITHIN, SNAPSHOTS_OPEN, check_peer, frame};
+use super::{Ask, LinkError, READS_WITHIN, SNAPSHOTS_OPEN, check_peer, connect, frame};
 use crate::report::{Hello, Report};
 use crate::scene::Wish;
 
@@ -89,8 +89,10 @@ impl AgentLink {
         heard: impl Fn(Heard) + Send + Sync + 'static,
     ) -> Result<AgentLink, LinkError> {
         let fail = |action| move |source| LinkError::Io { path: path.into(), action, source };
-        if UnixStream::connect(path).is_ok() {
-            return Err(LinkError::Taken { path: path.into() });
+        match connect(path, READS_WITHIN) {
+            Err(error) if error.kind() != io::ErrorKind::TimedOut => {}
+            // Also one that is stopped is there.
+            _ => return Err(LinkError::Taken { path: path.into() }),
         }
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {

@@ -17,9 +17,11 @@ mod stage;
 
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use serde::{Deserialize, Serialize};
 
 pub use agent::{AgentLink, Heard};
@@ -105,6 +107,24 @@ pub enum LinkError {
     /// The stage did not introduce itself.
     #[error("stage link: the first message is not a hello")]
     NoHello,
+}
+
+/// Connects to a Unix socket. Whoever listens but is stopped lets its queue fill up, and the next one
+/// would wait for room in it without end.
+///
+/// # Errors
+/// `TimedOut`: somebody listens, but takes nobody in `within` this time. Else what the system says.
+pub fn connect(path: &Path, within: Duration) -> io::Result<UnixStream> {
+    let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
+    let socket = rustix::net::socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
+    set_socket_timeout(&socket, Timeout::Send, Some(within))?;
+    match rustix::net::connect(&socket, &SocketAddrUnix::new(path)?) {
+        Err(rustix::io::Errno::AGAIN) => Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "it takes nobody in; it hangs or is stopped",
+        )),
+        connected => Ok(connected.map(|()| UnixStream::from(socket))?),
+    }
 }
 
 /// Both ends of a link within one process: the first for [`AgentLink::join`], the second for
@@ -261,6 +281,18 @@ mod tests {
         drop(std::os::unix::net::UnixListener::bind(&path).expect("left behind"));
         assert!(path.exists());
         AgentLink::listen(&path, |_| {}).expect("replaced");
+    }
+
+    #[test]
+    fn an_agent_that_is_stopped_keeps_nobody_waiting() {
+        let dir = tempfile::tempdir().expect("directory");
+        let path = dir.path().join("stage.sock");
+        let stopped = std::os::unix::net::UnixListener::bind(&path).expect("a socket");
+        rustix::net::listen(&stopped, 0).expect("a short queue");
+        let _waits = UnixStream::connect(&path).expect("room for one");
+        assert!(matches!(AgentLink::listen(&path, |_| {}), Err(LinkError::Taken { .. })));
+        drop(stopped);
+        AgentLink::listen(&path, |_| {}).expect("nobody is there any more");
     }
 
     #[test]

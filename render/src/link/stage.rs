@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use super::{Agent, Ask, LinkError, READS_WITHIN, SNAPSHOTS_OPEN, check_peer, frame};
+use super::{Agent, Ask, LinkError, READS_WITHIN, SNAPSHOTS_OPEN, check_peer, connect, frame};
 use crate::report::Report;
 use crate::scene::Wish;
 use crate::source::Waker;
@@ -154,7 +154,7 @@ impl Shared {
             }
             Agent::Socket(path) => {
                 while !self.lock().stopping {
-                    if let Ok(stream) = UnixStream::connect(&path) {
+                    if let Ok(stream) = connect(&path, READS_WITHIN) {
                         self.talk(stream);
                     }
                     self.pause();
