@@ -143,6 +143,12 @@ impl Engine {
         }
     }
 
+    /// Whether there is no display at all: one that is switched off is mostly gone, too, and nobody
+    /// is to take that for a stage that hangs.
+    pub(crate) fn set_dark(&mut self, dark: bool) {
+        self.stage.set_dark(dark);
+    }
+
     /// How what is asked for comes onto the displays.
     pub(crate) fn hung(&self) -> (Rotation, Displays) {
         self.stage.hung()

@@ -40,6 +40,11 @@ impl Fallback {
         }
     }
 
+    /// Lets go of the window; why there was a card on it.
+    pub(crate) fn into_why(self) -> String {
+        self.why
+    }
+
     /// Draws the card, turned; a window that takes none is left as it is.
     pub(crate) fn draw(&mut self, size: Size, rotation: Rotation) {
         if let Err(error) = self.try_draw(size, rotation) {

@@ -106,7 +106,7 @@ pub struct Beat {
     pub at: Mono,
     /// Frames handed to the display since start.
     pub frames_presented: u64,
-    /// Whether something on the screen should be moving: then `frames_presented` must rise.
+    /// Whether something should be moving on a display that is there: then `frames_presented` must rise.
     pub moving: bool,
     /// What the last media worker that was given a file is kept from.
     pub walls: Option<Walls>,

@@ -1,6 +1,8 @@
 //! A virtual display, and what is on it.
 
-use std::io::{BufRead, BufReader};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use image::RgbImage;
@@ -12,7 +14,39 @@ use x11rb::protocol::xproto::{
 };
 use x11rb::rust_connection::RustConnection;
 
-/// An Xvfb of its own, ended on drop.
+/// Sixteen plugs, and modes small enough for a software rasteriser.
+const PLUGS: &str = r#"
+Section "ServerFlags"
+  Option "AutoAddDevices" "false"
+  Option "DontVTSwitch" "true"
+EndSection
+Section "Device"
+  Identifier "plugs"
+  Driver "dummy"
+  VideoRam 64000
+EndSection
+Section "Monitor"
+  Identifier "small"
+  HorizSync 5.0-1000.0
+  VertRefresh 5.0-200.0
+  Modeline "320x180" 12.0 320 328 352 384 180 183 188 200
+  Option "PreferredMode" "320x180"
+  Modeline "640x360" 17.75 640 656 720 800 360 363 368 374
+EndSection
+Section "Screen"
+  Identifier "all"
+  Device "plugs"
+  Monitor "small"
+  DefaultDepth 24
+  SubSection "Display"
+    Depth 24
+    Modes "320x180" "640x360"
+    Virtual 2048 1024
+  EndSubSection
+EndSection
+"#;
+
+/// A display server of its own, ended on drop.
 pub struct Display {
     server: Child,
     name: String,
@@ -22,21 +56,53 @@ impl Display {
     /// Starts a display of `width_px` × `height_px`, 24 bit; the server chooses a free number.
     pub fn start(width_px: u32, height_px: u32) -> Result<Display, String> {
         let screen = format!("{width_px}x{height_px}x24");
-        let mut server = Command::new("Xvfb")
-            .args(["-displayfd", "1", "-nolisten", "tcp", "-noreset", "-screen", "0", &screen])
+        let mut server = Command::new("Xvfb");
+        server.args(["-nolisten", "tcp", "-noreset", "-screen", "0", &screen]);
+        Display::of(server, "xvfb")
+    }
+
+    /// `server` chooses a free number.
+    fn of(mut server: Command, package: &str) -> Result<Display, String> {
+        let name = server.get_program().to_string_lossy().into_owned();
+        let mut server = server
+            .args(["-displayfd", "1"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|error| format!("Xvfb: {error}; it is in the package xvfb"))?;
+            .map_err(|error| format!("{name}: {error}; it is in the package {package}"))?;
         let mut number = String::new();
         let said = server.stdout.take().map(|out| BufReader::new(out).read_line(&mut number));
         if !matches!(said, Some(Ok(1..))) {
             let _ = server.kill();
             let _ = server.wait();
-            return Err("Xvfb ended before it had a display".into());
+            return Err(format!("{name} ended before it had a display"));
         }
         Ok(Display { server, name: format!(":{}", number.trim()) })
+    }
+
+    /// Starts a display server whose displays are plugged in and out, and have modes: an Xorg
+    /// without hardware. The first display, `DUMMY0`, is on, at 320x180; 640x360 is there, too.
+    pub fn with_plugs(dir: &Path) -> Result<Display, String> {
+        let config = dir.join("xorg.conf");
+        File::create(&config)
+            .and_then(|mut file| file.write_all(PLUGS.as_bytes()))
+            .map_err(told)?;
+        let mut server = Command::new("Xorg");
+        server.args(["-nolisten", "tcp", "-noreset", "-novtswitch", "-sharevts"]);
+        server.arg("-config").arg(&config).arg("-logfile").arg(dir.join("xorg.log"));
+        Display::of(server, "xserver-xorg-core; its driver in xserver-xorg-video-dummy")
+    }
+
+    /// Does something to its plugs and modes.
+    pub fn xrandr(&self, args: &[&str]) -> Result<(), String> {
+        let mut command = Command::new("xrandr");
+        let said = command.args(args).env("DISPLAY", &self.name).output();
+        let said = said.map_err(|error| format!("xrandr: {error}; it is in x11-xserver-utils"))?;
+        match said.status.success() {
+            true => Ok(()),
+            false => Err(format!("xrandr {args:?}: {}", String::from_utf8_lossy(&said.stderr))),
+        }
     }
 
     /// For the environment variable `DISPLAY`.

@@ -75,6 +75,8 @@ pub(crate) struct Stage {
     frames_presented: u64,
     /// None: no wish stands yet.
     beat_at: Option<Mono>,
+    /// No display is there: nothing that should move can.
+    dark: bool,
     /// Around media workers, as the last one said.
     walls: Option<Walls>,
     reports: Vec<Report>,
@@ -96,6 +98,7 @@ impl Stage {
             dirty: false,
             frames_presented: 0,
             beat_at: None,
+            dark: false,
             walls: None,
             reports: Vec::new(),
         }
@@ -125,6 +128,11 @@ impl Stage {
     /// The display was seen to be ready for another frame at `at`.
     pub(crate) fn saw_refresh(&mut self, at: Mono) {
         self.grid.saw(at);
+    }
+
+    /// Whether there is no display at all.
+    pub(crate) fn set_dark(&mut self, dark: bool) {
+        self.dark = dark;
     }
 
     /// The screen is another one.
@@ -368,7 +376,7 @@ impl Stage {
     fn beat(&mut self, at: Mono) -> Beat {
         let newest = self.showings.values().rev().find_map(|showing| showing.source.walls());
         self.walls = newest.or(self.walls);
-        let (frames_presented, moving) = (self.frames_presented, self.is_moving());
+        let (frames_presented, moving) = (self.frames_presented, self.is_moving() && !self.dark);
         Beat { at, frames_presented, moving, walls: self.walls }
     }
 

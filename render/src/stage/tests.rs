@@ -395,6 +395,28 @@ fn beats_come_once_a_second_while_a_wish_stands() {
     assert_eq!(rig.count(|report| matches!(report, Report::Beat(_))), 4, "missed beats pile up");
 }
 
+#[test]
+fn without_a_display_nobody_waits_for_movement() {
+    let mut rig = Rig::new();
+    rig.wish(&[1], None);
+    rig.ready(&[1]);
+    rig.turn();
+    rig.tell(1, |script| script.next_at = Some(Mono(1 << 60)));
+    let moves = |rig: &mut Rig, ms| {
+        rig.said.clear();
+        rig.at(ms).turn();
+        rig.said.iter().find_map(|report| match report {
+            Report::Beat(beat) => Some(beat.moving),
+            _ => None,
+        })
+    };
+    assert_eq!(moves(&mut rig, 10_000), Some(true));
+    rig.stage.set_dark(true);
+    assert_eq!(moves(&mut rig, 20_000), Some(false));
+    rig.stage.set_dark(false);
+    assert_eq!(moves(&mut rig, 30_000), Some(true));
+}
+
 #[derive(Debug, Clone)]
 enum Op {
     /// Wanted: the newest scene; next: another one.

@@ -15,8 +15,7 @@ pub(super) struct Awake {
 impl Awake {
     /// None where there is no X server, or it has no such thing.
     pub(super) fn keep() -> Option<Awake> {
-        let under_wayland = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        if under_wayland("WAYLAND_DISPLAY") || under_wayland("WAYLAND_SOCKET") {
+        if super::under_wayland() {
             return None;
         }
         match suspend() {

@@ -8,6 +8,7 @@
 
 mod blanking;
 mod panes;
+mod plugs;
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
@@ -24,7 +25,8 @@ use winit::keyboard::{Key, NamedKey};
 use winit::window::WindowId;
 
 use self::blanking::Awake;
-use self::panes::{Panes, size_of};
+use self::panes::{Panes, Spot, size_of};
+use self::plugs::Plugs;
 use crate::engine::Engine;
 use crate::fallback::Fallback;
 use crate::gpu::Gpu;
@@ -70,10 +72,12 @@ pub(crate) fn run(
     bell.get_or_init(|| events.create_proxy());
     let mut stage = WindowStage {
         engine,
-        waker,
         keys,
         gpu: sync_channel(1),
         panes: Panes::new(size),
+        plugs: size.is_none().then(|| Plugs::watch(waker.clone())).flatten(),
+        refresh: Duration::ZERO,
+        waker,
         target: None,
         fallback: Vec::new(),
         look_at: None,
@@ -98,6 +102,9 @@ struct WindowStage {
     keys: bool,
     gpu: (SyncSender<Found>, Receiver<Found>),
     panes: Panes,
+    plugs: Option<Plugs>,
+    /// For how long the first display shows each frame.
+    refresh: Duration,
     target: Option<Windows>,
     /// One for each window, when there is no GPU.
     fallback: Vec<Fallback>,
@@ -243,10 +250,15 @@ impl WindowStage {
     fn fall_back(&mut self, why: String) -> Result<(), StageError> {
         tracing::warn!(why, "no usable GPU");
         self.engine.no_gpu(&why);
-        let fallbacks = self.panes.iter().map(|pane| Fallback::open(pane, why.clone()));
-        self.fallback = fallbacks.collect::<Result<_, _>>()?;
         self.look_at = Some(self.engine.now().after(self.look_again));
         self.look_again = (self.look_again * 2).min(LOOK_AGAIN_MOST);
+        self.show_card(&why)
+    }
+
+    /// Says on each window why there is nothing better.
+    fn show_card(&mut self, why: &str) -> Result<(), StageError> {
+        let fallbacks = self.panes.iter().map(|pane| Fallback::open(pane, why.to_owned()));
+        self.fallback = fallbacks.collect::<Result<_, _>>()?;
         self.panes.iter().for_each(|pane| pane.window.request_redraw());
         Ok(())
     }
@@ -257,20 +269,36 @@ impl WindowStage {
         if !self.fallback.is_empty() && std::mem::replace(&mut self.hung, rotation) != rotation {
             self.panes.first().into_iter().for_each(|pane| pane.window.request_redraw());
         }
+        self.engine.set_dark(events.available_monitors().next().is_none());
+        if let (Some(plugs), Some(pane)) = (&self.plugs, self.panes.first()) {
+            plugs.tell(&pane.window);
+        }
         if self.panes.survey(events) {
             self.measure(events);
         }
-        let Some(wanted) = self.panes.change(displays, events) else { return };
-        // Surfaces go before their windows. Everything is set up anew: it happens when somebody
-        // plugs a cable.
+        match self.panes.change(displays, events) {
+            Some(wanted) if !self.panes.follow(&wanted) => self.set_out_anew(wanted, events),
+            _ => self.keep_the_rhythm(events),
+        }
+    }
+
+    /// Has other windows. Surfaces go before their windows; everything is set up anew: it happens
+    /// when somebody plugs a cable.
+    fn set_out_anew(&mut self, wanted: Vec<Spot>, events: &ActiveEventLoop) {
         let drew = self.target.take().is_some();
+        let card = std::mem::take(&mut self.fallback).pop().map(Fallback::into_why);
         self.panes.make(wanted, events);
         self.measure(events);
-        if drew {
-            self.engine.drop_gpu();
-            if let Err(error) = self.set_up() {
-                self.end(events, Err(error));
+        let set_up = match card {
+            Some(why) => self.show_card(&why),
+            None if drew => {
+                self.engine.drop_gpu();
+                self.set_up()
             }
+            None => Ok(()),
+        };
+        if let Err(error) = set_up {
+            self.end(events, Err(error));
         }
     }
 
@@ -278,8 +306,14 @@ impl WindowStage {
     fn measure(&mut self, events: &ActiveEventLoop) {
         self.panes.survey(events);
         self.engine.resize(self.panes.screen(events));
-        // Another mode mostly comes with another size.
-        self.engine.set_refresh(self.panes.refresh());
+        self.keep_the_rhythm(events);
+    }
+
+    fn keep_the_rhythm(&mut self, events: &ActiveEventLoop) {
+        let refresh = self.panes.refresh(events);
+        if std::mem::replace(&mut self.refresh, refresh) != refresh {
+            self.engine.set_refresh(refresh);
+        }
     }
 
     fn resize(&mut self, id: WindowId, size: PhysicalSize<u32>, events: &ActiveEventLoop) {
@@ -334,6 +368,12 @@ impl WindowStage {
         }
         events.exit();
     }
+}
+
+/// Whether windows are a Wayland compositor's.
+fn under_wayland() -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    is_set("WAYLAND_DISPLAY") || is_set("WAYLAND_SOCKET")
 }
 
 fn is_end_key(event: &KeyEvent) -> bool {

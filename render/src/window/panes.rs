@@ -9,12 +9,12 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use winit::dpi::PhysicalSize;
+use winit::dpi::{PhysicalPosition, PhysicalSize};
 use winit::event_loop::ActiveEventLoop;
 use winit::monitor::MonitorHandle;
 use winit::window::{Fullscreen, Window, WindowAttributes, WindowId};
 
-use super::no_display;
+use super::{no_display, under_wayland};
 use crate::gpu::Pane;
 use crate::place::Area;
 use crate::run::StageError;
@@ -24,12 +24,20 @@ use crate::screen::Screen;
 /// What displays do; anything else is a driver that does not know.
 const REFRESH_MILLIHERTZ: RangeInclusive<u32> = 20_000..=500_000;
 
+/// A display that is to have a window.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Spot {
+    monitor: MonitorHandle,
+    /// Where on the server's screen, under X11, where no window follows its display by itself.
+    lies: Option<(PhysicalPosition<i32>, PhysicalSize<u32>)>,
+}
+
 /// All windows, in the order of their displays.
 pub(super) struct Panes {
     /// None: full screen.
     size: Option<Size>,
-    /// The displays that were to have a window; empty: it is one, wherever.
-    asked: Vec<MonitorHandle>,
+    /// Where windows were to be; empty: it is one, wherever the server puts it.
+    asked: Vec<Spot>,
     open: Vec<(Option<MonitorHandle>, Pane)>,
     /// Where each display is on the first window, where the compositor (cage) lays every window on
     /// all of them.
@@ -59,33 +67,45 @@ impl Panes {
     /// Opens the first window.
     pub(super) fn begin(&mut self, events: &ActiveEventLoop) -> Result<(), StageError> {
         let wanted = match self.size {
-            None => full_screen(
-                events.primary_monitor().or_else(|| monitors(events).0.into_iter().next()),
-            ),
+            None => {
+                self.asked = spots(Displays::First, events).unwrap_or_default();
+                full_screen(main(events))
+            }
             Some(size) => {
                 let size = PhysicalSize::new(size.width_px, size.height_px);
                 Window::default_attributes().with_inner_size(size)
             }
         };
-        self.open.push((None, open(wanted, events)?));
+        let on = self.asked.first().map(|spot| spot.monitor.clone());
+        self.open.push((on, open(wanted, events)?));
         Ok(())
     }
 
-    /// The displays that shall have a window, if those have changed; empty: wherever one goes.
-    pub(super) fn change(
-        &self,
-        displays: Displays,
-        events: &ActiveEventLoop,
-    ) -> Option<Vec<MonitorHandle>> {
+    /// Where windows shall be, if that has changed; empty: wherever one goes.
+    pub(super) fn change(&self, displays: Displays, events: &ActiveEventLoop) -> Option<Vec<Spot>> {
+        if self.size.is_some() {
+            return None;
+        }
         // Where one lies on all displays, there is no room for others.
-        let several = displays != Displays::First && self.size.is_none() && self.spread.is_empty();
-        let found = if several { monitors(events).0 } else { Vec::new() };
-        let wanted = if found.len() > 1 { found } else { Vec::new() };
+        let one = !self.spread.is_empty();
+        let wanted = spots(if one { Displays::First } else { displays }, events)?;
         (wanted != self.asked).then_some(wanted)
     }
 
+    /// Moves windows whose displays are the same ones elsewhere or in another extent. False: there
+    /// must be other windows.
+    pub(super) fn follow(&mut self, wanted: &[Spot]) -> bool {
+        let on = self.open.iter().map(|(monitor, _)| monitor.as_ref());
+        let same = !wanted.is_empty() && on.eq(wanted.iter().map(|spot| Some(&spot.monitor)));
+        if same {
+            self.open.iter().zip(wanted).for_each(|((_, pane), spot)| put_on(&pane.window, spot));
+            self.asked = wanted.to_vec();
+        }
+        same
+    }
+
     /// Opens and closes windows; their surfaces must be gone.
-    pub(super) fn make(&mut self, wanted: Vec<MonitorHandle>, events: &ActiveEventLoop) {
+    pub(super) fn make(&mut self, wanted: Vec<Spot>, events: &ActiveEventLoop) {
         self.asked.clone_from(&wanted);
         match wanted.is_empty() {
             true => self.be_alone(),
@@ -103,21 +123,24 @@ impl Panes {
     }
 
     /// One window for each display, the ones that are there first.
-    fn spread(&mut self, wanted: Vec<MonitorHandle>, events: &ActiveEventLoop) {
+    fn spread(&mut self, wanted: Vec<Spot>, events: &ActiveEventLoop) {
         let mut spare: Vec<_> = std::mem::take(&mut self.open);
-        for monitor in wanted {
-            let place = spare.iter().position(|(on, _)| on.as_ref() == Some(&monitor));
-            let place = place.or_else(|| spare.iter().position(|(on, _)| on.is_none()));
+        let kept: Vec<_> = wanted.iter().map(|spot| spot.monitor.clone()).collect();
+        for spot in wanted {
+            let place = spare.iter().position(|(on, _)| on.as_ref() == Some(&spot.monitor));
+            // One whose display has gone, or that never was on a certain one.
+            let free = |on: &Option<MonitorHandle>| on.as_ref().is_none_or(|on| !kept.contains(on));
+            let place = place.or_else(|| spare.iter().position(|(on, _)| free(on)));
             let pane = match place {
                 Some(place) => {
                     let (_, pane) = spare.remove(place);
-                    put_on(&pane.window, &monitor);
+                    put_on(&pane.window, &spot);
                     Ok(pane)
                 }
-                None => open(full_screen(Some(monitor.clone())), events),
+                None => open(full_screen(Some(spot.monitor.clone())), events),
             };
             match pane {
-                Ok(pane) => self.open.push((Some(monitor), pane)),
+                Ok(pane) => self.open.push((Some(spot.monitor), pane)),
                 // The others show what they can.
                 Err(error) => tracing::warn!(%error, "no window on a display"),
             }
@@ -147,9 +170,11 @@ impl Panes {
     }
 
     /// For how long the first display shows each frame; as most do where it does not say.
-    pub(super) fn refresh(&self) -> Duration {
+    pub(super) fn refresh(&self, events: &ActiveEventLoop) -> Duration {
         let monitor = self.first().and_then(|pane| pane.window.current_monitor());
-        let millihertz = monitor.and_then(|found| found.refresh_rate_millihertz());
+        // As it is now: a window hears of another rate of its display only when it moves.
+        let fresh = events.available_monitors().find(|other| Some(other) == monitor.as_ref());
+        let millihertz = fresh.or(monitor).and_then(|found| found.refresh_rate_millihertz());
         let rate = millihertz.filter(|rate| REFRESH_MILLIHERTZ.contains(rate)).unwrap_or(60_000);
         Duration::from_nanos(1_000_000_000_000 / u64::from(rate))
     }
@@ -185,6 +210,30 @@ fn spread_over(window: Size, displays: &[Area]) -> Vec<Area> {
     if window == all && !alone { areas } else { Vec::new() }
 }
 
+/// The display that one window goes on.
+fn main(events: &ActiveEventLoop) -> Option<MonitorHandle> {
+    let found = monitors(events).0;
+    // winit makes one up where there is none.
+    let named = events.primary_monitor().filter(|main| found.contains(main));
+    named.or_else(|| found.into_iter().next())
+}
+
+/// Where windows shall be; empty: wherever one goes. None: there is no display to say so.
+fn spots(displays: Displays, events: &ActiveEventLoop) -> Option<Vec<Spot>> {
+    let found = monitors(events).0;
+    let wanted = match displays != Displays::First && found.len() > 1 {
+        true => found,
+        // A compositor sees to it that its windows are where they can be seen.
+        false if under_wayland() => Vec::new(),
+        false => vec![main(events)?],
+    };
+    let spot = |monitor: MonitorHandle| {
+        let lies = (!under_wayland()).then(|| (monitor.position(), monitor.size()));
+        Spot { monitor, lies }
+    };
+    Some(wanted.into_iter().map(spot).collect())
+}
+
 /// The displays from the left, or, where all have the same left edge, from the top: then true.
 fn monitors(events: &ActiveEventLoop) -> (Vec<MonitorHandle>, bool) {
     let mut found: Vec<_> = events.available_monitors().collect();
@@ -216,11 +265,13 @@ fn full_screen(monitor: Option<MonitorHandle>) -> WindowAttributes {
     }
 }
 
-fn put_on(window: &Window, monitor: &MonitorHandle) {
-    window.set_fullscreen(Some(Fullscreen::Borderless(Some(monitor.clone()))));
-    window.set_outer_position(monitor.position());
-    // Comes with an event of its own.
-    let _ = window.request_inner_size(monitor.size());
+fn put_on(window: &Window, spot: &Spot) {
+    window.set_fullscreen(Some(Fullscreen::Borderless(Some(spot.monitor.clone()))));
+    if let Some((position, size)) = spot.lies {
+        window.set_outer_position(position);
+        // Comes with an event of its own.
+        let _ = window.request_inner_size(size);
+    }
 }
 
 #[cfg(test)]

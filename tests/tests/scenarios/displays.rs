@@ -4,13 +4,14 @@ use std::ffi::OsStr;
 use std::process::Command;
 
 use image::{Rgb, RgbImage};
+use vitrine_tests::display::Display;
 use vitrine_tests::kiosk::Kiosk;
 use vitrine_tests::patience::until;
 use vitrine_tests::picture;
 use vitrine_tests::player::Player;
 use vitrine_tests::process::{Process, binary};
 
-use crate::stage_set::{GREEN, RED, Set, TOLERANCE};
+use crate::stage_set::{GREEN, RED, Set, TOLERANCE, still_at};
 
 /// The kiosk's compositor lays every window on all displays.
 #[test]
@@ -72,5 +73,73 @@ fn under_cage_each_display_has_its_own_schedule() {
         let right = |x, colour| picture::near(picture::at(&seen, x, 0.5), colour, TOLERANCE);
         (right(0.01, RED) && right(0.49, RED) && right(0.51, GREEN) && right(0.99, GREEN))
             .then_some(())
+    });
+}
+
+/// Waits until the glass has this extent, and in these places these colours.
+#[track_caller]
+fn until_seen(what: &str, display: &Display, size: (u32, u32), places: &[((u32, u32), [u8; 3])]) {
+    until(what, || {
+        let seen = display.picture().ok().filter(|seen| seen.dimensions() == size)?;
+        let right = |((x, y), colour): &((u32, u32), _)| {
+            picture::near(*seen.get_pixel(*x, *y), *colour, TOLERANCE)
+        };
+        places.iter().all(right).then_some(())
+    });
+}
+
+fn plug_second(display: &Display) {
+    display.xrandr(&["--addmode", "DUMMY1", "320x180"]).unwrap();
+    let beside = ["--output", "DUMMY1", "--mode", "320x180", "--right-of", "DUMMY0"];
+    display.xrandr(&beside).unwrap();
+}
+
+#[test]
+fn a_display_that_comes_or_goes_costs_no_other_one_its_picture() {
+    let set = Set::new();
+    let display = Display::with_plugs(set.path()).unwrap();
+    let plug = |args: &[&str]| display.xrandr(args).unwrap();
+    let player = each(&set, ("DISPLAY", OsStr::new(display.name())));
+    let (alone, both) = ((320, 180), (640, 180));
+    let red = [((5, 5), RED), ((315, 175), RED)];
+    until_seen("the only display plays", &display, alone, &red);
+    for round in ["plugged", "plugged again"] {
+        plug_second(&display);
+        let own = [red[0], red[1], ((325, 5), GREEN), ((635, 175), GREEN)];
+        until_seen(&format!("a second display is {round}"), &display, both, &own);
+        plug(&["--output", "DUMMY1", "--off"]);
+        until_seen("it is pulled", &display, alone, &red);
+    }
+    plug_second(&display);
+    until_seen("both", &display, both, &[((5, 5), RED), ((325, 5), GREEN)]);
+    // The first one, on which the only window was at first.
+    plug(&["--output", "DUMMY0", "--off", "--output", "DUMMY1", "--pos", "0x0"]);
+    until_seen("the other one is pulled", &display, alone, &red);
+    // A window goes with a display that changes.
+    plug(&["--addmode", "DUMMY1", "640x360"]);
+    plug(&["--output", "DUMMY1", "--mode", "640x360"]);
+    until_seen("it is larger", &display, (640, 360), &[((5, 5), RED), ((635, 355), RED)]);
+    let status = player.glance().unwrap();
+    assert_eq!(status["troubles"].as_array().map(Vec::len), Some(0), "{status}");
+}
+
+#[test]
+fn without_a_gpu_a_display_plugged_in_later_has_the_card_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let display = Display::with_plugs(dir.path()).unwrap();
+    let red = still_at(dir.path(), "red", RED);
+    let mut command = Command::new(binary("vitrine"));
+    command.args(["play", "--audio", "none", "--displays", "mirror"]).arg(&red);
+    command.env("DISPLAY", display.name()).env_remove("WAYLAND_DISPLAY");
+    command.env("WGPU_BACKEND", "vulkan").env("VK_ICD_FILENAMES", "/dev/null");
+    let _player = Process::start(command, "play", dir.path()).unwrap();
+    let card = until("the only display has the card", || {
+        display.picture().ok().filter(|seen| picture::blackness(seen) < 0.1)
+    });
+    plug_second(&display);
+    until("the second one has it, too", || {
+        let seen = display.picture().ok().filter(|seen| seen.dimensions() == (640, 180))?;
+        let second = image::imageops::crop_imm(&seen, 320, 0, 320, 180).to_image();
+        (picture::outliers(&second, &card, TOLERANCE) == 0.0).then_some(())
     });
 }
