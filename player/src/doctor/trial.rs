@@ -15,15 +15,19 @@ const PICTURE: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" width="8" heig
 const FULL: &str = "1920x1080";
 /// How long a clip is played at first, from the start of the program on: two seconds of pictures and
 /// a second to begin.
-const FIRST_MS: u64 = 3_000;
-/// Pictures for so long say something of a decoder.
+const FIRST_S: u64 = 3;
+/// So many pictures in so long say something of a decoder.
 const ENOUGH_MS: u64 = 1_500;
+const ENOUGH_FRAMES: u64 = 20;
 /// For a first picture that did not come in the first try: plug-ins are looked at once, from a cold
 /// card, and a slow device takes its time.
-const PATIENT_MS: u64 = 20_000;
+const PATIENT_S: u64 = 20;
+
+/// How `vitrine play` begins to say that the time was over before anything was shown.
+const NOTHING_SHOWN: &str = "nothing to play: ";
 
 /// What a trial says at its end, as `vitrine play --json` has it.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 struct Outcome {
     gpu: Option<String>,
     first_frame_ms: Option<u64>,
@@ -92,7 +96,7 @@ impl Codec {
         let name = format!("{} 1080p30", self.name);
         let played = Temporary::holding(self.file, self.bytes)
             .map_err(|error| error.to_string())
-            .and_then(|file| played(|ms| play_clip(file.as_ref(), CLIP_CANVAS, ms)));
+            .and_then(|file| played(|for_s| play_clip(file.as_ref(), CLIP_CANVAS, for_s)));
         match played {
             Ok(played) => {
                 *walls = played.outcome.walls.or(*walls);
@@ -181,7 +185,7 @@ impl Drop for Temporary {
 pub fn decoding(clip: &Path) -> Finding {
     let name = clip.file_name().unwrap_or(clip.as_os_str()).to_string_lossy().into_owned();
     let advice = "see which decoders there are: gst-inspect-1.0, gstreamer1.0-libav";
-    match played(|ms| play_clip(clip, FULL, ms)) {
+    match played(|for_s| play_clip(clip, FULL, for_s)) {
         Ok(played) => judge(&name, &played),
         Err(error) => Finding::bad(&name, error, advice),
     }
@@ -190,24 +194,29 @@ pub fn decoding(clip: &Path) -> Finding {
 /// What came of playing a clip for so long.
 struct Played {
     outcome: Outcome,
-    for_ms: u64,
+    for_s: u64,
 }
 
 impl Played {
     /// How long there were pictures.
     fn pictures_ms(&self) -> u64 {
-        self.outcome.first_frame_ms.map_or(0, |first_ms| self.for_ms.saturating_sub(first_ms))
+        let first_ms = self.outcome.first_frame_ms;
+        first_ms.map_or(0, |first_ms| (self.for_s * 1_000).saturating_sub(first_ms))
+    }
+
+    fn is_enough(&self) -> bool {
+        let frames = self.outcome.frames_presented + self.outcome.frames_dropped;
+        self.pictures_ms() >= ENOUGH_MS && frames >= ENOUGH_FRAMES
     }
 }
 
 /// Plays a clip, and once more for longer if that was too short to judge.
 fn played(play: impl Fn(u64) -> Result<Outcome, String>) -> Result<Played, String> {
-    let first = Played { outcome: play(FIRST_MS)?, for_ms: FIRST_MS };
-    if first.pictures_ms() >= ENOUGH_MS {
+    let first = Played { outcome: play(FIRST_S)?, for_s: FIRST_S };
+    if first.is_enough() {
         return Ok(first);
     }
-    let for_ms = first.outcome.first_frame_ms.map_or(PATIENT_MS, |first_ms| first_ms + FIRST_MS);
-    Ok(Played { outcome: play(for_ms)?, for_ms })
+    Ok(Played { outcome: play(PATIENT_S)?, for_s: PATIENT_S })
 }
 
 fn judge(name: &str, played: &Played) -> Finding {
@@ -217,8 +226,8 @@ fn judge(name: &str, played: &Played) -> Finding {
     };
     let counts = format!("{frames_presented} presented, {frames_dropped} dropped");
     let pictures_ms = played.pictures_ms();
-    if pictures_ms < ENOUGH_MS {
-        let found = format!("{counts}, first after {ms} ms: too late to judge");
+    if !played.is_enough() {
+        let found = format!("{counts}, first after {ms} ms: too few to judge");
         return Finding::fair(name, found, "try again while nothing else is at work");
     }
     let per_second = *frames_presented as f64 * 1_000.0 / pictures_ms as f64;
@@ -231,10 +240,11 @@ fn judge(name: &str, played: &Played) -> Finding {
     Finding::good(name, found)
 }
 
-fn play_clip(clip: &Path, canvas: &str, for_ms: u64) -> Result<Outcome, String> {
-    play(clip, canvas, &["--audio", "none", "--for", &format!("{for_ms}ms")])
+fn play_clip(clip: &Path, canvas: &str, for_s: u64) -> Result<Outcome, String> {
+    play(clip, canvas, &["--audio", "none", "--for", &for_s.to_string()])
 }
 
+/// That nothing was shown in time is an outcome; a complaint is an error.
 fn play(file: &Path, canvas: &str, args: &[&str]) -> Result<Outcome, String> {
     let said = Command::new("/proc/self/exe")
         .args(["play", "--json", "--offscreen", canvas])
@@ -242,14 +252,12 @@ fn play(file: &Path, canvas: &str, args: &[&str]) -> Result<Outcome, String> {
         .arg(file)
         .output()
         .map_err(|error| format!("vitrine play: {error}"))?;
+    let text = String::from_utf8_lossy(&said.stderr);
+    let mut own = text.lines().filter_map(|line| line.strip_prefix("vitrine: "));
+    let complaint = own.find(|line| !line.starts_with(NOTHING_SHOWN));
     match serde_json::from_slice(&said.stdout) {
-        Ok(outcome) if said.status.success() => Ok(outcome),
-        _ => {
-            let text = String::from_utf8_lossy(&said.stderr).into_owned();
-            let last = text.lines().rfind(|line| line.starts_with("vitrine: "));
-            let why = last.or_else(|| text.lines().next()).unwrap_or("it said nothing");
-            Err(why.trim_start_matches("vitrine: ").to_owned())
-        }
+        Ok(outcome) if said.status.success() || complaint.is_none() => Ok(outcome),
+        _ => Err(complaint.or(text.lines().next()).unwrap_or("it said nothing").to_owned()),
     }
 }
 
@@ -258,40 +266,47 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stutter_is_told_from_smooth() {
-        let played = |frames_presented, frames_dropped| Outcome {
-            first_frame_ms: Some(5),
-            frames_presented,
-            frames_dropped,
-            gpu: None,
-            walls: None,
+    fn only_enough_pictures_are_judged() {
+        let played = |first_frame_ms, frames_presented, frames_dropped, for_s| {
+            let rest = Outcome::default();
+            let outcome = Outcome { first_frame_ms, frames_presented, frames_dropped, ..rest };
+            Played { outcome, for_s }
         };
-        let late = Outcome { first_frame_ms: Some(2_999), ..played(1, 0) };
-        for (case, outcome, state) in [
-            ("smooth", played(60, 0), State::Good),
-            ("one late", played(60, 1), State::Good),
-            ("stutters", played(40, 20), State::Fair),
-            ("one frame at the end", late, State::Fair),
-            ("nothing", Outcome::default(), State::Bad),
+        for (case, played, enough, state) in [
+            ("smooth", played(Some(900), 60, 0, 3), true, State::Good),
+            ("one late", played(Some(900), 60, 1, 3), true, State::Good),
+            ("stutters", played(Some(900), 40, 20, 3), true, State::Fair),
+            ("hardly any in time", played(Some(900), 2, 50, 3), true, State::Fair),
+            ("one frame at the end", played(Some(2_999), 1, 0, 3), false, State::Fair),
+            ("a late start", played(Some(2_000), 30, 0, 3), false, State::Fair),
+            ("a late start, longer", played(Some(2_000), 540, 0, 20), true, State::Good),
+            ("few for long", played(Some(500), 15, 0, 20), false, State::Fair),
+            ("begun after the end", played(Some(3_100), 40, 0, 3), false, State::Fair),
+            ("nothing", played(None, 0, 0, 20), false, State::Bad),
         ] {
-            let played = Played { outcome, for_ms: FIRST_MS };
-            assert_eq!(judge("clip", &played).state, state, "case {case:?}");
+            let found = (played.is_enough(), judge("clip", &played).state);
+            assert_eq!(found, (enough, state), "case {case:?}");
         }
     }
 
     #[test]
     fn a_try_that_was_too_short_is_made_once_more() {
-        for (case, first_ms, tries) in [
-            ("quick", Some(300), &[FIRST_MS][..]),
-            ("a cold start", Some(2_000), &[FIRST_MS, 5_000]),
-            ("no frame yet", None, &[FIRST_MS, PATIENT_MS]),
+        let shown = |first_frame_ms, frames_presented| {
+            Ok(Outcome { first_frame_ms, frames_presented, ..Outcome::default() })
+        };
+        for (case, outcome, tries) in [
+            ("quick", shown(Some(300), 60), &[FIRST_S][..]),
+            ("a cold start", shown(Some(2_000), 20), &[FIRST_S, PATIENT_S]),
+            ("slow", shown(Some(300), 5), &[FIRST_S, PATIENT_S]),
+            ("no frame yet", shown(None, 0), &[FIRST_S, PATIENT_S]),
+            ("a complaint", Err("no decoder".to_owned()), &[FIRST_S]),
         ] {
             let made = std::cell::RefCell::new(Vec::new());
-            let play = |ms| {
-                made.borrow_mut().push(ms);
-                Ok(Outcome { first_frame_ms: first_ms, ..Outcome::default() })
-            };
-            assert!(played(play).is_ok());
+            let tried = played(|for_s| {
+                made.borrow_mut().push(for_s);
+                outcome.clone()
+            });
+            assert_eq!(tried.is_ok(), outcome.is_ok(), "case {case:?}");
             assert_eq!(*made.borrow(), tries, "case {case:?}");
         }
     }
