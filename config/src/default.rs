@@ -44,6 +44,7 @@ impl Default for Config {
                 rotation: Rotation::Normal,
                 overscan_percent: 0,
                 displays: Displays::First,
+                mode: None,
                 canvas: None,
             },
             audio: Audio { device: AudioDevice::Auto, volume: 1.0 },

@@ -355,6 +355,13 @@ pub static KEYS: &[Key] = &[
         |c, t| put(&mut c.screen.displays, units::displays(t)),
     ),
     text(
+        "screen.mode",
+        Live,
+        "a mode such as \"1920x1080@60\" or \"1920x1080\", or \"\" for the display's own",
+        |c| c.screen.mode.map(units::mode_text).unwrap_or_default(),
+        |c, t| put(&mut c.screen.mode, optional(t, units::mode)),
+    ),
+    text(
         "screen.canvas",
         Live,
         "a size such as \"1920x1080\" (16 to 16384 px a side), or \"\" for the display's own",
@@ -482,6 +489,7 @@ mod tests {
         ("screen.background", "#00447f"),
         ("screen.rotation", "270"),
         ("screen.displays", "extend"),
+        ("screen.mode", "1920x1080@59.94"),
         ("screen.canvas", "1920x1080"),
         ("audio.device", "sysdefault:CARD=vc4hdmi0"),
         ("update.policy", "window"),

@@ -150,6 +150,8 @@ pub struct Screen {
     pub overscan_percent: u8,
     /// `displays`: which of several, default `first`. Live.
     pub displays: Displays,
+    /// `mode`: size and rate of each display. Absent: its own. Live.
+    pub mode: Option<Mode>,
     /// `canvas`: most pixels that are drawn of one display, sides 16..=16384. Absent: all. Live.
     pub canvas: Option<Canvas>,
 }
@@ -166,6 +168,17 @@ pub enum Displays {
     Extend,
     /// `"each"`: its own entries of the schedule on each.
     Each,
+}
+
+/// `screen.mode`: of a display.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mode {
+    /// Width, 16..=16384.
+    pub width_px: u32,
+    /// Height, 16..=16384.
+    pub height_px: u32,
+    /// Pictures in a thousand seconds, 1000..=1 000 000. Absent: any.
+    pub refresh_millihertz: Option<u32>,
 }
 
 /// `screen.canvas`

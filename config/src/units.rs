@@ -4,18 +4,21 @@
 //! would be is said once, in `keys`.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
 use std::path::{Component, Path, PathBuf};
 
 use jiff::civil::Time;
 
 use crate::limits::STRING_BYTES;
 use crate::model::{
-    AudioDevice, Canvas, Displays, Hours, LogFormat, Output, Rotation, Secret, UpdatePolicy,
+    AudioDevice, Canvas, Displays, Hours, LogFormat, Mode, Output, Rotation, Secret, UpdatePolicy,
 };
 
 /// A window smaller than this is lost on screen; a larger one than [`SIDE_MAX_PX`] no GPU draws.
 const SIDE_MIN_PX: u32 = 16;
 const SIDE_MAX_PX: u32 = 16_384;
+/// From one picture a second to more than any display shows.
+const RATES_MILLIHERTZ: RangeInclusive<u32> = 1_000..=1_000_000;
 /// Characters of a device's name: it must fit on a card.
 const NAME_CHARS: usize = 64;
 /// Bytes of a token: 256 bits take 43.
@@ -165,6 +168,35 @@ pub fn canvas(text: &str) -> Option<Canvas> {
 /// Writes `WxH`.
 pub fn canvas_text(Canvas { width_px, height_px }: Canvas) -> String {
     format!("{width_px}x{height_px}")
+}
+
+/// Reads `WxH` or `WxH@Hz`.
+pub fn mode(text: &str) -> Option<Mode> {
+    let (size, rate) = text.split_once('@').map_or((text, None), |(size, rate)| (size, Some(rate)));
+    let Canvas { width_px, height_px } = canvas(size)?;
+    let refresh_millihertz = match rate {
+        Some(rate) => Some(millihertz(rate)?),
+        None => None,
+    };
+    Some(Mode { width_px, height_px, refresh_millihertz })
+}
+
+/// Writes `WxH` or `WxH@Hz`.
+pub fn mode_text(Mode { width_px, height_px, refresh_millihertz }: Mode) -> String {
+    let size = canvas_text(Canvas { width_px, height_px });
+    match refresh_millihertz {
+        None => size,
+        Some(rate) => format!("{size}@{}", f64::from(rate) / 1_000.0),
+    }
+}
+
+/// Hertz with up to three decimals.
+fn millihertz(text: &str) -> Option<u32> {
+    let (whole, part) = text.split_once('.').map_or((text, ""), |(whole, part)| (whole, part));
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let fits = digits(whole) && digits(part) && part.len() <= 3 && !text.ends_with('.');
+    let rate = format!("{whole}{part:0<3}").parse().ok().filter(|_| fits)?;
+    RATES_MILLIHERTZ.contains(&rate).then_some(rate)
 }
 
 fn side(text: &str) -> Option<u32> {
@@ -461,6 +493,36 @@ mod tests {
         assert_eq!(displays("both"), None);
         assert_eq!(canvas("1920x1080").map(canvas_text).as_deref(), Some("1920x1080"));
         assert_eq!(canvas("1920"), None);
+    }
+
+    #[test]
+    fn modes() {
+        for (text, rate) in [
+            ("1920x1080", None),
+            ("1920x1080@60", Some(60_000)),
+            ("3840x2160@59.94", Some(59_940)),
+            ("1280x720@23.976", Some(23_976)),
+        ] {
+            assert_eq!(mode(text).map(|mode| mode.refresh_millihertz), Some(rate), "{text:?}");
+            assert_eq!(mode(text).map(mode_text).as_deref(), Some(text));
+        }
+        for text in [
+            "",
+            "1080p",
+            "1920x1080@",
+            "1920x1080@0",
+            "1920x1080@60Hz",
+            "1920x1080@-60",
+            "1920x1080@+60",
+            "1920x1080@60.",
+            "1920x1080@.5",
+            "1920x1080@59.9401",
+            "8x8@60",
+            "1920x1080@60@50",
+            "1920x1080@99999999999",
+        ] {
+            assert_eq!(mode(text), None, "{text:?}");
+        }
     }
 
     #[test]

@@ -8,10 +8,12 @@
 use std::time::Duration;
 
 use vitrine_config::Config;
-use vitrine_config::model::{AudioDevice, Canvas, Displays as Which, Rotation as Turned};
+use vitrine_config::model::{
+    AudioDevice, Canvas, Displays as Which, Mode as Asked, Rotation as Turned,
+};
 use vitrine_render::scene::{
-    Align, AudioOut, Base, Card, Displays, Fit, Layer, Rect, Rgb, Rotation, Scene, Size, Source,
-    Text, TextStyle, Transition, TransitionKind, Turn, VerticalPlace, Way, Words,
+    Align, AudioOut, Base, Card, Displays, Fit, Layer, Mode, Rect, Rgb, Rotation, Scene, Size,
+    Source, Text, TextStyle, Transition, TransitionKind, Turn, VerticalPlace, Way, Words,
 };
 use vitrine_sync::model::{self, Content, Files, Item, Layout, Live, Playlist, Zone};
 
@@ -88,6 +90,7 @@ pub fn page(layout: Option<&Layout>, config: &Config) -> Scene {
         rotation: rotation(config.screen.rotation),
         margin: f32::from(config.screen.overscan_percent) / 100.0,
         displays: displays(config.screen.displays),
+        mode: config.screen.mode.map(mode),
         resolution: config
             .screen
             .canvas
@@ -255,6 +258,11 @@ fn displays(which: Which) -> Displays {
         Which::Extend => Displays::Extend,
         Which::Each => Displays::Each,
     }
+}
+
+fn mode(asked: Asked) -> Mode {
+    let Asked { width_px, height_px, refresh_millihertz } = asked;
+    Mode { size: Size { width_px, height_px }, refresh_millihertz }
 }
 
 fn rotation(turned: Turned) -> Rotation {

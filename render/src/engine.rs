@@ -16,7 +16,7 @@ use crate::link::{SNAPSHOTS_OPEN, StageLink};
 use crate::pacing::Pacing;
 use crate::report::{Hello, NO_GPU, Report};
 use crate::run::{StageError, StageOptions};
-use crate::scene::{Displays, Rotation, Size};
+use crate::scene::{Displays, Mode, Rotation, Size};
 use crate::screen::Screen;
 use crate::source::{Sources, Waker, Wall};
 use crate::stage::{Painter, Stage};
@@ -152,6 +152,17 @@ impl Engine {
     /// How what is asked for comes onto the displays.
     pub(crate) fn hung(&self) -> (Rotation, Displays) {
         self.stage.hung()
+    }
+
+    /// What displays are to run at.
+    pub(crate) fn mode(&self) -> Option<Mode> {
+        self.stage.mode()
+    }
+
+    /// A display does not do what was asked of it.
+    pub(crate) fn refused(&mut self, what: String) {
+        tracing::warn!("{what}");
+        self.link.say(Report::Refused { what }, Vec::new());
     }
 
     /// Frames that were handed over since the start.

@@ -63,6 +63,11 @@ pub enum Report {
         /// What, wanted, found.
         error: String,
     },
+    /// A display does not do what was asked of it, and goes on as it was.
+    Refused {
+        /// Which display, wanted, found.
+        what: String,
+    },
     /// Evidence of life, once a second while a wish stands.
     Beat(Beat),
     /// The answer to [`crate::link::Ask::Snapshot`]; the PNG travels behind it.

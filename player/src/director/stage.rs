@@ -75,6 +75,10 @@ impl Director {
             }
             Report::Mended { turn, what } => self.playback.mended(turn, &what),
             Report::Failed { turn, error } => self.playback.failed(turn, &error, now.mono),
+            Report::Refused { what } => {
+                let code = "display_refused".to_owned();
+                self.fault(Fault { code, detail: what }, now);
+            }
             Report::Beat(beat) => {
                 if self.health.beat(beat, now.mono) {
                     self.effects.push(Effect::Alive);

@@ -102,6 +102,9 @@ pub struct Scene {
     /// With [`Displays::Each`]: the displays, from 0, that show nothing of the first one's.
     #[serde(default)]
     pub apart: Vec<u8>,
+    /// What each display is asked to run at. None: its own.
+    #[serde(default)]
+    pub mode: Option<Mode>,
     /// The picture of a display is drawn in no more pixels than these, either way up, and scaled up.
     /// None: in the display's own.
     #[serde(default)]
@@ -203,6 +206,15 @@ pub enum Displays {
     Extend,
     /// Each shows the layers that name it, over those of the first one.
     Each,
+}
+
+/// Size and rate of what a display shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mode {
+    /// Its extent, before anything is turned.
+    pub size: Size,
+    /// Pictures in a thousand seconds. None: as it likes best.
+    pub refresh_millihertz: Option<u32>,
 }
 
 /// Where pixels come from.

@@ -31,7 +31,7 @@ use self::showing::Showing;
 use crate::pacing::Grid;
 use crate::place::Fitting;
 use crate::report::{Beat, Report};
-use crate::scene::{Displays, Layer, Next, Rotation, Scene, Size, Turn, Wish};
+use crate::scene::{Displays, Layer, Mode, Next, Rotation, Scene, Size, Turn, Wish};
 use crate::screen::Screen;
 use crate::source::{Picture, Source};
 use crate::worker::Walls;
@@ -283,6 +283,11 @@ impl Stage {
     pub(crate) fn hung(&self) -> (Rotation, Displays) {
         let scene = self.wanted.as_ref().unwrap_or(&self.current);
         (scene.rotation, scene.displays)
+    }
+
+    /// What displays are to run at for the newest scene that was asked for.
+    pub(crate) fn mode(&self) -> Option<Mode> {
+        self.wanted.as_ref().unwrap_or(&self.current).mode
     }
 
     /// What has happened since the last call, in order.

@@ -7,6 +7,7 @@
 //! Start at `panes` (which windows there are).
 
 mod blanking;
+mod mode;
 mod panes;
 mod plugs;
 
@@ -25,7 +26,8 @@ use winit::keyboard::{Key, NamedKey};
 use winit::window::WindowId;
 
 use self::blanking::Awake;
-use self::panes::{Panes, Spot, size_of};
+use self::mode::Modes;
+use self::panes::{Panes, Spot, monitors, size_of};
 use self::plugs::Plugs;
 use crate::engine::Engine;
 use crate::fallback::Fallback;
@@ -75,6 +77,7 @@ pub(crate) fn run(
         keys,
         gpu: sync_channel(1),
         panes: Panes::new(size),
+        modes: size.is_none().then(|| Modes::new(waker.clone())),
         plugs: size.is_none().then(|| Plugs::watch(waker.clone())).flatten(),
         refresh: Duration::ZERO,
         waker,
@@ -103,6 +106,8 @@ struct WindowStage {
     gpu: (SyncSender<Found>, Receiver<Found>),
     panes: Panes,
     plugs: Option<Plugs>,
+    /// None in a window: displays are somebody else's.
+    modes: Option<Modes>,
     /// For how long the first display shows each frame.
     refresh: Duration,
     target: Option<Windows>,
@@ -273,6 +278,7 @@ impl WindowStage {
         if let (Some(plugs), Some(pane)) = (&self.plugs, self.panes.first()) {
             plugs.tell(&pane.window);
         }
+        self.keep_to_the_mode(events);
         if self.panes.survey(events) {
             self.measure(events);
         }
@@ -280,6 +286,12 @@ impl WindowStage {
             Some(wanted) if !self.panes.follow(&wanted) => self.set_out_anew(wanted, events),
             _ => self.keep_the_rhythm(events),
         }
+    }
+
+    fn keep_to_the_mode(&mut self, events: &ActiveEventLoop) {
+        let wanted = self.engine.mode();
+        let refused = self.modes.as_mut().map(|modes| modes.keep(wanted, || monitors(events).0));
+        refused.into_iter().flatten().for_each(|what| self.engine.refused(what));
     }
 
     /// Has other windows. Surfaces go before their windows; everything is set up anew: it happens

@@ -235,7 +235,7 @@ fn spots(displays: Displays, events: &ActiveEventLoop) -> Option<Vec<Spot>> {
 }
 
 /// The displays from the left, or, where all have the same left edge, from the top: then true.
-fn monitors(events: &ActiveEventLoop) -> (Vec<MonitorHandle>, bool) {
+pub(super) fn monitors(events: &ActiveEventLoop) -> (Vec<MonitorHandle>, bool) {
     let mut found: Vec<_> = events.available_monitors().collect();
     found.sort_by_key(|monitor| (monitor.position().x, monitor.position().y));
     // Two outputs that are one picture already are one display.

@@ -41,9 +41,11 @@ fn under_cage_each_display_shows_its_part() {
     }
 }
 
+const EACH: &str = "displays = \"each\"\n";
+
 /// A player of a tenant whose first display plays red; green is for the second one. Its displays are
-/// where this variable of its environment says.
-fn each(set: &Set, (variable, server): (&str, &OsStr)) -> Player {
+/// where this variable of its environment says, and set like this.
+fn playing(set: &Set, (variable, server): (&str, &OsStr), screen: &str) -> Player {
     for (name, colour) in [("red", RED), ("green", GREEN)] {
         let file = set.still(name, colour).to_string_lossy().into_owned();
         set.tenant.operator(&["asset", "add", &file]).unwrap();
@@ -54,7 +56,7 @@ fn each(set: &Set, (variable, server): (&str, &OsStr)) -> Player {
     set.tenant.operator(&["schedule", "set", "--entry", "red", "--entry", second]).unwrap();
     set.tenant.operator(&["publish"]).unwrap();
     let dir = set.path().join("player");
-    Player::configure(&dir, set.cloud.url(), "fullscreen", "displays = \"each\"\n").unwrap();
+    Player::configure(&dir, set.cloud.url(), "fullscreen", screen).unwrap();
     let mut command = Player::command(&dir);
     command.env_remove("WAYLAND_DISPLAY").env_remove("DISPLAY").env_remove("NOTIFY_SOCKET");
     command.env(variable, server);
@@ -67,7 +69,7 @@ fn each(set: &Set, (variable, server): (&str, &OsStr)) -> Player {
 fn under_cage_each_display_has_its_own_schedule() {
     let set = Set::new();
     let kiosk = Kiosk::start(2).unwrap();
-    let _player = each(&set, ("WAYLAND_DISPLAY", kiosk.socket().as_os_str()));
+    let _player = playing(&set, ("WAYLAND_DISPLAY", kiosk.socket().as_os_str()), EACH);
     until("both displays show their own", || {
         let seen = kiosk.picture().ok()?;
         let right = |x, colour| picture::near(picture::at(&seen, x, 0.5), colour, TOLERANCE);
@@ -99,7 +101,7 @@ fn a_display_that_comes_or_goes_costs_no_other_one_its_picture() {
     let set = Set::new();
     let display = Display::with_plugs(set.path()).unwrap();
     let plug = |args: &[&str]| display.xrandr(args).unwrap();
-    let player = each(&set, ("DISPLAY", OsStr::new(display.name())));
+    let player = playing(&set, ("DISPLAY", OsStr::new(display.name())), EACH);
     let (alone, both) = ((320, 180), (640, 180));
     let red = [((5, 5), RED), ((315, 175), RED)];
     until_seen("the only display plays", &display, alone, &red);
@@ -142,4 +144,26 @@ fn without_a_gpu_a_display_plugged_in_later_has_the_card_too() {
         let second = image::imageops::crop_imm(&seen, 320, 0, 320, 180).to_image();
         (picture::outliers(&second, &card, TOLERANCE) == 0.0).then_some(())
     });
+}
+
+#[test]
+fn a_mode_is_taken_when_the_display_lists_it() {
+    let set = Set::new();
+    let display = Display::with_plugs(set.path()).unwrap();
+    let at = ("DISPLAY", OsStr::new(display.name()));
+    let player = playing(&set, at, "mode = \"640x360\"\n");
+    let whole = [((5, 5), RED), ((635, 355), RED)];
+    until_seen("the mode is the one asked for", &display, (640, 360), &whole);
+    let other = "mode = \"644x360\"\n";
+    Player::configure(player.dir(), set.cloud.url(), "fullscreen", other).unwrap();
+    let status = player.until_status("the refusal is told", |status| {
+        status["troubles"].to_string().contains("display_refused")
+    });
+    let told = status["troubles"].to_string();
+    assert!(told.contains("DUMMY0 has no mode 644x360"), "{told}");
+    assert!(told.contains("320x180@156.25") && told.contains("640x360@59.32"), "{told}");
+    until_seen("it goes on as it was", &display, (640, 360), &whole);
+    Player::configure(player.dir(), set.cloud.url(), "fullscreen", "").unwrap();
+    let own = [((5, 5), RED), ((315, 175), RED)];
+    until_seen("without a wish it has its own", &display, (320, 180), &own);
 }

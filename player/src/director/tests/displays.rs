@@ -102,3 +102,13 @@ fn the_ground_follows_the_settings_at_once() {
     world.handle(Event::Settings(Arc::new(config)));
     assert_eq!(placed(&world)[1].0, "backdrop:[9, 9, 9]");
 }
+
+#[test]
+fn what_a_display_refuses_is_told_and_changes_nothing() {
+    let mut world = world(1, each());
+    let what = "screen.mode: it has no such mode".to_owned();
+    world.handle(Event::Stage(StageEvent::Report(Report::Refused { what })));
+    world.run_to(11_000);
+    assert_eq!(world.faults(), ["display_refused"]);
+    assert_eq!(world.take_shown(), ["50 a", "10050 b"]);
+}
