@@ -204,14 +204,17 @@ impl VideoSource {
         self.link.close();
     }
 
-    /// What fails in hardware before its first frame is decoded in software, now and from now on.
+    /// What fails in hardware is decoded in software from now on; before its first frame that is
+    /// now, later it is the next showing.
     fn leave_hardware(&mut self, text: &str) -> bool {
-        let begun = self.timeline.front().is_some();
-        let Some(decoder) = self.hardware.take().filter(|_| !begun) else { return false };
+        let Some(decoder) = self.hardware.take() else { return false };
+        self.supply.distrust(&self.spec.path);
+        if self.timeline.front().is_some() {
+            return false;
+        }
         let path = self.spec.path.display();
         let mended = format!("{path}: {decoder}: {text}; decoded in software instead");
         self.mended = Some(mended);
-        self.supply.distrust(&self.spec.path);
         self.begin_anew();
         true
     }

@@ -10,6 +10,8 @@ use vitrine_render::source::{Source, State};
 
 use super::rig::{Rig, START, command, media, number, spec};
 
+/// Pictures that one gives before it dies.
+const GIVEN: u32 = 3;
 /// What the decoder does with its first picture.
 const WAYS: [&str; 3] = ["fails", "hangs", "dies"];
 /// Says which of them to a worker.
@@ -17,16 +19,32 @@ const WAY: &str = "VITRINE_TEST_DECODER";
 
 mod imp {
     use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use gstreamer::subclass::ElementMetadata;
     use gstreamer::subclass::prelude::*;
     use gstreamer::{Caps, FlowError, FlowSuccess, PadDirection, PadPresence, PadTemplate, glib};
+    use gstreamer_video::prelude::*;
     use gstreamer_video::subclass::prelude::*;
-    use gstreamer_video::{VideoCapsBuilder, VideoCodecFrame};
+    use gstreamer_video::{VideoCapsBuilder, VideoCodecFrame, VideoFormat};
 
-    /// Takes H.264 and never gives a picture.
+    /// Takes H.264 and gives no picture, or a few.
     #[derive(Default)]
-    pub struct Broken;
+    pub struct Broken {
+        given: AtomicU32,
+    }
+
+    impl Broken {
+        fn give(&self, mut frame: VideoCodecFrame) -> Result<FlowSuccess, FlowError> {
+            let decoder = self.obj();
+            if frame.system_frame_number() == 0 {
+                let state = decoder.set_output_state(VideoFormat::I420, 64, 36, None)?;
+                decoder.negotiate(state)?;
+            }
+            decoder.allocate_output_frame(&mut frame, None)?;
+            decoder.finish_frame(frame)
+        }
+    }
 
     #[glib::object_subclass]
     impl ObjectSubclass for Broken {
@@ -60,12 +78,14 @@ mod imp {
     }
 
     impl VideoDecoderImpl for Broken {
-        fn handle_frame(&self, _frame: VideoCodecFrame) -> Result<FlowSuccess, FlowError> {
+        fn handle_frame(&self, frame: VideoCodecFrame) -> Result<FlowSuccess, FlowError> {
+            let given = self.given.fetch_add(1, Ordering::Relaxed);
             match std::env::var(super::WAY).as_deref() {
                 Ok("hangs") => loop {
                     std::thread::park();
                 },
-                Ok("dies") => std::process::abort(),
+                Ok("tires") if given < super::GIVEN => self.give(frame),
+                Ok("dies" | "tires") => std::process::abort(),
                 _ => {
                     gstreamer::element_imp_error!(
                         self,
@@ -142,4 +162,30 @@ fn software_decodes_what_hardware_does_not_and_is_taken_at_once_the_next_time() 
         prepared(&mut other);
         assert!(other.source.mended().is_some(), "{way}: not tried");
     }
+}
+
+#[test]
+fn hardware_that_dies_in_mid_play_is_left_alone_from_then_on() {
+    let pool = WorkerPool::new(worker("tires"));
+    let mut rig = Rig::open(spec(media("silent.mp4")), &pool);
+    rig.ready();
+    rig.source.start(START);
+    let error = rig.until(|rig| {
+        if let Some(at) = rig.source.next_at() {
+            rig.now = at;
+        }
+        while rig.source.take(rig.now).is_some() {}
+        match rig.source.poll(rig.now) {
+            State::Failed(error) => Some(error.to_string()),
+            State::Ready(_) | State::Preparing => None,
+        }
+    });
+    assert!(error.contains("signal 6"), "{error}");
+    assert_eq!(rig.source.mended(), None, "too late for that");
+
+    let mut again = Rig::open(spec(media("silent.mp4")), &pool);
+    again.ready();
+    again.source.start(START);
+    let seen = again.numbers(8);
+    assert!(seen.iter().map(|seen| seen.number).eq(0..8), "{seen:?}");
 }
