@@ -78,7 +78,7 @@ pub(crate) fn run(
         gpu: sync_channel(1),
         panes: Panes::new(size),
         modes: size.is_none().then(|| Modes::new(waker.clone())),
-        plugs: size.is_none().then(|| Plugs::watch(waker.clone())).flatten(),
+        plugs: None,
         refresh: Duration::ZERO,
         waker,
         target: None,
@@ -87,7 +87,7 @@ pub(crate) fn run(
         look_again: LOOK_AGAIN,
         hung: Rotation::None,
         listening: false,
-        _awake: size.is_none().then(Awake::keep).flatten(),
+        _awake: None,
         ended: Ok(()),
     };
     events.run_app(&mut stage).map_err(no_display)?;
@@ -133,6 +133,11 @@ impl ApplicationHandler<Woken> for WindowStage {
         match opened {
             Ok(()) => self.measure(events),
             Err(error) => self.end(events, Err(error)),
+        }
+        // A GPU is being looked for: what else there is to ask of the X server costs no time now.
+        if self.panes.is_full_screen() {
+            self._awake = Awake::keep();
+            self.plugs = Plugs::watch(self.waker.clone());
         }
     }
 

@@ -81,9 +81,14 @@ impl Panes {
         Ok(())
     }
 
+    /// Whether it is for the displays to say where windows are.
+    pub(super) fn is_full_screen(&self) -> bool {
+        self.size.is_none()
+    }
+
     /// Where windows shall be, if that has changed; empty: wherever one goes.
     pub(super) fn change(&self, displays: Displays, events: &ActiveEventLoop) -> Option<Vec<Spot>> {
-        if self.size.is_some() {
+        if !self.is_full_screen() {
             return None;
         }
         // Where one lies on all displays, there is no room for others.
@@ -152,7 +157,7 @@ impl Panes {
 
     /// Looks at which displays the first window lies on. True: on others than before.
     pub(super) fn survey(&mut self, events: &ActiveEventLoop) -> bool {
-        let full_screen = |pane: &&Pane| self.size.is_none() && pane.is_paced();
+        let full_screen = |pane: &&Pane| self.is_full_screen() && pane.is_paced();
         let window = self.first().filter(full_screen).map(|pane| size_of(&pane.window));
         let areas = || monitors(events).0.iter().map(area).collect::<Vec<_>>();
         let spread = window.map(|window| spread_over(window, &areas())).unwrap_or_default();
