@@ -460,4 +460,4 @@ fn transact<T>(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -31,6 +31,18 @@ fn open(dir: &Path) -> (Store, Opened) {
     Store::open(dir).unwrap()
 }
 
+/// Has the database of `dir` refuse to begin this order as long as the latest time noted is earlier.
+pub(crate) fn take_no_order(dir: &Path, id: &str, until: Timestamp) {
+    let db = rusqlite::Connection::open(dir.join("store.db")).unwrap();
+    let worn_out = format!(
+        "CREATE TRIGGER worn_out BEFORE INSERT ON begun
+         WHEN NEW.id = '{id}' AND (SELECT latest_time_ms FROM fact) < {}
+         BEGIN SELECT RAISE(ABORT, 'worn out'); END",
+        until.as_millisecond()
+    );
+    db.execute_batch(&worn_out).unwrap();
+}
+
 fn proof(id: &str) -> Record {
     let body = Body::ProofOfPlay(ProofOfPlay {
         turn: 1,

@@ -114,19 +114,9 @@ async fn an_order_that_came_too_late_is_not_begun() {
 
 #[tokio::test]
 async fn an_order_that_could_not_be_noted_is_begun_when_it_can_be() {
-    let until = "2026-03-04T12:10:00Z".parse::<Timestamp>().unwrap().as_millisecond();
-    let refuse = format!(
-        "CREATE TRIGGER worn_out BEFORE INSERT ON begun
-         WHEN NEW.id = 'seven' AND (SELECT latest_time_ms FROM fact) < {until}
-         BEGIN SELECT RAISE(ABORT, 'worn out'); END"
-    );
-    let mut bench = obeyed()
-        .await
-        .restart_after(|dir| {
-            let db = rusqlite::Connection::open(dir.join("store.db")).unwrap();
-            db.execute_batch(&refuse).unwrap();
-        })
-        .await;
+    let until = "2026-03-04T12:10:00Z".parse().unwrap();
+    let spoil = |dir: &std::path::Path| store::tests::take_no_order(dir, "seven", until);
+    let mut bench = obeyed().await.restart_after(spoil).await;
     let raw = sealed(Purpose::Orders, &of(7, &[("seven", "identify")]), &tenant());
     assert_eq!(bench.is_served(raw).await, (vec![], vec!["order_not_noted".into()]), "told once");
     bench.pass(HOUR).await;
