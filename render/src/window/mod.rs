@@ -85,6 +85,7 @@ pub(crate) fn run(
         fallback: Vec::new(),
         look_at: None,
         look_again: LOOK_AGAIN,
+        ready_at: None,
         hung: Rotation::None,
         listening: false,
         _awake: None,
@@ -116,6 +117,8 @@ struct WindowStage {
     /// When to look for a GPU again, and the pause after that.
     look_at: Option<Mono>,
     look_again: Duration,
+    /// When a display that does not say so itself counts as ready for another frame.
+    ready_at: Option<Mono>,
     /// How the card without a GPU was last turned.
     hung: Rotation,
     /// The display's word that it is ready for another frame is waited for.
@@ -171,6 +174,9 @@ impl ApplicationHandler<Woken> for WindowStage {
             self.end(events, Err(error));
         }
         self.keep_to_the_displays(events);
+        if self.ready_at.take_if(|at| *at <= self.engine.now()).is_some() {
+            self.engine.frame_done();
+        }
         let work = self.engine.work();
         if work.quit {
             self.end(events, Ok(()));
@@ -178,8 +184,9 @@ impl ApplicationHandler<Woken> for WindowStage {
         if let (true, Some(pane)) = (work.draw, self.panes.first()) {
             pane.window.request_redraw();
         }
-        events
-            .set_control_flow(self.sleep([work.wake_at, self.look_at].into_iter().flatten().min()));
+        events.set_control_flow(
+            self.sleep([work.wake_at, self.look_at, self.ready_at].into_iter().flatten().min()),
+        );
     }
 
     fn exiting(&mut self, _events: &ActiveEventLoop) {
@@ -353,15 +360,20 @@ impl WindowStage {
         if std::mem::take(&mut self.listening) {
             self.engine.saw_refresh();
         }
-        let before = self.engine.frames_presented();
+        let (begun, before) = (self.engine.now(), self.engine.frames_presented());
         let handed = self.engine.frame(target);
-        self.engine.frame_done();
+        let drew = self.engine.frames_presented() > before;
+        let pane = self.panes.first().filter(|_| drew);
+        // An X server holds us up until its refresh, if it has one: without a GPU or over a network it
+        // would take hundreds of frames a second.
+        if pane.is_some_and(|pane| !pane.is_paced()) {
+            self.ready_at = Some(begun.after(self.refresh * 9 / 10));
+        } else if self.ready_at.is_none() {
+            self.engine.frame_done();
+        }
         // Wayland's word that it is ready for the next frame comes with its refresh. While something
         // moves, it is worth a wake-up to learn when that is.
-        let drew = self.engine.frames_presented() > before;
-        if let Some(pane) = self.panes.first().filter(|_| drew && self.engine.is_moving())
-            && pane.is_paced()
-        {
+        if let Some(pane) = pane.filter(|pane| pane.is_paced() && self.engine.is_moving()) {
             self.listening = true;
             pane.window.request_redraw();
         }
