@@ -27,6 +27,6 @@ pub fn glue(bench: &Bench) -> Outcome<()> {
     let (ours, theirs) = bench.in_turn(ours, theirs)?;
     line("CPU-s, vitrine", &ours, None);
     line("CPU-s, decoding alone", &theirs, None);
-    ratio("CPU, vitrine / decoding alone", &ours, &theirs, 1.5);
+    ratio("CPU, vitrine / decoding alone", &ours, &theirs, 1.3);
     Ok(())
 }
