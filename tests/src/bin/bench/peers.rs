@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -14,12 +15,13 @@ pub const HEIGHT: u32 = 64;
 pub type Start = fn(&[PathBuf], &Path) -> Command;
 
 /// All but ours.
-pub const PEERS: [(&str, Start); 5] = [
+pub const PEERS: [(&str, Start); 6] = [
     ("mpv --vo=x11", |files, _| mpv(files, "x11")),
     ("mpv --vo=gpu", |files, _| mpv(files, "gpu")),
     ("gst-play", gst_play),
     ("ffplay, one after the other", ffplay),
     ("vlc", vlc),
+    ("chromium, a slideshow", chromium),
 ];
 
 /// Whether its program is installed.
@@ -84,14 +86,44 @@ fn ffplay(files: &[PathBuf], work: &Path) -> Command {
     command
 }
 
-fn vlc(files: &[PathBuf], _work: &Path) -> Command {
-    // VLC refuses to run as root; this is the program without that check.
-    let mut command = Command::new("vlc-wrapper");
-    if !is_there(&command) {
-        command = Command::new("cvlc");
+/// It refuses to run as root; whoever is root gets a copy that asks another question.
+fn vlc(files: &[PathBuf], work: &Path) -> Command {
+    let mut command = Command::new("vlc");
+    if is_there(&command) && rustix::process::geteuid().is_root() {
+        command = Command::new(vlc_for_root(work).unwrap_or_else(|_| "vlc-for-root".into()));
     }
     command.args(["-I", "dummy", "--no-video-title-show", "--no-osd", "--loop", "--no-audio"]);
     command.args(["--vout=x11", "--fullscreen", "--image-duration=0.5", "--autoscale"]);
     command.args(files);
+    command
+}
+
+fn vlc_for_root(work: &Path) -> std::io::Result<PathBuf> {
+    let mut program = std::fs::read("/usr/bin/vlc")?;
+    let (asked, instead) = (b"geteuid", b"getppid");
+    while let Some(at) = program.windows(asked.len()).position(|bytes| bytes == asked) {
+        program[at..at + asked.len()].copy_from_slice(instead);
+    }
+    let copy = work.join("vlc");
+    let mut file = File::options().write(true).create_new(true).mode(0o755).open(&copy)?;
+    file.write_all(&program)?;
+    Ok(copy)
+}
+
+/// A page as signage in browsers does it: the next item is loaded behind the one that shows.
+fn chromium(files: &[PathBuf], work: &Path) -> Command {
+    let list: Vec<_> = files.iter().map(|file| format!("file://{}", file.display())).collect();
+    let page = include_str!("slideshow.html").replace("LIST", &format!("{list:?}"));
+    let at = work.join("slideshow.html");
+    // What cannot be written shows when nothing is played.
+    File::create(&at).and_then(|mut file| file.write_all(page.as_bytes())).ok();
+    let mut command = Command::new("chromium");
+    command.args(["--no-sandbox", "--no-first-run", "--disable-background-networking"]);
+    command.args(["--disable-component-update", "--disable-sync", "--disable-quic"]);
+    command.args(["--autoplay-policy=no-user-gesture-required", "--mute-audio", "--kiosk"]);
+    command.args(["--password-store=basic", "--window-position=0,0", "--hide-scrollbars"]);
+    command.arg(format!("--window-size={WIDTH},{HEIGHT}"));
+    command.arg(format!("--user-data-dir={}", work.join("chromium").display()));
+    command.arg(format!("--app=file://{}", at.display()));
     command
 }
