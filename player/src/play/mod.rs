@@ -142,7 +142,7 @@ fn hear(poster: &Poster, heard: Heard) {
     let event = match heard {
         Heard::Up(hello) => StageEvent::Up(hello),
         Heard::Report(report) => StageEvent::Report(report),
-        Heard::Down { why } => StageEvent::Down { why },
+        Heard::Down { why, .. } => StageEvent::Down { why },
         Heard::Snapshot { id, png } => {
             let _ = poster.offer(Event::Stage(StageEvent::Snapshot { id, png: png.map(Arc::new) }));
             return;

@@ -77,6 +77,8 @@ pub enum Cause {
     Lost {
         /// How.
         why: String,
+        /// It lives and has made room for another one, which is about to say hello.
+        relieved: bool,
     },
     /// A stage process is gone.
     Ended {
@@ -130,7 +132,8 @@ enum Phase {
     Starting { pid: u32, until: Mono },
     /// On the link.
     Up { pid: u32, since: Mono, heard: Mono, doubted: bool },
-    /// Link lost; maybe it is dead, maybe it comes back. `told`: the director knows.
+    /// Link lost; maybe it is dead, maybe it comes back. `told`: the director knows. Somebody else's
+    /// stage: relieved, which is no death if it or another one says hello.
     Limbo { pid: u32, until: Mono, told: bool, why: String },
     /// Killed; its end is not known yet.
     Dying { pid: u32, told: bool, until: Mono },
@@ -166,6 +169,14 @@ impl Keeper {
         matches!(self.phase, Phase::Up { .. })
     }
 
+    /// The stage on the link.
+    pub fn stage(&self) -> Option<u32> {
+        match self.phase {
+            Phase::Up { pid, .. } => Some(pid),
+            _ => None,
+        }
+    }
+
     /// When [`Cause::Due`] is wanted.
     pub fn deadline(&self) -> Option<Mono> {
         match &self.phase {
@@ -190,7 +201,7 @@ impl Keeper {
             Cause::NotStarted { why } => self.died(why, now),
             Cause::Up { pid } => self.up(pid, now),
             Cause::Word => self.word(now),
-            Cause::Lost { why } => self.lost(why, now),
+            Cause::Lost { why, relieved } => self.lost(why, relieved, now),
             Cause::Ended { pid, why } => self.ended(pid, why, now),
             Cause::Wished => self.wish(now),
             Cause::Due => self.due(now),
@@ -233,7 +244,7 @@ impl Keeper {
             Phase::Up { .. } => {
                 actions.push(Action::Down { why: "another stage took its place".to_owned() });
             }
-            Phase::Limbo { told: false, why, .. } => {
+            Phase::Limbo { told: false, why, .. } if self.own => {
                 actions.push(Action::Down { why: why.clone() });
             }
             _ => {}
@@ -249,8 +260,12 @@ impl Keeper {
         Vec::new()
     }
 
-    fn lost(&mut self, why: String, now: Mono) -> Vec<Action> {
+    fn lost(&mut self, why: String, relieved: bool, now: Mono) -> Vec<Action> {
         match self.phase {
+            Phase::Up { pid, .. } if !self.own && relieved => {
+                self.phase = Phase::Limbo { pid, until: now.after(HELLO_WITHIN), told: false, why };
+                Vec::new()
+            }
             Phase::Up { .. } if !self.own => {
                 self.phase = Phase::Idle;
                 vec![Action::Down { why }]
@@ -277,6 +292,10 @@ impl Keeper {
             Phase::Up { pid, since, .. } if pid == ended && self.own => {
                 self.forgive(since, now);
                 self.died(why, now)
+            }
+            Phase::Limbo { pid, .. } if pid == ended && !self.own => {
+                self.phase = Phase::Idle;
+                vec![Action::Down { why }]
             }
             Phase::Starting { pid, .. }
             | Phase::Limbo { pid, told: false, .. }
@@ -342,6 +361,11 @@ impl Keeper {
                 let pid = *pid;
                 self.kill(pid, false, "it gave no sign of life", now)
             }
+            Phase::Limbo { why, .. } if !self.own => {
+                let why = std::mem::take(why);
+                self.phase = Phase::Idle;
+                vec![Action::Down { why }]
+            }
             Phase::Limbo { told, until, why, .. } if !*told => {
                 (*told, *until) = (true, now.after(BACK_WITHIN));
                 vec![Action::Down { why: why.clone() }]
@@ -370,7 +394,7 @@ impl Keeper {
 
     fn stop(&mut self, now: Mono) -> Vec<Action> {
         match self.phase {
-            Phase::Up { .. } if !self.own => self.finish(),
+            _ if !self.own => self.finish(),
             Phase::Up { pid, .. } => {
                 let until = now.after(QUIT_WITHIN);
                 self.phase = Phase::Quitting { pid, until, killed: false };

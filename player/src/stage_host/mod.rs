@@ -206,13 +206,20 @@ impl Host {
             // The next one has connected and is about to say hello.
             Heard::Down { .. } if self.handover.heir().is_some() => return true,
             // The director hears of it from the keeper, with how the process ended.
-            Heard::Down { why } => (Cause::Lost { why }, None),
+            Heard::Down { why, relieved } => (self.lost(why, relieved), None),
         };
         let running = self.decide(cause);
         if let Some(event) = event {
             self.post(event);
         }
         running
+    }
+
+    /// One that makes room for another is there still, with its picture. It was closed before anything
+    /// was asked of the other one, so that one cannot have ended it yet: if it is gone, it has died.
+    fn lost(&self, why: String, relieved: bool) -> Cause {
+        let lives = self.keeper.stage().is_some_and(process::lives);
+        Cause::Lost { why, relieved: relieved && lives }
     }
 
     /// A stage is on the link. One that takes over from the one before leaves no gap to be told.

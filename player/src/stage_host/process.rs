@@ -11,7 +11,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal};
@@ -181,6 +181,13 @@ pub fn wait_for_stranger(pid: u32) -> String {
     }
 }
 
+/// Whether a process is there and has not ended, frozen or not.
+pub fn lives(pid: u32) -> bool {
+    let Some(handle) = handle(pid) else { return false };
+    let mut fds = [PollFd::new(&handle, PollFlags::IN)];
+    rustix::event::poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) == Ok(0)
+}
+
 fn handle(pid: u32) -> Option<rustix::fd::OwnedFd> {
     rustix::process::pidfd_open(process(pid)?, PidfdFlags::empty()).ok()
 }
@@ -282,6 +289,21 @@ mod tests {
         let pid = child.id();
         child.wait().expect("an end");
         assert!(wait_for_stranger(pid).starts_with("it ended"));
+    }
+
+    #[test]
+    fn a_frozen_process_lives_and_a_dead_one_does_not_even_before_it_is_waited_for() {
+        let mut child = Command::new("sleep").arg("1000").spawn().expect("a process");
+        let pid = child.id();
+        signal(pid, Signal::STOP);
+        assert!(lives(pid));
+        let watched = handle(pid).expect("it is there");
+        assert!(kill(pid));
+        let mut fds = [PollFd::new(&watched, PollFlags::IN)];
+        assert_eq!(rustix::event::poll(&mut fds, None), Ok(1), "it ends");
+        assert!(!lives(pid), "nobody has waited for it yet");
+        child.wait().expect("an end");
+        assert!(!lives(pid));
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub enum Heard {
     Down {
         /// How the connection ended.
         why: String,
+        /// It was closed because another stage has connected, whose hello follows.
+        relieved: bool,
     },
 }
 
@@ -246,13 +248,13 @@ impl Shared {
         };
         // The writer notices by the closed stream; an error means that it is closed already.
         input.get_ref().shutdown(Shutdown::Both).ok();
-        self.leave(connection);
+        let relieved = self.leave(connection);
         if up {
             let why = match ended {
                 Ok(()) => "the stage closed the connection".to_owned(),
                 Err(error) => error_chain(&error),
             };
-            (self.heard)(Heard::Down { why });
+            (self.heard)(Heard::Down { why, relieved });
         }
     }
 
@@ -270,15 +272,18 @@ impl Shared {
         Ok(())
     }
 
-    /// Ends the writer of `connection`, unless a newer one has taken its place.
-    fn leave(&self, connection: u64) {
+    /// Ends the writer of `connection`, unless a newer one has taken its place: true.
+    fn leave(&self, connection: u64) -> bool {
+        let mut relieved = false;
         self.fill(|slot| {
-            if slot.connection == connection {
+            relieved = slot.connection != connection;
+            if !relieved {
                 slot.connection += 1;
                 slot.greeted = false;
                 slot.stream = None;
             }
         });
+        relieved
     }
 
     fn write_all(&self, mut stream: UnixStream, connection: u64) {

@@ -308,8 +308,12 @@ mod tests {
         let mut new = UnixStream::connect(&path).expect("connects");
         let word = serde_json::to_vec(&Report::Hello(hello(2))).expect("json");
         frame::write(&mut new, &word, &[]).expect("written");
-        assert!(matches!(heard.recv_timeout(PATIENCE), Ok(Heard::Down { .. })));
+        let down = heard.recv_timeout(PATIENCE);
+        assert!(matches!(down, Ok(Heard::Down { relieved: true, .. })), "{down:?}");
         assert_eq!(heard.recv_timeout(PATIENCE), Ok(Heard::Up(hello(2))));
+        drop(new);
+        let down = heard.recv_timeout(PATIENCE);
+        assert!(matches!(down, Ok(Heard::Down { relieved: false, .. })), "{down:?}");
     }
 
     #[test]

@@ -120,7 +120,7 @@ impl Rig {
                     }
                 }
                 Heard::Up(_) | Heard::Snapshot { .. } => {}
-                Heard::Down { why } => panic!("the stage ended: {why}"),
+                Heard::Down { why, .. } => panic!("the stage ended: {why}"),
             }
         }
     }

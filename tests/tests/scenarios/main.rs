@@ -10,6 +10,7 @@ mod download;
 mod glass;
 mod headless;
 mod keys;
+mod kiosk_stage;
 mod offline;
 mod overlays;
 mod parts_die;

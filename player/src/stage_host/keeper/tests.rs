@@ -9,7 +9,7 @@ fn at(ms: u64) -> Mono {
 }
 
 fn lost() -> Cause {
-    Cause::Lost { why: "broken".into() }
+    Cause::Lost { why: "broken".into(), relieved: false }
 }
 
 fn ended(pid: u32) -> Cause {
@@ -130,6 +130,42 @@ fn somebody_elses_stage_is_neither_started_nor_killed() {
     assert_eq!(keeper.handle(lost(), at(2)), [down("broken")]);
     keeper.handle(Cause::Up { pid: 9 }, at(3));
     assert_eq!(keeper.handle(Cause::Stop, at(4)), [Action::Finished]);
+}
+
+/// A keeper of somebody else's stage 1, which makes room for another one.
+fn relieved() -> Keeper {
+    let mut keeper = Keeper::new(false);
+    keeper.handle(Cause::Begin { survivor: None }, at(0));
+    keeper.handle(Cause::Up { pid: 1 }, at(1));
+    let lost = Cause::Lost { why: "broken".into(), relieved: true };
+    assert_eq!(keeper.handle(lost, at(2)), []);
+    keeper
+}
+
+#[test]
+fn a_stage_that_was_relieved_has_not_died() {
+    let mut keeper = relieved();
+    assert_eq!(keeper.handle(Cause::Up { pid: 2 }, at(300)), [], "its successor is there");
+    assert_eq!(keeper.handle(ended(1), at(900)), [], "it was ended by that one");
+    assert_eq!(keeper.deadline(), None);
+    assert_eq!(keeper.handle(lost(), at(1_000)), [down("broken")], "the successor dies");
+
+    let mut keeper = relieved();
+    assert_eq!(keeper.handle(Cause::Up { pid: 1 }, at(300)), [], "the other one came to nothing");
+    assert_eq!(keeper.handle(Cause::Stop, at(400)), [Action::Finished]);
+    assert_eq!(relieved().handle(Cause::Stop, at(400)), [Action::Finished], "it is not killed");
+}
+
+#[test]
+fn a_relieved_stage_that_nobody_follows_is_a_death() {
+    let mut keeper = relieved();
+    assert_eq!(keeper.handle(ended(1), at(300)), [down("signal 9")]);
+    assert_eq!(keeper.deadline(), None, "somebody else starts the next one");
+
+    let mut keeper = relieved();
+    let due = keeper.deadline().expect("a limit");
+    assert_eq!(keeper.handle(Cause::Due, due), [down("broken")]);
+    assert_eq!(keeper.handle(ended(1), due), [], "said once");
 }
 
 #[test]
