@@ -115,8 +115,10 @@ pub(crate) fn manifest(mut fields: Fields<'_>) -> Result<(Manifest, Vec<Complain
 fn content(fields: &Fields<'_>) -> Digest {
     let mut hasher = Hasher::default();
     for (key, value) in fields.iter().filter(|(key, _)| !ABOUT.contains(&key.as_str())) {
-        // No two contents give the same bytes: a key has no line feed that is not written as one.
-        hasher.update(format!("{key:?}\n").as_bytes());
+        // No two contents give the same bytes: a JSON string has no line feed that is not written as
+        // one. Kept over restarts (`turned_down`), so the form must stay.
+        hasher.update(Value::from(key.as_str()).to_string().as_bytes());
+        hasher.update(b"\n");
         hasher.update(value.get().as_bytes());
         hasher.update(b"\n");
     }

@@ -278,6 +278,14 @@ fn the_content_is_what_is_shown_and_nothing_else() {
 }
 
 #[test]
+fn the_contents_digest_is_the_same_in_every_release() {
+    let payload = br#"{"version":1,"tenant":"t","device":"d","playlists":[ ],"\u0301\n":"x"}"#;
+    let manifest = read(payload).unwrap().0;
+    let want = "\"playlists\"\n[ ]\n\"\u{301}\\n\"\n\"x\"\n";
+    assert_eq!(manifest.content, Digest::of(want.as_bytes()));
+}
+
+#[test]
 fn an_order_that_is_not_known_costs_itself() {
     let order = |id: &str, action: &str| json!({ "id": id, "action": action, "expires_at": "2026-01-01T01:00:00Z" });
     let all = json!({ "version": 3, "tenant": "acme", "device": "d1", "orders": [
