@@ -127,7 +127,8 @@ impl<T: Taker> Hands for AgentHands<T> {
                 }
             }
             Effect::Sync(request) => self.sync.post(request, now.mono),
-            Effect::Fault(fault) => self.fault(fault, now),
+            Effect::Fault(fault) => self.fault(fault, None, now),
+            Effect::FaultOnce { id, fault } => self.fault(fault, Some(id), now),
             Effect::Answer { ask: OWN_ASK, answer } => self.tell_status(answer),
             Effect::Answer { ask, answer } => self.questions.answer(ask, answer),
             Effect::Ready => self.notifier.ready("the first frame is on the display"),
@@ -137,6 +138,7 @@ impl<T: Taker> Hands for AgentHands<T> {
                     self.notifier.content();
                 }
             }
+            Effect::Hindered => self.notifier.hindered(),
             Effect::TryRelease(release) => self.desk.try_release(release),
             Effect::SendBack(ask) => self.desk.send_back(ask),
             Effect::GiveWay => self.relieved = true,
@@ -197,9 +199,11 @@ impl<T: Taker> AgentHands<T> {
         }
     }
 
-    fn fault(&mut self, fault: Fault, now: &Now) {
+    /// `id`: of its record, if it has been told before under that one, maybe.
+    fn fault(&mut self, fault: Fault, id: Option<String>, now: &Now) {
         tracing::warn!(code = fault.code, "{}", fault.detail);
-        let record = self.records.record(Body::Fault(fault), now);
+        let mut record = self.records.record(Body::Fault(fault), now);
+        record.id = id.unwrap_or(record.id);
         self.sync.post(Request::Record(record), now.mono);
     }
 

@@ -65,6 +65,13 @@ pub enum StageEvent {
         /// PNG, or why not.
         png: Result<Arc<Vec<u8>>, String>,
     },
+    /// The stage that is there is another release's, and is not being followed by one of this release.
+    Outdated {
+        /// What holds that up, and what helps.
+        why: String,
+        /// Nobody could be asked for another one, which is no fault of this release.
+        hindered: bool,
+    },
     /// The stage is gone; the host is already bringing it back.
     Down {
         /// How it ended.
@@ -138,6 +145,15 @@ pub enum Effect {
     Sync(vitrine_sync::Request),
     /// Keep as a fault record (`telemetry::Records::record`) and log.
     Fault(Fault),
+    /// This version has no screen of its own to prove itself on, for no fault of its own.
+    Hindered,
+    /// Keep as a fault record under this id, however often it comes, and log.
+    FaultOnce {
+        /// Of the record.
+        id: String,
+        /// What.
+        fault: Fault,
+    },
     /// Answer a person.
     Answer {
         /// Number of the question.

@@ -23,6 +23,8 @@ pub const ALIVE: &str = "WATCHDOG=1";
 /// Content is on this version's own screen. Service managers pass over what begins with `X_`; the
 /// guardian of a trial waits for it.
 pub const CONTENT: &str = "X_VITRINE_CONTENT=1";
+/// Content is on a stage of another version, and nobody can be asked to put this one's in its place.
+pub const HINDERED: &str = "X_VITRINE_HINDERED=1";
 
 /// The line to the service manager; remembers what has been said.
 #[derive(Debug, Default)]
@@ -62,6 +64,11 @@ impl Notifier {
             tracing::info!("content is on the screen");
             self.content = true;
         }
+    }
+
+    /// This version cannot prove itself here.
+    pub fn hindered(&self) {
+        tell(HINDERED);
     }
 
     /// One line for `systemctl status`; the same line is not said twice.

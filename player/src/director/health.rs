@@ -31,19 +31,21 @@ pub struct Health {
     stage: Stage,
     last_beat: Option<Beat>,
     proved_at: Option<Mono>,
+    /// The stage is another release's: why it still is.
+    outdated: Option<String>,
 }
 
 impl Health {
     /// There is no stage yet.
     pub fn new(now: Mono) -> Health {
         let stage = Stage::Down { why: "not connected yet".into(), alive_at: now };
-        Health { stage, last_beat: None, proved_at: None }
+        Health { stage, last_beat: None, proved_at: None, outdated: None }
     }
 
     /// A stage has come.
     pub fn up(&mut self, hello: Hello) {
         self.stage = Stage::Up(hello);
-        self.last_beat = None;
+        (self.last_beat, self.outdated) = (None, None);
     }
 
     /// The stage that is here knows more of itself.
@@ -56,7 +58,7 @@ impl Health {
     /// The stage has gone. Returns when it was last known to be alive.
     pub fn down(&mut self, why: String, now: Mono) -> Mono {
         self.stage = Stage::Down { why, alive_at: now };
-        self.proved_at = None;
+        (self.proved_at, self.outdated) = (None, None);
         self.last_beat.take().map_or(now, |beat| beat.at)
     }
 
@@ -66,6 +68,16 @@ impl Health {
             Stage::Up(hello) => Ok(hello),
             Stage::Down { why, .. } => Err(why),
         }
+    }
+
+    /// The stage is another release's and stays, and why. Returns whether that is news.
+    pub fn outdated(&mut self, why: &str) -> bool {
+        self.outdated.replace(why.to_owned()).is_none()
+    }
+
+    /// Why the stage is another release's, if it is known to stay.
+    pub fn is_outdated(&self) -> Option<&str> {
+        self.outdated.as_deref()
     }
 
     /// How many displays there are to be drawn on, as far as is known.

@@ -19,6 +19,7 @@ impl Director {
             StageEvent::Up(hello) => self.stage_up(hello, now),
             StageEvent::Report(report) => self.report(report, now),
             StageEvent::Snapshot { id, png } => self.snapshot(id, png, now),
+            StageEvent::Outdated { why, hindered } => self.stage_outdated(why, hindered, now),
             StageEvent::Down { why } => self.stage_down(why, now),
         }
     }
@@ -33,6 +34,15 @@ impl Director {
         self.updates.content_said = false;
         (self.card, self.last_wish) = (None, None);
         self.patient_until = Some(now.mono.after(STARTING_PATIENCE));
+    }
+
+    fn stage_outdated(&mut self, why: String, hindered: bool, now: &Now) {
+        if hindered {
+            self.effects.push(Effect::Hindered);
+        }
+        if self.health.outdated(&why) {
+            self.fault(Fault { code: "stage_outdated".into(), detail: why }, now);
+        }
     }
 
     fn stage_down(&mut self, why: String, now: &Now) {

@@ -37,12 +37,17 @@ impl Director {
         }
     }
 
-    fn outcome(&mut self, Outcome { version, why_not }: Outcome, now: &Now) {
+    fn outcome(&mut self, Outcome { version, why_not, id }: Outcome, now: &Now) {
         let (code, detail) = match why_not {
             None => ("updated", format!("{version} has proved itself and stays")),
             Some(why) => ("update_refused", format!("{version}: {why}")),
         };
-        self.fault(Fault { code: code.to_owned(), detail }, now);
+        self.cloud.trouble(now.wall, code, &detail);
+        let fault = Fault { code: code.to_owned(), detail };
+        self.effects.push(match id {
+            Some(id) => Effect::FaultOnce { id, fault },
+            None => Effect::Fault(fault),
+        });
     }
 
     /// The cloud wants a newer version to run.

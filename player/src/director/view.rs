@@ -117,7 +117,8 @@ impl Director {
         match self.health.stage() {
             Ok(hello) => {
                 let (pid, size, gpu) = (hello.pid, hello.size, &hello.gpu);
-                format!("pid {pid}, {} x {} px, {gpu}", size.width_px, size.height_px)
+                let text = format!("pid {pid}, {} x {} px, {gpu}", size.width_px, size.height_px);
+                self.health.is_outdated().map_or(text.clone(), |why| format!("{text}; {why}"))
             }
             Err(why) => format!("none: {why}"),
         }

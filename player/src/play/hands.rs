@@ -108,12 +108,13 @@ impl Hands for PlayHands {
         match effect {
             Effect::Wish(wish) => self.link.wish(*wish),
             Effect::Snapshot { id } => self.link.snapshot(id),
-            Effect::Fault(fault) => self.complain(&fault.detail),
+            Effect::Fault(fault) | Effect::FaultOnce { fault, .. } => self.complain(&fault.detail),
             Effect::Answer { ask: STATUS, answer } => self.name_showings(answer),
             Effect::Answer { ask, answer } => self.take_picture(ask, answer),
             Effect::Finished => self.finish(now.mono),
             // There is no cloud, and no service manager.
-            Effect::Sync(_) | Effect::Ready | Effect::Alive | Effect::Content => {}
+            Effect::Sync(_) | Effect::Ready | Effect::Alive => {}
+            Effect::Content | Effect::Hindered => {}
             Effect::TryRelease(_) | Effect::SendBack(_) | Effect::GiveWay => {}
         }
     }

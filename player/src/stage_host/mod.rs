@@ -29,7 +29,7 @@ use crate::event::{Event, StageEvent};
 use crate::inbox::Poster;
 use handover::{Handover, Step};
 use keeper::{Action, Cause, Keeper};
-use process::Recipe;
+use process::{Identity, Recipe};
 
 /// Words of the stage and ends of processes that may wait; the thread does nothing that takes
 /// long. Full: the link waits, and only the link.
@@ -149,7 +149,8 @@ impl Host {
         let mut running = self.decide(Cause::Begin { survivor });
         while running {
             let now = read_mono();
-            let wait = self.keeper.deadline().map_or(LONG, |deadline| deadline.since(now));
+            let deadline = [self.keeper.deadline(), self.handover.deadline()].into_iter().flatten();
+            let wait = deadline.min().map_or(LONG, |deadline| deadline.since(now));
             running = match inbox.recv_timeout(wait) {
                 Ok(Word::Heard(heard)) => self.heard(heard),
                 Ok(Word::Cause(cause)) => self.decide(cause),
@@ -159,7 +160,12 @@ impl Host {
                 }
                 // The old stage is frozen meanwhile; the new one has its own limit.
                 Err(RecvTimeoutError::Timeout) if self.awaits_heir() => self.decide(Cause::Word),
-                Err(RecvTimeoutError::Timeout) => self.decide(Cause::Due),
+                Err(RecvTimeoutError::Timeout) => {
+                    if self.handover.deadline().is_some_and(|at| at <= read_mono()) {
+                        self.hand_over();
+                    }
+                    self.decide(Cause::Due)
+                }
                 Err(RecvTimeoutError::Disconnected) => false,
             };
         }
@@ -239,10 +245,9 @@ impl Host {
 
     /// Something is on the screen: the moment to get from another release's stage to ours.
     fn hand_over(&mut self) {
-        match self.handover.shown() {
+        match self.handover.shown(read_mono()) {
             None => {}
-            Some(Step::Renew { stage }) if process::renew_by_service(stage) => {}
-            Some(Step::Renew { .. }) => self.link.quit(),
+            Some(Step::Renew { stage, again }) => self.renew(stage, again),
             Some(Step::StartHeir) => match self.recipe.start_heir() {
                 Ok(heir) => {
                     let pid = heir.id();
@@ -253,6 +258,31 @@ impl Host {
                 Err(error) => tracing::warn!(%error, "our own stage cannot be started"),
             },
         }
+    }
+
+    /// Has somebody else renew his stage. One that he does not renew is left as it is: an older picture
+    /// is better than none.
+    fn renew(&mut self, stage: u32, again: bool) {
+        let asked = process::renew_by_service(stage);
+        let (hindered, why) = match asked {
+            Ok(()) => {
+                tracing::info!(stage, "another release's stage is to be renewed by its service");
+                self.handover.called();
+                if !again {
+                    return;
+                }
+                (false, "its service was asked for a new one, and nothing came of it".to_owned())
+            }
+            Err(why) => (true, why),
+        };
+        let known = process::survivor(&process::lock_path(&self.recipe.socket));
+        let release = known.as_ref().map_or("unknown", Identity::release);
+        let why = format!(
+            "the stage is still that of release {release}: {why}; `systemctl reload vitrine-kiosk`, or a \
+             new start of whatever has started it, brings the one of {}",
+            env!("CARGO_PKG_VERSION")
+        );
+        self.post(StageEvent::Outdated { why, hindered });
     }
 
     /// Carries out what the keeper wants; false when nothing is left to be done.

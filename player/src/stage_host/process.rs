@@ -42,7 +42,12 @@ pub struct Identity {
 impl Identity {
     /// Whether it is of this release.
     pub fn is_of_this_release(&self) -> bool {
-        self.kind.split(' ').next() == Some(env!("CARGO_PKG_VERSION"))
+        self.release() == env!("CARGO_PKG_VERSION")
+    }
+
+    /// Its release.
+    pub fn release(&self) -> &str {
+        self.kind.split(' ').next().unwrap_or_default()
     }
 
     /// Whether it draws on `output`, whatever its release.
@@ -197,16 +202,27 @@ fn process(pid: u32) -> Option<Pid> {
 }
 
 /// Has the screen's service start a new stage beside the one that is there, if the service is what
-/// `systemd/screen` says: the parent of that stage.
-pub fn renew_by_service(stage: u32) -> bool {
+/// `systemd/screen` says: the parent of that stage. Else says why not.
+pub fn renew_by_service(stage: u32) -> Result<(), String> {
     let about = |pid: u32, what: &str| std::fs::read_to_string(format!("/proc/{pid}/{what}"));
-    let parent = about(stage, "stat").ok().and_then(|stat| {
-        // proc(5): the parent is the second word after the name in brackets.
-        stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok()
-    });
-    let named = |pid: &u32| about(*pid, "comm").is_ok_and(|name| name.trim_end() == SERVICE);
-    let parent = parent.filter(named).and_then(process);
-    parent.is_some_and(|pid| rustix::process::kill_process(pid, Signal::HUP).is_ok())
+    let unseen = |error: &dyn std::fmt::Display| format!("who has started it is not seen: {error}");
+    let stat = about(stage, "stat").map_err(|error| unseen(&error))?;
+    // proc(5): the parent is the second word after the name in brackets.
+    let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1));
+    let parent = parent.and_then(|pid| pid.parse().ok()).ok_or_else(|| unseen(&"no parent"))?;
+    let name = about(parent, "comm").map_err(|error| unseen(&error))?;
+    let name = name.trim_end();
+    if name != SERVICE {
+        return Err(format!(
+            "process {parent} ({name}) has started it, and only {SERVICE:?} of the kiosk's service is \
+             known to renew it"
+        ));
+    }
+    let asked = process(parent).map(|pid| rustix::process::kill_process(pid, Signal::HUP));
+    match asked {
+        Some(Err(error)) => Err(format!("process {parent} ({name}) cannot be asked: {error}")),
+        _ => Ok(()),
+    }
 }
 
 /// Sends a signal to a stage alone; one that is gone needs none.
@@ -289,6 +305,17 @@ mod tests {
         let pid = child.id();
         child.wait().expect("an end");
         assert!(wait_for_stranger(pid).starts_with("it ended"));
+    }
+
+    #[test]
+    fn only_the_service_is_asked_to_renew_a_stage() {
+        let mut child = Command::new("sleep").arg("1000").spawn().expect("a process");
+        let why = renew_by_service(child.id()).expect_err("a test is no service");
+        assert!(why.contains(&format!("process {} (", std::process::id())), "{why}");
+        child.kill().expect("it is there");
+        child.wait().expect("an end");
+        let why = renew_by_service(child.id()).expect_err("it is gone");
+        assert!(why.contains("is not seen"), "{why}");
     }
 
     #[test]

@@ -3,20 +3,17 @@
 //! Thread `update` looks at a release that sync has brought, puts it on trial, and tells what became
 //! of the versions before. It decides nothing that concerns the screen.
 
-use std::io::{self, Read};
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::io::Errno;
 use semver::Version;
-use serde::Deserialize;
+use vitrine_config::time::Mono;
 
 use super::files::Releases;
-use super::is_shortage;
+use super::look::{Amiss, Blame, version_of};
 use super::state::{Outcome, Release, State};
 use crate::clock::read_mono;
 use crate::error::Error;
@@ -29,13 +26,20 @@ const WAITING: usize = 8;
 const LOOK: Duration = Duration::from_secs(5);
 /// A program says its version within this: a Pi reads it from a cold card in two.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
+/// One that said nothing is looked at again after this: what keeps a machine so busy may be over.
+const AGAIN_AFTER: Duration = Duration::from_secs(300);
+/// From telling an outcome to forgetting it. Whoever was told has it on the disk by then; after a crash
+/// before that it is told again, under the same number.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
+/// Without anything to be done any long time will do.
+const LONG: Duration = Duration::from_secs(3_600);
 
 /// What the desk tells the director.
 #[derive(Debug, Clone)]
 pub enum News {
     /// What is remembered now. Said after the start and after each change.
     State(Box<State>),
-    /// What became of a version. Said once, also over restarts.
+    /// What became of a version. Said once, or again under the same number after a crash.
     Outcome(Outcome),
     /// A release is on trial from the next start on: give way.
     Ready,
@@ -63,7 +67,7 @@ impl Desk {
     /// Begins by telling what is remembered.
     pub fn start(state_dir: &Path, poster: Poster) -> Result<Desk, Error> {
         let (jobs, inbox) = sync_channel(WAITING);
-        let clerk = Clerk { releases: Releases::of(state_dir), poster };
+        let clerk = Clerk::new(Releases::of(state_dir), poster);
         let thread = Builder::new()
             .name("update".into())
             .spawn(move || clerk.run(&inbox))
@@ -87,22 +91,35 @@ impl Desk {
 struct Clerk {
     releases: Releases,
     poster: Poster,
+    /// Numbers of outcomes that were told, and when.
+    told: BTreeMap<String, Mono>,
+    /// One to be looked at again, and when.
+    again: Option<(Release, Mono)>,
+    answers_within: Duration,
 }
 
 impl Clerk {
-    fn run(&self, inbox: &Receiver<Job>) {
+    fn new(releases: Releases, poster: Poster) -> Clerk {
+        let answers_within = ANSWERS_WITHIN;
+        Clerk { releases, poster, told: BTreeMap::new(), again: None, answers_within }
+    }
+
+    fn run(mut self, inbox: &Receiver<Job>) {
         let mut trial = self.tell();
         loop {
-            // Without a trial nothing changes but by a job.
-            let job = match trial {
-                true => inbox.recv_timeout(LOOK),
-                false => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            };
-            match job {
+            // Without any of these nothing changes but by a job.
+            let look = trial.then(|| read_mono().after(LOOK));
+            let wait = [look, self.forget_at(), self.again_at()].into_iter().flatten().min();
+            match inbox.recv_timeout(wait.map_or(LONG, |at| at.since(read_mono()))) {
                 Ok(Job::Try(release)) => self.try_release(release),
                 Ok(Job::SendBack(ask)) => self.send_back(ask),
-                Err(RecvTimeoutError::Timeout) if self.on_trial() => continue,
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    self.forget_told(read_mono());
+                    self.look_again(read_mono());
+                    if trial == self.on_trial() {
+                        continue;
+                    }
+                }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             trial = self.tell();
@@ -114,34 +131,76 @@ impl Clerk {
     }
 
     /// Tells what is remembered, and what was not told yet; returns whether one is on trial.
-    fn tell(&self) -> bool {
-        let state = self.releases.read();
+    fn tell(&mut self) -> bool {
+        let state = self.numbered();
         let trial = state.trial.is_some();
-        for outcome in state.untold.iter().cloned() {
-            self.post(News::Outcome(outcome));
-        }
-        if !state.untold.is_empty() {
-            let told = state.untold.len();
-            self.change(|state| drop(state.untold.drain(..told.min(state.untold.len()))));
+        for outcome in &state.untold {
+            // One without a number waits until the disk takes it: told now, it might be told twice.
+            let Some(id) = outcome.id.clone().filter(|id| !self.told.contains_key(id)) else {
+                continue;
+            };
+            self.post(News::Outcome(outcome.clone()));
+            self.told.insert(id, read_mono());
         }
         self.post(News::State(Box::new(State { untold: Vec::new(), ..state })));
         trial
     }
 
-    fn try_release(&self, release: Release) {
+    /// What is remembered. Its outcomes have numbers, and those are on the disk.
+    fn numbered(&self) -> State {
+        let state = self.releases.read();
+        if state.untold.iter().all(|outcome| outcome.id.is_some()) {
+            return state;
+        }
+        let numbered = self.releases.change(|state| {
+            state.number(record_id);
+            state.clone()
+        });
+        numbered.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what is known of updates cannot be kept");
+            state
+        })
+    }
+
+    fn forget_at(&self) -> Option<Mono> {
+        self.told.values().min().map(|at| at.after(FORGOTTEN_AFTER))
+    }
+
+    fn forget_told(&mut self, now: Mono) {
+        let due = |_: &String, at: &mut Mono| at.after(FORGOTTEN_AFTER) <= now;
+        let over = self.told.extract_if(.., due).map(|(id, _)| id).collect();
+        self.change(|state| state.forget(&over));
+    }
+
+    fn again_at(&self) -> Option<Mono> {
+        self.again.as_ref().map(|(_, at)| *at)
+    }
+
+    fn look_again(&mut self, now: Mono) {
+        if let Some((release, _)) = self.again.take_if(|(_, at)| *at <= now) {
+            self.try_release(release);
+        }
+    }
+
+    fn try_release(&mut self, release: Release) {
         let version = release.version.clone();
         let looked = self.look_at(&release);
-        let began = self.releases.change(|state| match looked {
-            Ok(()) => state.begin(release),
-            Err(Amiss { why, lasts }) => {
+        self.again = None;
+        let began = self.releases.change(|state| match &looked {
+            Ok(()) => state.begin(release.clone()),
+            Err(Amiss { why, blame }) => {
                 let said = format!("it was not even tried: {why}");
-                match lasts {
-                    true => state.refuse(version.clone(), said),
-                    false => state.pass_over(version.clone(), said),
+                match blame {
+                    Blame::Version => state.refuse(version.clone(), said),
+                    Blame::Passing => state.pass_over(version.clone(), said),
+                    Blame::Unclear => state.doubt(version.clone(), said),
                 }
-                Err(why)
+                Err(why.clone())
             }
         });
+        if matches!(&looked, Err(amiss) if amiss.blame == Blame::Unclear) {
+            self.again = self.may_try(&version).then(|| (release, read_mono().after(AGAIN_AFTER)));
+        }
         match began {
             Ok(Ok(())) => {
                 tracing::info!(%version, "goes on trial");
@@ -154,12 +213,16 @@ impl Clerk {
         }
     }
 
+    fn may_try(&self, version: &Version) -> bool {
+        self.releases.read().refused.iter().all(|refused| refused.version != *version)
+    }
+
     /// Whether the file is whole, starts here and is what the index calls it: before the picture is
     /// put at risk.
     fn look_at(&self, release: &Release) -> Result<(), Amiss> {
         self.releases.whole(release).map_err(Amiss::passes)?;
         self.releases.make_executable(release).map_err(Amiss::passes)?;
-        let found = version_of(&self.releases.program(release))?;
+        let found = version_of(&self.releases.program(release), self.answers_within)?;
         let wanted = &release.version;
         if found != *wanted {
             let why = format!("the index calls it {wanted}, it calls itself {found}");
@@ -190,111 +253,85 @@ impl Clerk {
     }
 }
 
-/// Why a release does not go on trial.
-#[derive(Debug)]
-struct Amiss {
-    why: String,
-    /// It is the version's fault. Else it is that of its file, which is fetched anew, or of a machine
-    /// that is short of something at the moment.
-    lasts: bool,
-}
-
-impl Amiss {
-    fn lasts(why: impl ToString) -> Amiss {
-        Amiss { why: why.to_string(), lasts: true }
-    }
-
-    fn passes(why: impl ToString) -> Amiss {
-        Amiss { why: why.to_string(), lasts: false }
-    }
-
-    fn start(error: &io::Error) -> Amiss {
-        Amiss { why: format!("it cannot be started: {error}"), lasts: !is_shortage(error) }
-    }
-}
-
-/// What `vitrine version --json` says.
-#[derive(Deserialize)]
-struct Spoken {
-    version: Version,
-}
-
-/// Asks a program for its version.
-fn version_of(program: &Path) -> Result<Version, Amiss> {
-    let child = Command::new(program)
-        .args(["version", "--json"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn();
-    let mut child = child.map_err(|error| Amiss::start(&error))?;
-    let said = listen_to(&mut child);
-    // Gone already is as good.
-    let _ = child.kill();
-    let ended = child.wait().map_err(Amiss::passes)?;
-    let said = said?;
-    let spoken: Result<Spoken, _> = serde_json::from_slice(&said);
-    let strange = |_| Amiss::lasts(format!("it does not say its version: {ended}"));
-    spoken.map(|spoken| spoken.version).map_err(strange)
-}
-
-/// What a child says until it ends or its time is over.
-fn listen_to(child: &mut Child) -> Result<Vec<u8>, Amiss> {
-    let mut said = Vec::new();
-    let Some(mut out) = child.stdout.take() else { return Ok(said) };
-    let until = read_mono().after(ANSWERS_WITHIN);
-    let mut buffer = [0; 1_024];
-    while said.len() < buffer.len() {
-        let wait = Timespec::try_from(until.since(read_mono())).ok();
-        let mut fds = [PollFd::new(&out, PollFlags::IN)];
-        match rustix::event::poll(&mut fds, wait.as_ref()) {
-            Ok(0) => {
-                let within_s = ANSWERS_WITHIN.as_secs();
-                return Err(Amiss::lasts(format!("it says nothing within {within_s} s")));
-            }
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(Amiss::passes(error)),
-        }
-        match out.read(&mut buffer).map_err(Amiss::passes)? {
-            0 => break,
-            read => said.extend_from_slice(&buffer[..read]),
-        }
-    }
-    Ok(said)
+/// As `telemetry::Records` makes them.
+fn record_id() -> String {
+    format!("{:032x}", rand::random::<u128>())
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::sync::mpsc::Receiver;
 
+    use tempfile::TempDir;
     use vitrine_sync::wire::Digest;
 
     use super::*;
 
-    /// Has `bytes` looked at as version 0.2.0; returns what is remembered then.
+    const SAYS: &[u8] = b"#!/bin/sh\necho '{\"version\":\"0.2.0\"}'\n";
+
+    /// A clerk with a directory of its own, and what it tells.
+    struct Office {
+        dir: TempDir,
+        clerk: Clerk,
+        news: Receiver<Event>,
+    }
+
+    impl Office {
+        fn open() -> Office {
+            Office::at(tempfile::tempdir().expect("a directory"))
+        }
+
+        fn at(dir: TempDir) -> Office {
+            let (poster, news) = crate::inbox::inbox();
+            let clerk = Clerk::new(Releases::of(dir.path()), poster);
+            Office { dir, clerk, news }
+        }
+
+        /// As after a crash.
+        fn again(self) -> Office {
+            Office::at(self.dir)
+        }
+
+        /// Puts `bytes` there as version 0.2.0.
+        fn release(&self, bytes: &[u8]) -> (Release, std::path::PathBuf) {
+            let release = Release { version: Version::new(0, 2, 0), sha256: Digest::of(bytes) };
+            let program = self.clerk.releases.program(&release);
+            fs::create_dir_all(program.parent().expect("a directory")).expect("made");
+            let mut file = fs::File::create(&program).expect("a file");
+            std::io::Write::write_all(&mut file, bytes).expect("written");
+            (release, program)
+        }
+
+        fn remembers(&self) -> State {
+            self.clerk.releases.read()
+        }
+
+        /// Outcomes told since the last call.
+        fn told(&self) -> Vec<Outcome> {
+            let outcome = |event| match event {
+                Event::Update(News::Outcome(outcome)) => Some(outcome),
+                _ => None,
+            };
+            self.news.try_iter().filter_map(outcome).collect()
+        }
+    }
+
+    /// Has `bytes` looked at; returns what is remembered then.
     fn looked_at(bytes: &[u8], spoil: impl FnOnce(&Path)) -> State {
-        let dir = tempfile::tempdir().expect("a directory");
-        let release = Release { version: Version::new(0, 2, 0), sha256: Digest::of(bytes) };
-        let releases = Releases::of(dir.path());
-        let program = releases.program(&release);
-        fs::create_dir_all(program.parent().expect("a directory")).expect("made");
-        let mut file = fs::File::create(&program).expect("a file");
-        io::Write::write_all(&mut file, bytes).expect("written");
-        drop(file);
+        let mut office = Office::open();
+        let (release, program) = office.release(bytes);
         spoil(&program);
-        let (poster, _inbox) = crate::inbox::inbox();
-        let clerk = Clerk { releases, poster };
-        clerk.try_release(release);
-        clerk.releases.read()
+        office.clerk.try_release(release);
+        office.remembers()
     }
 
     #[test]
     fn what_is_wrong_with_a_file_is_not_held_against_its_version() {
-        let says = b"#!/bin/sh\necho '{\"version\":\"0.2.0\"}'\n";
         let rot = |path: &Path| drop(fs::File::create(path).expect("emptied"));
         for (case, state, refused) in [
-            ("rotten", looked_at(says, rot), false),
-            ("gone", looked_at(says, |path| fs::remove_file(path).expect("gone")), false),
+            ("rotten", looked_at(SAYS, rot), false),
+            ("gone", looked_at(SAYS, |path| fs::remove_file(path).expect("gone")), false),
             ("no program", looked_at(b"junk", |_| ()), true),
             (
                 "another version",
@@ -305,14 +342,45 @@ mod tests {
             assert_eq!(!state.refused.is_empty(), refused, "case {case:?}");
             assert!(state.untold[0].why_not.is_some(), "case {case:?}: nobody is told");
         }
-        assert!(looked_at(says, |_| ()).trial.is_some(), "a good one");
+        assert!(looked_at(SAYS, |_| ()).trial.is_some(), "a good one");
     }
 
     #[test]
-    fn a_machine_that_is_short_of_something_is_not_held_against_a_version() {
-        for (errno, lasts) in [(Errno::TXTBSY, false), (Errno::NOMEM, false), (Errno::NOEXEC, true)]
-        {
-            assert_eq!(Amiss::start(&errno.into()).lasts, lasts, "{errno:?}");
+    fn one_that_says_nothing_is_looked_at_again_three_times_in_all() {
+        let mut office = Office::open();
+        office.clerk.answers_within = Duration::ZERO;
+        let (release, _) = office.release(b"#!/bin/sh\nexec sleep 1000\n");
+        office.clerk.try_release(release);
+        for _ in 1..3 {
+            assert_eq!(office.remembers().refused, []);
+            let at = office.clerk.again_at().expect("another look");
+            office.clerk.look_again(at);
         }
+        assert_eq!(office.clerk.again_at(), None);
+        let why = &office.remembers().refused[0].why;
+        assert!(why.contains("3 times") && why.contains("says nothing"), "{why}");
+    }
+
+    #[test]
+    fn an_outcome_is_told_once_and_after_a_crash_under_the_same_number() {
+        let mut office = Office::open();
+        let refuse = |state: &mut State| state.refuse(Version::new(0, 2, 0), "x".into());
+        office.clerk.releases.change(refuse).expect("noted");
+        office.clerk.tell();
+        let first = office.told();
+        assert!(first.len() == 1 && first[0].id.is_some(), "{first:?}");
+        office.clerk.tell();
+        assert_eq!(office.told(), [], "once");
+
+        let mut office = office.again();
+        office.clerk.tell();
+        assert_eq!(office.told(), first, "nobody may have kept it");
+        let at = office.clerk.forget_at().expect("something to forget");
+        office.clerk.forget_told(at);
+        assert_eq!(office.clerk.forget_at(), None);
+
+        let mut office = office.again();
+        office.clerk.tell();
+        assert_eq!(office.told(), [], "it was kept");
     }
 }

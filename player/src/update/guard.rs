@@ -18,6 +18,8 @@ pub enum Said {
     Alive,
     /// Content is on its own screen.
     Content,
+    /// It has no screen of its own here, and nobody to ask for one.
+    Hindered,
 }
 
 /// What follows.
@@ -27,6 +29,8 @@ pub enum Verdict {
     Good,
     /// It has shown no content in its time: it is given up.
     Late,
+    /// It could show none in its time, for no fault of its own: it may be tried another time.
+    Hindered,
     /// It hangs: it is killed, which counts as a death.
     Silent,
 }
@@ -38,6 +42,7 @@ pub struct Guard {
     trial: Duration,
     silent_for: Duration,
     content_at: Option<Mono>,
+    hindered: bool,
     heard_at: Mono,
     good: bool,
 }
@@ -50,6 +55,7 @@ impl Guard {
             trial: limits.trial,
             silent_for,
             content_at: None,
+            hindered: false,
             heard_at: now,
             good: false,
         }
@@ -58,8 +64,10 @@ impl Guard {
     /// It said something.
     pub fn hear(&mut self, said: Said, now: Mono) {
         self.heard_at = now;
-        if said == Said::Content {
-            self.content_at.get_or_insert(now);
+        match said {
+            Said::Alive => {}
+            Said::Content => drop(self.content_at.get_or_insert(now)),
+            Said::Hindered => self.hindered = true,
         }
     }
 
@@ -75,7 +83,9 @@ impl Guard {
         }
         match self.content_at {
             _ if self.good => None,
-            None => (now >= self.present_until).then_some(Verdict::Late),
+            None if now < self.present_until => None,
+            None if self.hindered => Some(Verdict::Hindered),
+            None => Some(Verdict::Late),
             Some(at) => {
                 self.good = self.heard_at >= at.after(self.trial);
                 self.good.then_some(Verdict::Good)
@@ -128,6 +138,16 @@ mod tests {
         for (case, said, want) in [
             ("it says nothing", vec![], (Some((30, Verdict::Silent)), false)),
             ("alive, but no content", alive(200), (Some((60, Verdict::Late)), false)),
+            (
+                "hindered",
+                [alive(200), vec![(5, Said::Hindered)]].concat(),
+                (Some((60, Verdict::Hindered)), false),
+            ),
+            (
+                "hindered, then content",
+                [shown(50, 200), vec![(5, Said::Hindered)]].concat(),
+                (None, true),
+            ),
             ("content too late", shown(61, 200), (Some((60, Verdict::Late)), false)),
             ("content, then silence", shown(5, 50), (Some((70, Verdict::Silent)), false)),
             ("content and a life", shown(5, 200), (None, true)),

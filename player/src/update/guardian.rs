@@ -28,7 +28,7 @@ use super::launch::{GUARDED, as_chosen};
 use super::state::Release;
 use crate::clock::read_mono;
 use crate::error::Error;
-use crate::notify::{self, ALIVE, CONTENT};
+use crate::notify::{self, ALIVE, CONTENT, HINDERED};
 use crate::signals::{Asked, Signals};
 
 /// Our own sign of life goes out this often; the unit's watchdog waits six times as long.
@@ -56,6 +56,8 @@ pub enum Ended {
     },
     /// It has shown no content in its time, and is dead.
     Late,
+    /// It could show none, for no fault of its own, and is dead.
+    Hindered,
     /// It could not be started for want of something that the machine lacks.
     Short(String),
 }
@@ -156,11 +158,11 @@ impl Ward {
     fn watch(&mut self) -> io::Result<Ended> {
         let pid = Pid::from_child(&self.child);
         let handle = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
-        let (mut late, mut silent, mut kill_at) = (false, false, None);
+        let (mut killed_for, mut kill_at) = (None, None);
         loop {
             if let Some(status) = self.child.try_wait()? {
                 self.listen();
-                return Ok(self.ended(status, late, silent));
+                return Ok(self.ended(status, killed_for));
             }
             self.listen();
             let now = read_mono();
@@ -175,7 +177,7 @@ impl Ward {
             match self.guard.judge(now) {
                 Some(Verdict::Good) => self.believe(),
                 Some(verdict) => {
-                    (late, silent) = (verdict == Verdict::Late, verdict == Verdict::Silent);
+                    killed_for = Some(verdict);
                     self.kill();
                     self.child.wait()?;
                     continue;
@@ -201,13 +203,14 @@ impl Ward {
         true
     }
 
-    fn ended(&self, status: ExitStatus, late: bool, silent: bool) -> Ended {
-        let how = match (silent, status.success()) {
+    fn ended(&self, status: ExitStatus, killed_for: Option<Verdict>) -> Ended {
+        let how = match (killed_for, status.success()) {
             _ if self.stopping.load(Ordering::SeqCst) => return Ended::Stopped,
-            _ if late => return Ended::Late,
-            (true, _) => "it gave no sign of life and was killed".to_owned(),
-            (false, true) => return Ended::Left,
-            (false, false) => format!("it ended with {status}"),
+            (Some(Verdict::Late), _) => return Ended::Late,
+            (Some(Verdict::Hindered), _) => return Ended::Hindered,
+            (Some(_), _) => "it gave no sign of life and was killed".to_owned(),
+            (None, true) => return Ended::Left,
+            (None, false) => format!("it ended with {status}"),
         };
         Ended::Died { how, good: self.guard.is_good() }
     }
@@ -225,6 +228,7 @@ impl Ward {
         match word {
             ALIVE => self.guard.hear(Said::Alive, read_mono()),
             CONTENT => self.guard.hear(Said::Content, read_mono()),
+            HINDERED => self.guard.hear(Said::Hindered, read_mono()),
             // The unit goes on with the version before.
             "STOPPING=1" if !self.stopping.load(Ordering::SeqCst) => {}
             other => drop(notify::tell(other)),

@@ -198,6 +198,12 @@ impl Launcher {
             }
             Ended::Died { how, good: false } => self.note(|state| state.died(how)),
             Ended::Short(why) => self.note(|state| state.drop_trial(why)),
+            Ended::Hindered => {
+                let why = "its own stage cannot be put on the screen, because nobody here is known to \
+                           start one when asked: what has started the stage that is there has to be \
+                           started anew (`systemctl restart vitrine-kiosk`)";
+                self.note(|state| state.doubt_trial(why.to_owned()))
+            }
             Ended::Late => {
                 let within_s = config.update.present_within.as_secs();
                 let why = format!("it has shown no content within {within_s} s");

@@ -13,7 +13,8 @@
 //! - [`lives`]: how often the version that runs has died of late;
 //! - [`launch`]: the first step of `vitrine run` and `vitrine stage`: become the version that is due;
 //! - [`guardian`]: the known good program, watching over a trial until it has proved itself;
-//! - [`desk`]: the agent's side: looks at a new file, asks for its trial, tells what came of it;
+//! - [`desk`]: the agent's side: has a new file looked at, asks for its trial, tells what came of it;
+//! - [`look`]: a program asked who it is;
 //! - [`files`]: the directory.
 //!
 //! Not here: the index and the download (`vitrine_sync`).
@@ -24,6 +25,7 @@ mod guard;
 mod guardian;
 pub mod launch;
 mod lives;
+mod look;
 pub mod state;
 
 use std::io;

@@ -9,12 +9,17 @@
 //! - `what_has_failed_is_not_tried_again`: never two bad versions in a row;
 //! - `a_newer_package_wins`.
 
+use std::collections::BTreeSet;
+
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use vitrine_sync::wire::Digest;
 
 /// Starts of a version that has not proved itself.
 pub const STARTS_MAX: u8 = 3;
+/// Times that a version may not be judged, for a reason that may pass; then it counts as one that
+/// came back.
+pub const DOUBTS_MAX: u8 = 3;
 /// Versions that came back; the highest alone decides what is tried, the rest is for people.
 const REFUSED_KEPT: usize = 16;
 /// Outcomes that wait to be told: more than one is rare.
@@ -57,6 +62,19 @@ pub struct Outcome {
     pub version: Version,
     /// Why it does not run; None: it has proved itself.
     pub why_not: Option<String>,
+    /// Of the record that tells it, so that it is kept once however often it is told; random, given
+    /// before it is told.
+    #[serde(default)]
+    pub id: Option<String>,
+}
+
+/// A version that could not be judged, for a reason that may pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doubted {
+    /// Which.
+    pub version: Version,
+    /// How often.
+    pub times: u8,
 }
 
 /// Everything that is remembered.
@@ -71,6 +89,8 @@ pub struct State {
     pub trial: Option<Trial>,
     /// Those that came back, newest last.
     pub refused: Vec<Refused>,
+    /// The one that could not be judged last.
+    pub doubted: Option<Doubted>,
     /// What became of versions, not told yet.
     pub untold: Vec<Outcome>,
 }
@@ -187,6 +207,26 @@ impl State {
         self.note(version, Some(why));
     }
 
+    /// A version could not be judged, for a reason that may pass: it may be tried another time, but
+    /// not for ever.
+    pub fn doubt(&mut self, version: Version, why: String) {
+        let before = self.doubted.take().filter(|doubted| doubted.version == version);
+        let times = before.map_or(0, |doubted| doubted.times) + 1;
+        if times >= DOUBTS_MAX {
+            return self.refuse(version, format!("{times} times: {why}"));
+        }
+        let said = format!("{why}; this may pass, so it may be tried another time");
+        self.doubted = Some(Doubted { version: version.clone(), times });
+        self.note(version, Some(said));
+    }
+
+    /// The trial is over without a verdict, the version before is due again.
+    pub fn doubt_trial(&mut self, why: String) {
+        if let Some(trial) = self.trial.take() {
+            self.doubt(trial.release.version, why);
+        }
+    }
+
     /// A version is not to be tried (again).
     pub fn refuse(&mut self, version: Version, why: String) {
         self.note(version.clone(), Some(why.clone()));
@@ -220,9 +260,21 @@ impl State {
     }
 
     fn note(&mut self, version: Version, why_not: Option<String>) {
-        self.untold.push(Outcome { version, why_not });
+        self.untold.push(Outcome { version, why_not, id: None });
         let over = self.untold.len().saturating_sub(UNTOLD_KEPT);
         self.untold.drain(..over);
+    }
+
+    /// Gives each outcome that has none an `id`.
+    pub fn number(&mut self, mut id: impl FnMut() -> String) {
+        for outcome in &mut self.untold {
+            outcome.id.get_or_insert_with(&mut id);
+        }
+    }
+
+    /// Outcomes that have been told and kept.
+    pub fn forget(&mut self, told: &BTreeSet<String>) {
+        self.untold.retain(|outcome| outcome.id.as_ref().is_none_or(|id| !told.contains(id)));
     }
 
     /// Files that must stay.
@@ -299,7 +351,7 @@ mod tests {
         state.confirm();
         assert_eq!(state.next_start(&version(1), whole), Start::Release(release(3)));
         assert_eq!((state.previous.clone(), state.trial.clone()), (Some(release(2)), None));
-        assert_eq!(state.untold, [Outcome { version: version(3), why_not: None }]);
+        assert_eq!(state.untold, [Outcome { version: version(3), why_not: None, id: None }]);
         state.roll_back("by hand").expect("there is one before");
         assert_eq!(state.next_start(&version(1), whole), Start::Release(release(2)));
         state.roll_back("by hand").expect("there is the package");
@@ -351,6 +403,40 @@ mod tests {
         assert_eq!(state.next_start(&version(1), damaged(2)), Start::Package);
     }
 
+    #[test]
+    fn what_cannot_be_judged_is_tried_again_but_not_for_ever() {
+        let mut state = State::default();
+        for time in 1..=DOUBTS_MAX {
+            state.begin(release(3)).expect("it may be tried");
+            state.next_start(&version(1), whole);
+            state.doubt_trial("no stage".into());
+            assert_eq!((&state.trial, state.untold.len()), (&None, usize::from(time)));
+        }
+        assert!(state.begin(release(3)).is_err(), "it was tried often enough");
+        assert_eq!(state.refused[0].why, "3 times: no stage");
+
+        let mut state = State::default();
+        for minor in [3, 4, 3, 4] {
+            state.doubt(version(minor), "silent".into());
+        }
+        assert_eq!(state.refused, [], "those in a row count");
+    }
+
+    #[test]
+    fn an_outcome_keeps_its_number_until_it_is_forgotten() {
+        let mut state = State::default();
+        state.refuse(version(2), "x".into());
+        state.number(|| "a".into());
+        state.refuse(version(3), "y".into());
+        state.number(|| "b".into());
+        let ids =
+            |state: &State| state.untold.iter().filter_map(|o| o.id.clone()).collect::<Vec<_>>();
+        assert_eq!(ids(&state), ["a", "b"]);
+        state.refuse(version(4), "z".into());
+        state.forget(&BTreeSet::from(["a".to_owned()]));
+        assert_eq!((ids(&state), state.untold.len()), (vec!["b".to_owned()], 2));
+    }
+
     #[derive(Debug, Clone)]
     enum Op {
         Begin(u64),
@@ -360,6 +446,7 @@ mod tests {
         Stopped,
         Confirm,
         GiveUp,
+        Doubt,
         RollBack,
         Package(u64),
     }
@@ -373,6 +460,7 @@ mod tests {
             Just(Op::Stopped),
             Just(Op::Confirm),
             Just(Op::GiveUp),
+            Just(Op::Doubt),
             Just(Op::RollBack),
             (1u64..8).prop_map(Op::Package),
         ]
@@ -405,6 +493,10 @@ mod tests {
                     Op::GiveUp => {
                         bad.extend(state.trial.as_ref().map(|trial| trial.release.version.minor));
                         state.give_up("no".into());
+                    }
+                    Op::Doubt => {
+                        state.doubt_trial("silent".into());
+                        bad.extend(state.refused.iter().map(|refused| refused.version.minor));
                     }
                     Op::RollBack => {
                         let runs = state.trial.as_ref().map(|trial| trial.release.clone());

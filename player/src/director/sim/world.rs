@@ -229,7 +229,7 @@ impl World {
     /// Codes of all faults so far.
     pub fn faults(&self) -> Vec<String> {
         let faults = self.effects.iter().filter_map(|effect| match effect {
-            Effect::Fault(fault) => Some(fault.code.clone()),
+            Effect::Fault(fault) | Effect::FaultOnce { fault, .. } => Some(fault.code.clone()),
             _ => None,
         });
         faults.collect()

@@ -45,6 +45,27 @@ fn a_stage_that_says_more_of_itself_is_not_disturbed() {
 }
 
 #[test]
+fn a_stage_of_another_release_that_stays_is_told_once_and_seen_in_the_status() {
+    let mut world = World::playing(live(1, vec![playlist("p", vec![image("a")])]));
+    let outdated = |why: &str, hindered| StageEvent::Outdated { why: why.into(), hindered };
+    world.handle(Event::Stage(outdated("it stays", true)));
+    world.handle(Event::Stage(outdated("it still stays", false)));
+    assert_eq!(world.faults(), ["stage_outdated"]);
+    assert_eq!(count(&world, |effect| matches!(effect, Effect::Hindered)), 1, "the first says so");
+    let stage = |world: &mut World| {
+        world.handle(Event::Command { ask: 1, command: Command::Status });
+        let answers = world.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Answer { answer: Answer::Status(status), .. } => Some(status.stage.clone()),
+            _ => None,
+        });
+        answers.expect("a status")
+    };
+    assert!(stage(&mut world).ends_with("; it still stays"));
+    world.up(Stage::new(500));
+    assert!(!stage(&mut world).contains("stays"), "another one is there");
+}
+
+#[test]
 fn a_stage_that_comes_back_late_shows_the_next_item() {
     let mut world = World::playing(live(1, vec![playlist("p", vec![image("a"), image("b")])]));
     world.run_to(5_000);
