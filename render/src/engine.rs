@@ -49,6 +49,8 @@ pub(crate) struct Engine {
     stage: Stage,
     painter: Option<GpuPainter>,
     gpu_name: String,
+    /// What is known of it, and in words.
+    zero_copy: (u64, String),
     size: Size,
     displays: u8,
     pacing: Pacing,
@@ -86,6 +88,7 @@ impl Engine {
             stage: Stage::new(size),
             painter: None,
             gpu_name: "being set up".to_owned(),
+            zero_copy: Default::default(),
             size,
             displays: 1,
             pacing: Pacing::default(),
@@ -107,7 +110,8 @@ impl Engine {
     }
 
     /// Draws on this GPU from now on; pictures that lay on another one are made again.
-    pub(crate) fn use_gpu(&mut self, painter: GpuPainter) {
+    pub(crate) fn use_gpu(&mut self, mut painter: GpuPainter) {
+        painter.borrow_frames(Arc::clone(self.sources.zero_copy()));
         self.gpu_name = painter.gpu.describe();
         tracing::info!(gpu = self.gpu_name, "drawing");
         if self.painter.replace(painter).is_some() {
@@ -124,7 +128,9 @@ impl Engine {
 
     /// Lets go of a GPU that was lost.
     pub(crate) fn drop_gpu(&mut self) {
-        self.painter = None;
+        if self.painter.take().is_some_and(|painter| painter.gpu.is_lost()) {
+            self.sources.zero_copy().lost();
+        }
         self.stage.lose_pictures();
     }
 
@@ -281,11 +287,17 @@ impl Engine {
             size: self.size,
             displays: self.displays,
             gpu: self.gpu_name.clone(),
+            zero_copy: self.zero_copy.1.clone(),
         };
         self.link.say(Report::Hello(hello), Vec::new());
     }
 
     fn report(&mut self) {
+        let news = self.sources.zero_copy().news();
+        if self.zero_copy.0 != news {
+            self.zero_copy = (news, self.sources.zero_copy().describe());
+            self.greet_again();
+        }
         for report in self.stage.take_reports() {
             if let Report::Failed { turn, error } = &report {
                 tracing::warn!(turn, error, "a layer failed");

@@ -25,6 +25,7 @@ mod test_media;
 mod transition;
 mod window;
 pub mod worker;
+mod zero_copy;
 
 pub use run::{Output, StageError, StageOptions, run};
 pub use source::worker::WorkerCommand;

@@ -98,6 +98,9 @@ pub struct Hello {
     pub displays: u8,
     /// Adapter, driver and whether it is a software one, for people.
     pub gpu: String,
+    /// Whether frames stay in their decoder's memory, for people; begins with yes, if so.
+    #[serde(default)]
+    pub zero_copy: String,
 }
 
 fn one() -> u8 {

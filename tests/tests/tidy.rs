@@ -10,8 +10,12 @@ use std::path::{Path, PathBuf};
 const CRATES: [&str; 7] = ["config", "sync/wire", "sync", "render", "player", "cloud", "tests"];
 
 /// The only files with `unsafe` in them; `ARCHITECTURE.md` says why.
-const UNSAFE_FILES: [&str; 2] =
-    ["render/src/worker/frames.rs", "render/src/worker/sandbox/tests.rs"];
+const UNSAFE_FILES: [&str; 4] = [
+    "render/src/gpu/import.rs",
+    "render/src/worker/frames.rs",
+    "render/src/worker/sandbox/tests.rs",
+    "render/tests/worker/lending.rs",
+];
 
 /// Files may not grow beyond this; the longest one sets the pace for splitting, not for growing.
 const FILE_LINES_MAX: usize = 600;

@@ -35,6 +35,8 @@ struct Outcome {
     frames_dropped: u64,
     #[serde(default)]
     walls: Option<Walls>,
+    #[serde(default)]
+    zero_copy: String,
 }
 
 /// What clips of codecs are played on: large enough to be drawn, small enough to cost decoding
@@ -85,30 +87,49 @@ struct Codec {
 
 /// How well each codec is decoded, and what the decoding processes are kept from.
 pub fn codecs() -> Vec<Finding> {
-    let mut walls = None;
-    let mut findings: Vec<_> = CODECS.iter().map(|codec| codec.tried(&mut walls)).collect();
+    let (mut walls, mut zero_copy) = (None, String::new());
+    let mut findings = Vec::new();
+    for codec in &CODECS {
+        let (finding, outcome) = codec.tried();
+        findings.push(finding);
+        walls = outcome.walls.or(walls);
+        // What one decoder does says more than what none does.
+        if zero_copy.is_empty() || outcome.zero_copy.starts_with("yes") {
+            zero_copy = outcome.zero_copy;
+        }
+    }
     findings.push(sandbox(walls));
+    findings.push(lending(&zero_copy));
     findings
 }
 
+/// Whether the GPU reads frames where a decoder of hardware has put them. It plays without that, too.
+fn lending(told: &str) -> Finding {
+    let advice =
+        "films are copied instead, which costs some speed; tell us this line and the board";
+    match told {
+        "" => Finding::good("zero copy", "not known: nothing was played"),
+        // It should work here, and does not.
+        told if told.starts_with("no more") => Finding::fair("zero copy", told, advice),
+        told => Finding::good("zero copy", told),
+    }
+}
+
 impl Codec {
-    fn tried(&self, walls: &mut Option<Walls>) -> Finding {
+    fn tried(&self) -> (Finding, Outcome) {
         let name = format!("{} 1080p30", self.name);
         let played = Temporary::holding(self.file, self.bytes)
             .map_err(|error| error.to_string())
             .and_then(|file| played(|for_s| play_clip(file.as_ref(), CLIP_CANVAS, for_s)));
         match played {
-            Ok(played) => {
-                *walls = played.outcome.walls.or(*walls);
-                judge(&name, &played)
-            }
+            Ok(played) => (judge(&name, &played), played.outcome),
             Err(error) => {
                 let advice =
                     format!("apt install {}; until then such files are passed over", self.from);
                 // What most content is made of; the others are a choice.
                 let finding = Finding::fair(&name, error, &advice);
                 let state = if self.name == "H.264" { State::Bad } else { State::Fair };
-                Finding { state, ..finding }
+                (Finding { state, ..finding }, Outcome::default())
             }
         }
     }
@@ -264,6 +285,18 @@ fn play(file: &Path, canvas: &str, args: &[&str]) -> Result<Outcome, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn zero_copy_that_went_wrong_is_told_apart_from_none() {
+        for (told, state) in [
+            ("yes, NV12 of 1920x1080", State::Good),
+            ("no, the GPU's driver has no VK_KHR_external_memory_fd", State::Good),
+            ("no more, the GPU reads a frame otherwise than the processor", State::Fair),
+            ("", State::Good),
+        ] {
+            assert_eq!(lending(told).state, state, "{told:?}");
+        }
+    }
 
     #[test]
     fn only_enough_pictures_are_judged() {

@@ -17,6 +17,8 @@ pub struct Tally {
     started: Mono,
     /// What draws, once that is known.
     gpu: Option<String>,
+    /// Whether frames stay in their decoder's memory.
+    zero_copy: String,
     /// From the start of the program to the first frame of an item.
     first_frame_ms: Option<u64>,
     /// In the order in which they were first shown.
@@ -50,6 +52,7 @@ impl Tally {
         Tally {
             started,
             gpu: None,
+            zero_copy: String::new(),
             first_frame_ms: None,
             items: Vec::new(),
             showings: 0,
@@ -73,7 +76,10 @@ impl Tally {
                 self.frames_dropped += frames_dropped;
             }
             Report::Beat(beat) => self.walls = beat.walls.or(self.walls),
-            Report::Hello(hello) => self.gpu = Some(hello.gpu.clone()),
+            Report::Hello(hello) => {
+                self.gpu = Some(hello.gpu.clone());
+                self.zero_copy.clone_from(&hello.zero_copy);
+            }
             _ => {}
         }
     }

@@ -9,12 +9,16 @@
 
 pub(crate) mod capture;
 mod compositor;
+mod import;
+mod lending;
 mod light;
 pub(crate) mod painter;
+mod proof;
 pub(crate) mod target;
 #[cfg(test)]
 mod tests;
 mod texture;
+mod unweave;
 mod upload;
 
 use std::fs;

@@ -3,19 +3,22 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use wgpu::{BindGroup, TextureFormat, TextureUsages, TextureView};
 
 use super::Gpu;
 use super::compositor::{Compositor, Draw, Pass};
+use super::lending::Lending;
 use super::target;
 use super::texture::{Format, Kind, Pool, Slot};
 use super::upload::Upload;
 use crate::colour;
 use crate::place::{Area, Quad};
 use crate::scene::{Rgb, Rotation, Size, Turn};
-use crate::source::{Light, Picture};
+use crate::source::{Chroma, Light, Picture, Plane};
 use crate::stage::{Drawn, Frame, Page, Paint, Painter};
+use crate::zero_copy::ZeroCopy;
 
 /// Around what displays show of a picture.
 const BLACK: Rgb = Rgb([0; 3]);
@@ -30,6 +33,7 @@ pub(crate) struct GpuPainter {
     pool: Pool,
     /// For pictures of the size that came last; None while nothing moves.
     upload: Option<Upload>,
+    lending: Option<Lending>,
     pictures: BTreeMap<Turn, Lying>,
     /// Stands in where there is no picture, only a background.
     flat: Slot,
@@ -58,11 +62,26 @@ impl GpuPainter {
     /// For targets of `format`.
     pub(crate) fn new(gpu: Gpu, format: TextureFormat) -> GpuPainter {
         let compositor = Compositor::new(&gpu.device, format);
-        let one = Kind { format: Format::Rgba, size: Size { width_px: 1, height_px: 1 } };
+        let size = Size { width_px: 1, height_px: 1 };
+        let one = Kind { format: Format::Rgba, size, drawn: false };
         let flat = Slot::make(&gpu.device, &compositor.layout, one);
-        let (pool, pictures) = (Pool::default(), BTreeMap::new());
-        let (coming, whole) = (RefCell::default(), RefCell::default());
-        GpuPainter { gpu, format, compositor, pool, upload: None, pictures, flat, coming, whole }
+        GpuPainter {
+            gpu,
+            format,
+            compositor,
+            pool: Pool::default(),
+            upload: None,
+            lending: None,
+            pictures: BTreeMap::new(),
+            flat,
+            coming: RefCell::default(),
+            whole: RefCell::default(),
+        }
+    }
+
+    /// Draws what decoders lend from now on, as long as that goes well.
+    pub(crate) fn borrow_frames(&mut self, trust: Arc<ZeroCopy>) {
+        self.lending = Some(Lending::new(&self.gpu, trust));
     }
 
     /// Draws all of `frame` onto the only window, `view` of `size`.
@@ -203,16 +222,33 @@ impl GpuPainter {
     fn fill(&mut self, slot: &Slot, picture: &Picture<'_>) -> Result<(), String> {
         match picture {
             Picture::Rgba { size, data } => slot.put_still(&self.gpu.queue, *size, data),
-            Picture::Yuv { size, luma, chroma, .. } => {
+            Picture::Yuv { size, luma, chroma, .. } => self.upload(slot, *size, (luma, chroma)),
+            Picture::Lent(lent) => {
                 let planes = slot.yuv().ok_or("no textures for luma and chroma")?;
-                let kept = self.upload.take().filter(|upload| upload.fits(*size));
-                let upload = self.upload.insert(match kept {
-                    Some(upload) => upload,
-                    None => Upload::new(&self.gpu, *size),
-                });
-                upload.put(&self.gpu, luma, chroma, planes)
+                let shown = self.lending.as_mut();
+                if shown.is_some_and(|lending| lending.show(&self.gpu, lent, planes)) {
+                    return Ok(());
+                }
+                let read = lent.read()?;
+                let (luma, chroma) = lent.planes(&read).ok_or("a lent frame without planes")?;
+                self.upload(slot, lent.size(), (&luma, &chroma))
             }
         }
+    }
+
+    fn upload(
+        &mut self,
+        slot: &Slot,
+        size: Size,
+        (luma, chroma): (&Plane<'_>, &Chroma<'_>),
+    ) -> Result<(), String> {
+        let planes = slot.yuv().ok_or("no textures for luma and chroma")?;
+        let kept = self.upload.take().filter(|upload| upload.fits(size));
+        let upload = self.upload.insert(match kept {
+            Some(upload) => upload,
+            None => Upload::new(&self.gpu, size),
+        });
+        upload.put(&self.gpu, luma, chroma, planes)
     }
 
     fn slot(&mut self, turn: Turn, kind: Kind) -> Result<Slot, String> {
@@ -233,17 +269,14 @@ fn covers(layer: &Drawn) -> bool {
 impl Painter for GpuPainter {
     fn put(&mut self, turn: Turn, picture: &Picture<'_>) -> Result<(), String> {
         let kind = Kind::of(picture);
-        let light = match picture {
-            Picture::Rgba { .. } => Light::Sdr,
-            Picture::Yuv { colour, .. } => colour.light,
-        };
+        let light = picture.colour().map_or(Light::Sdr, |colour| colour.light);
         self.compositor.prepare(&self.gpu.device, kind.format, light);
         let slot = self.slot(turn, kind)?;
         self.fill(&slot, picture)?;
-        let (rows, chroma) = match *picture {
-            Picture::Rgba { .. } => ([[0.0; 4]; 3], [0.0; 4]),
-            Picture::Yuv { size, colour, .. } => {
-                (colour::rows(colour), colour::chroma_at(size, colour.chroma_left))
+        let (rows, chroma) = match picture.colour() {
+            None => ([[0.0; 4]; 3], [0.0; 4]),
+            Some(colour) => {
+                (colour::rows(colour), colour::chroma_at(kind.size, colour.chroma_left))
             }
         };
         self.pictures.insert(turn, Lying { slot, rows, chroma, light });
@@ -257,6 +290,7 @@ impl Painter for GpuPainter {
         let moving = |lying: &Lying| lying.slot.kind.format == Format::Yuv;
         if !self.pictures.values().any(moving) {
             self.upload = None;
+            self.lending.iter_mut().for_each(Lending::forget);
         }
     }
 }

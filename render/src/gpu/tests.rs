@@ -20,7 +20,7 @@ use crate::transition::Look;
 /// Rounding of two 8 bit conversions.
 const TOLERANCE: i16 = 2;
 
-static GPU: LazyLock<Gpu> = LazyLock::new(|| {
+pub(super) static GPU: LazyLock<Gpu> = LazyLock::new(|| {
     let waker: Waker = Arc::new(|| {});
     Gpu::open(None, &waker).expect("a GPU, at least a software one").0
 });

@@ -35,6 +35,8 @@ pub(crate) enum Format {
 pub(super) struct Kind {
     pub format: Format,
     pub size: Size,
+    /// Filled by a pass of the GPU.
+    pub drawn: bool,
 }
 
 /// The textures of one picture.
@@ -54,8 +56,9 @@ pub(super) struct Pool {
 impl Kind {
     pub(super) fn of(picture: &Picture<'_>) -> Kind {
         match *picture {
-            Picture::Rgba { size, .. } => Kind { format: Format::Rgba, size },
-            Picture::Yuv { size, .. } => Kind { format: Format::Yuv, size },
+            Picture::Rgba { size, .. } => Kind { format: Format::Rgba, size, drawn: false },
+            Picture::Yuv { size, .. } => Kind { format: Format::Yuv, size, drawn: false },
+            Picture::Lent(lent) => Kind { format: Format::Yuv, size: lent.size(), drawn: true },
         }
     }
 
@@ -129,6 +132,8 @@ impl Pool {
 impl Slot {
     /// New textures, not counted.
     pub(super) fn make(device: &Device, layout: &Layout, kind: Kind) -> Slot {
+        let drawn =
+            if kind.drawn { TextureUsages::RENDER_ATTACHMENT } else { TextureUsages::empty() };
         let planes: Vec<_> = kind
             .planes()
             .into_iter()
@@ -140,7 +145,7 @@ impl Slot {
                     sample_count: 1,
                     dimension: wgpu::TextureDimension::D2,
                     format,
-                    usage: TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST,
+                    usage: TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST | drawn,
                     view_formats: &[],
                 })
             })

@@ -168,7 +168,15 @@ mod tests {
 
     fn hello(newest_turn: u64) -> Hello {
         let size = Size { width_px: 64, height_px: 36 };
-        Hello { pid: 1, newest_turn, showing: vec![], size, displays: 1, gpu: "none".into() }
+        Hello {
+            pid: 1,
+            newest_turn,
+            showing: vec![],
+            size,
+            displays: 1,
+            gpu: "none".into(),
+            zero_copy: String::new(),
+        }
     }
 
     fn wish(blue: u8) -> Wish {

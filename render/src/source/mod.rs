@@ -10,6 +10,7 @@ mod decode;
 mod decoders;
 mod film;
 mod image;
+mod lent;
 mod open;
 mod reel;
 mod sound;
@@ -30,6 +31,7 @@ use crate::scene::Size;
 use crate::worker::Walls;
 
 pub(crate) use card::no_gpu as no_gpu_card;
+pub use lent::LentPicture;
 pub(crate) use open::Sources;
 pub(crate) use svg::render as render_svg;
 pub(crate) use wall::Wall;
@@ -129,7 +131,7 @@ pub enum State {
 #[error("{0}")]
 pub struct SourceError(pub String);
 
-/// Pixels in main memory, to be uploaded before the next call to the source.
+/// Pixels, to be put on the GPU before the next call to the source.
 #[derive(Debug, Clone, Copy)]
 pub enum Picture<'a> {
     /// 8 bit sRGB-encoded, premultiplied alpha, four bytes a pixel, rows without gaps.
@@ -152,6 +154,28 @@ pub enum Picture<'a> {
         /// Width of one pixel in heights of one pixel (anamorphic video); 1.0 mostly.
         pixel_aspect: f32,
     },
+    /// The same in memory of its decoder, for the GPU to read it there.
+    Lent(LentPicture<'a>),
+}
+
+impl Picture<'_> {
+    /// What its numbers mean; None: red, green and blue.
+    pub fn colour(&self) -> Option<Colour> {
+        match self {
+            Picture::Rgba { .. } => None,
+            Picture::Yuv { colour, .. } => Some(*colour),
+            Picture::Lent(lent) => Some(lent.colour),
+        }
+    }
+
+    /// Width of one pixel in heights of one pixel, of what moves.
+    pub(crate) fn pixel_aspect(&self) -> Option<f32> {
+        match self {
+            Picture::Rgba { .. } => None,
+            Picture::Yuv { pixel_aspect, .. } => Some(*pixel_aspect),
+            Picture::Lent(lent) => Some(lent.pixel_aspect),
+        }
+    }
 }
 
 /// How chroma lies in memory.

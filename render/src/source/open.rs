@@ -14,6 +14,7 @@ use super::{Source, Waker, Wall};
 use crate::place::Fitting;
 use crate::scene::{self, AudioOut, Layer, Words};
 use crate::stage::Opener;
+use crate::zero_copy::ZeroCopy;
 
 /// Everything that sources share.
 pub(crate) struct Sources {
@@ -36,6 +37,11 @@ impl Sources {
         let pool = WorkerPool::new(worker);
         pool.warm();
         Ok(Sources { decoders: Decoders::start()?, pool, waker, wall })
+    }
+
+    /// Whether films stay in their decoders' memory.
+    pub(crate) fn zero_copy(&self) -> &Arc<ZeroCopy> {
+        self.pool.zero_copy()
     }
 
     fn maker(&self) -> Maker {

@@ -19,11 +19,11 @@ use vitrine_config::limits::PREPARE_MAX_MS;
 use vitrine_config::time::Mono;
 
 use super::decode::avif::Decoded;
-use super::{Chroma, Picture, Plane, Source, SourceError, State, Waker};
+use super::lent::{LentPicture, Loans, planes};
+use super::{Picture, Source, SourceError, State, Waker};
 use crate::scene::{AudioOut, Size};
 use crate::worker::Walls;
 use crate::worker::frames::Seen;
-use crate::worker::layout::{Format, PlaneAt};
 use crate::worker::link::{Arrival, Job, Link};
 use crate::worker::pool::Supply;
 pub use crate::worker::pool::{WorkerCommand, WorkerPool};
@@ -73,6 +73,11 @@ pub struct VideoSource {
     mended: Option<String>,
     leaves_at: Option<Mono>,
     memories: Vec<(u32, Seen)>,
+    loans: Loans,
+    /// Its worker may lend frames.
+    lends: bool,
+    /// Why it was told not to, although others may: hardware failed while it lent.
+    unlent: Option<String>,
     watch: Watch,
     failed: Option<SourceError>,
     walls: Option<Walls>,
@@ -131,7 +136,8 @@ impl VideoSource {
         supply: Supply,
         waker: Waker,
     ) -> VideoSource {
-        let job = job(&spec, medium, held.clone(), supply.distrusts(&spec.path));
+        let lends = supply.zero_copy().may_lend();
+        let job = job(&spec, medium, held.clone(), (supply.distrusts(&spec.path), lends));
         VideoSource {
             link: Link::open(job, supply.clone(), waker.clone()),
             spec,
@@ -145,6 +151,9 @@ impl VideoSource {
             mended: None,
             leaves_at: None,
             memories: Vec::new(),
+            loans: Loans::default(),
+            lends,
+            unlent: None,
             watch: Watch::default(),
             failed: None,
             walls: None,
@@ -174,6 +183,10 @@ impl VideoSource {
                 Arrival::Frame(frame) => {
                     self.timeline.push(frame).map_err(|error| format!("the media worker {error}"))
                 }
+                Arrival::Lent(frame, buffers) => {
+                    self.loans.add(&frame, buffers, &self.link);
+                    self.timeline.push(frame).map_err(|error| format!("the media worker {error}"))
+                }
                 Arrival::End(at_ns) => {
                     self.timeline.end(at_ns);
                     Ok(())
@@ -197,11 +210,24 @@ impl VideoSource {
 
     /// The first failure is the one that counts, unless software may do better than hardware.
     fn fail(&mut self, text: &str) {
-        if self.failed.is_some() || self.leave_hardware(text) {
+        if self.failed.is_some() || self.leave_lending(text) || self.leave_hardware(text) {
             return;
         }
         self.failed = Some(SourceError(format!("{}: {text}", self.spec.path.display())));
         self.link.close();
+    }
+
+    /// Hardware that fails before its first frame gets another chance, without lending: if that goes
+    /// well, it was for this.
+    fn leave_lending(&mut self, text: &str) -> bool {
+        let Some(decoder) = self.hardware.as_ref().filter(|_| self.lends) else { return false };
+        if self.timeline.front().is_some() {
+            return false;
+        }
+        self.unlent = Some(format!("{decoder} fails with it: {text}"));
+        (self.lends, self.hardware) = (false, None);
+        self.begin_anew();
+        true
     }
 
     /// What fails in hardware is decoded in software from now on; before its first frame that is
@@ -223,9 +249,11 @@ impl VideoSource {
     fn begin_anew(&mut self) {
         self.link.close();
         let software = self.supply.distrusts(&self.spec.path);
-        let job = job(&self.spec, self.medium, self.held.clone(), software);
+        let how = (software, self.lends);
+        let job = job(&self.spec, self.medium, self.held.clone(), how);
         self.link = Link::open(job, self.supply.clone(), self.waker.clone());
         self.memories.clear();
+        self.loans.clear();
         self.watch.opened = Opened::NotYet;
     }
 
@@ -244,6 +272,19 @@ impl VideoSource {
         }
     }
 
+    /// Finds out whose fault it was; tells the worker when frames are not to be lent any more.
+    fn judge_lending(&mut self) {
+        let by_hardware = self.hardware.is_some() && self.timeline.front().is_some();
+        if let Some(why) = self.unlent.take_if(|_| by_hardware) {
+            self.supply.zero_copy().refuse(&why);
+        }
+        if self.lends && !self.supply.zero_copy().may_lend() {
+            self.lends = false;
+            let sent = self.link.send(&Command::Keep);
+            self.send(sent);
+        }
+    }
+
     fn watch(&mut self, now: Mono) {
         if self.failed.is_some() {
             return;
@@ -252,6 +293,10 @@ impl VideoSource {
             return self.watch_first_frame(now);
         }
         if self.timeline.dry_since().is_some_and(|since| now.since(since) > FRAME_WITHIN) {
+            if !self.loans.is_empty() {
+                // Perhaps it waits for what it has lent.
+                self.supply.zero_copy().refuse("a decoder stopped while frames of it were lent");
+            }
             self.fail(&format!("no further frame within {} s", FRAME_WITHIN.as_secs()));
         }
     }
@@ -289,6 +334,7 @@ impl VideoSource {
 impl Source for VideoSource {
     fn poll(&mut self, now: Mono) -> State {
         self.drain();
+        self.judge_lending();
         self.watch(now);
         self.state()
     }
@@ -301,8 +347,12 @@ impl Source for VideoSource {
 
     fn take(&mut self, now: Mono) -> Option<Picture<'_>> {
         self.drain();
-        let (mut sent, link) = (Ok(()), &self.link);
-        let frame = self.timeline.take(now, |Frame { generation, slot, .. }| {
+        let (mut sent, link, loans) = (Ok(()), &self.link, &mut self.loans);
+        let frame = self.timeline.take(now, |done| {
+            if loans.let_go(&done) {
+                return;
+            }
+            let Frame { generation, slot, .. } = done;
             let answer = link.send(&Command::Release { generation, slot });
             sent = std::mem::replace(&mut sent, Ok(())).and(answer);
         });
@@ -310,6 +360,11 @@ impl Source for VideoSource {
         // A frame taken is a frame less ahead: the next one may be worth a wake-up now.
         self.drain();
         let frame = frame?;
+        if let Some(lent) = frame.lent {
+            let Frame { shape, colour, pixel_aspect, .. } = frame;
+            let loan = self.loans.find(&frame)?;
+            return Some(Picture::Lent(LentPicture { colour, pixel_aspect, shape, lent, loan }));
+        }
         let (_, memory) = self.memories.iter().find(|(number, _)| *number == frame.generation)?;
         picture(&frame, memory.slot(frame.slot)?)
     }
@@ -366,12 +421,18 @@ impl Drop for VideoSource {
 }
 
 /// What the worker is told. A volume of zero is the same as no sound.
-fn job(spec: &VideoSpec, medium: Medium, held: Option<Arc<OwnedFd>>, software: bool) -> Job {
+fn job(
+    spec: &VideoSpec,
+    medium: Medium,
+    held: Option<Arc<OwnedFd>>,
+    (software, lend): (bool, bool),
+) -> Job {
     let volume = if spec.volume.is_finite() { spec.volume.clamp(0.0, 1.0) } else { 1.0 };
     let audio = if volume > 0.0 { spec.audio.clone() } else { AudioOut::None };
     // Hardware is made for films.
     let software = software || medium == Medium::Still;
-    let open = Command::Open { medium, volume, looped: spec.looped, software, audio };
+    let lend = lend && medium == Medium::Video;
+    let open = Command::Open { medium, volume, looped: spec.looped, software, lend, audio };
     Job { path: spec.path.clone(), held, open }
 }
 
@@ -381,20 +442,11 @@ fn size(frame: &Frame) -> Size {
 
 /// None if a plane lies outside of the slot, which the link has ruled out, and for a still.
 fn picture<'a>(frame: &Frame, slot: &'a [u8]) -> Option<Picture<'a>> {
-    let plane = |at: PlaneAt| {
-        let data = slot.get(at.offset_bytes..at.offset_bytes + at.bytes())?;
-        Some(Plane { data, stride_bytes: at.stride_bytes })
-    };
-    let [luma, second, third] = frame.shape.planes();
-    let chroma = match frame.shape.format() {
-        Format::I420 => Chroma::Planar { cb: plane(second)?, cr: plane(third)? },
-        Format::Nv12 => Chroma::Interleaved(plane(second)?),
-        Format::I444 | Format::Grey => return None,
-    };
+    let (luma, chroma) = planes(frame.shape, slot)?;
     Some(Picture::Yuv {
         size: size(frame),
         chroma,
-        luma: plane(luma)?,
+        luma,
         colour: frame.colour,
         pixel_aspect: frame.pixel_aspect,
     })

@@ -9,7 +9,7 @@ use crate::pacing::{Grid, Rhythm};
 use crate::place::Fitting;
 use crate::report::Report;
 use crate::scene::{Size, Turn};
-use crate::source::{Picture, Source, State};
+use crate::source::{Source, State};
 
 /// A source and what has become of it.
 pub(super) struct Showing {
@@ -139,7 +139,7 @@ impl Showing {
     ) -> Result<(), String> {
         let Some(picture) = self.source.take(now) else { return Ok(()) };
         painter.put(turn, &picture)?;
-        if let Picture::Yuv { pixel_aspect, .. } = picture {
+        if let Some(pixel_aspect) = picture.pixel_aspect() {
             self.aspect = if pixel_aspect.is_normal() { pixel_aspect.abs() } else { 1.0 };
         }
         self.uploaded = true;

@@ -4,7 +4,7 @@
 //! Out: slots to write, slots to read.
 //!
 //! The memory is a memfd whose size is sealed before it is mapped, so reading it cannot fault,
-//! whatever the other process does.
+//! whatever the other process does. Decoders lend dma-bufs, whose size is fixed as well.
 //!
 //! Promises, each held by a test of the same name:
 //! - `what_is_written_is_seen`;
@@ -13,8 +13,10 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use gstreamer_allocators::FdMemoryRef;
 use memmap2::{Mmap, MmapMut, MmapOptions};
-use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::fs::{MemfdFlags, SealFlags, SeekFrom};
+use rustix::ioctl::{Setter, opcode};
 
 use super::protocol::SLOTS;
 
@@ -22,6 +24,12 @@ use super::protocol::SLOTS;
 const SLOT_BYTES: u32 = 128 << 20;
 /// Slots begin on a multiple of this: whole pages of any kernel.
 const SLOT_ALIGN_BYTES: u32 = 64 << 10;
+
+/// How the kernel marks a file system of dma-bufs.
+const DMA_BUF_MAGIC: u64 = 0x444d_4142;
+/// Announces reads by the processor, whose caches may be behind, and their end.
+const READ_BEGINS: u64 = 1;
+const READ_ENDS: u64 = 1 | 4;
 
 /// Why frame memory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -128,6 +136,52 @@ fn fixed_size() -> SealFlags {
     SealFlags::SHRINK | SealFlags::GROW
 }
 
+/// The descriptor of a decoder's memory.
+#[allow(unsafe_code)]
+pub(super) fn descriptor(memory: &FdMemoryRef) -> Option<BorrowedFd<'_>> {
+    let fd = memory.fd();
+    // SAFETY: GStreamer closes the descriptor when the memory goes, which is borrowed for as long.
+    (fd >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd) })
+}
+
+/// Bytes of a dma-buf, or of a memfd that cannot change its size any more.
+///
+/// # Errors
+/// It is neither.
+pub(super) fn fixed_bytes(fd: BorrowedFd<'_>) -> Result<u64, MemoryError> {
+    let is_dma_buf = rustix::fs::fstatfs(fd)?.f_type as u64 == DMA_BUF_MAGIC;
+    if !is_dma_buf && !rustix::fs::fcntl_get_seals(fd)?.contains(fixed_size()) {
+        return Err(MemoryError::Unsealed);
+    }
+    Ok(rustix::fs::seek(fd, SeekFrom::End(0))?)
+}
+
+/// Shows what lies in `fd`, of which [`fixed_bytes`] said that it has `bytes`.
+///
+/// # Errors
+/// It cannot be mapped.
+pub(super) fn look_into<T>(
+    fd: &OwnedFd,
+    bytes: u32,
+    look: impl FnOnce(&[u8]) -> T,
+) -> Result<T, MemoryError> {
+    let map = map_readable(fd, bytes.into())?;
+    announce(fd, READ_BEGINS);
+    let seen = look(&map);
+    announce(fd, READ_ENDS);
+    Ok(seen)
+}
+
+/// A memfd needs no such word, and refuses it.
+#[allow(unsafe_code)]
+fn announce(fd: &OwnedFd, what: u64) {
+    // SAFETY: `DMA_BUF_IOCTL_SYNC` reads one `struct dma_buf_sync`, which is a `u64`, and writes to
+    // no memory of this process. Other descriptors refuse it.
+    let sync = unsafe { Setter::<{ opcode::write::<u64>(b'b', 0) }, u64>::new(what) };
+    // SAFETY: as above.
+    let _ = unsafe { rustix::ioctl::ioctl(fd, sync) };
+}
+
 fn whole(slot_bytes: u32) -> u64 {
     u64::from(slot_bytes) * u64::from(SLOTS)
 }
@@ -147,8 +201,8 @@ fn map_writable(fd: &OwnedFd) -> std::io::Result<MmapMut> {
 #[allow(unsafe_code)]
 fn map_readable(fd: &OwnedFd, bytes: u64) -> std::io::Result<Mmap> {
     let bytes = usize::try_from(bytes).map_err(std::io::Error::other)?;
-    // SAFETY: the descriptor is a memfd with a sealed size of at least `bytes` (checked by the
-    // caller), so no access faults. An honest worker does not write a slot before it is released;
+    // SAFETY: the descriptor is a memfd with a sealed size of at least `bytes`, or a dma-buf, which
+    // keeps its size and its pages (checked by the caller), so no access faults. An honest worker does not write a slot before it is released;
     // a hostile one can only change samples while they are copied to the GPU: every byte is a
     // valid sample, and nothing is decided by their values.
     unsafe { MmapOptions::new().len(bytes).map(fd) }

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{io, thread};
 
 use super::frames::Seen;
+use super::loan::{Borrowed, Ledger};
 use super::pool::{Process, Readiness, Supply};
 use super::protocol::{Command, Event, Frame, SLOTS};
 use super::sandbox::walls::Walls;
@@ -46,6 +47,8 @@ pub enum Arrival {
     },
     /// A frame, inside the memory it names.
     Frame(Frame),
+    /// A frame inside of what was lent; a buffer for each of its pieces.
+    Lent(Frame, [Arc<Borrowed>; 3]),
     /// The last frame has come; when its time is over.
     End(u64),
     /// Nothing more will come, and why.
@@ -64,7 +67,7 @@ pub struct Job {
 }
 
 /// The stage's end.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Link(Arc<Shared>);
 
 struct Shared {
@@ -151,7 +154,7 @@ impl Shared {
         if inbox.closed {
             return;
         }
-        let wake = inbox.hungry || !matches!(arrival, Arrival::Frame(_));
+        let wake = inbox.hungry || !matches!(arrival, Arrival::Frame(_) | Arrival::Lent(..));
         inbox.arrived.push_back(arrival);
         drop(inbox);
         if wake {
@@ -222,7 +225,7 @@ impl Thread {
         {
             return stop;
         }
-        let mut memory = None;
+        let mut memory = Memory::default();
         loop {
             let received = match socket.receive() {
                 Ok(Some(received)) => received,
@@ -252,7 +255,7 @@ impl Thread {
     }
 
     /// False for a `Hello`.
-    fn take_in(&self, received: Received, memory: &mut Option<(u32, u32)>) -> Result<bool, String> {
+    fn take_in(&self, received: Received, memory: &mut Memory) -> Result<bool, String> {
         let event = Event::read(received.bytes()).map_err(|garbled| garbled.to_string())?;
         if self.shared.inbox().arrived.len() >= ARRIVALS {
             return Err(format!("the media worker sent more than {ARRIVALS} messages ahead"));
@@ -263,12 +266,17 @@ impl Thread {
             Event::Pool { generation, slot_bytes } => {
                 let fd = received.fd.ok_or("the media worker sent no frame memory")?;
                 let seen = Seen::new(&fd, slot_bytes).map_err(|error| error.to_string())?;
-                *memory = Some((generation, slot_bytes));
+                memory.pool = Some((generation, slot_bytes));
                 Arrival::Pool { generation, memory: seen }
             }
             Event::Frame(frame) => {
                 self.supply.refill();
-                Arrival::Frame(inside(frame, *memory)?)
+                memory.place(frame)?
+            }
+            Event::Lend { number } => {
+                let added = memory.lent.add(number, received.fd);
+                added.map_err(|error| format!("the media worker lent no memory: {error}"))?;
+                return Ok(true);
             }
             Event::Hardware { decoder } => Arrival::Hardware(decoder),
             Event::Length { ns } => Arrival::Length(ns),
@@ -277,6 +285,28 @@ impl Thread {
         };
         self.shared.post(arrival);
         Ok(true)
+    }
+}
+
+/// What one worker has shared.
+#[derive(Default)]
+struct Memory {
+    /// Its number, and bytes of a slot.
+    pool: Option<(u32, u32)>,
+    lent: Ledger,
+}
+
+impl Memory {
+    /// The frame, if it lies inside of it.
+    fn place(&self, frame: Frame) -> Result<Arrival, String> {
+        let Some(lent) = frame.lent else { return inside(frame, self.pool).map(Arrival::Frame) };
+        if self.pool.map(|(generation, _)| generation) != Some(frame.generation) {
+            return Err("the media worker lent a frame before it had slots".to_owned());
+        }
+        match self.lent.of(&lent, frame.shape) {
+            Ok(buffers) => Ok(Arrival::Lent(frame, buffers)),
+            Err(error) => Err(format!("the media worker lent {error}")),
+        }
     }
 }
 

@@ -8,16 +8,20 @@
 //! when the stage lets go of the socket, also when the stage itself has died.
 //!
 //! In the worker process: [`run`], `sandbox`, `player`, `pipeline`, `decoders` (which one), `tuning`,
-//! `complaint`, `outlet` (frames out), `colour`, `sound`, `limits`. In the stage: `pool` (processes), `link` (thread of a source), `timeline` (which frame
-//! when). On both sides: `protocol`, `socket`, `layout`, `frames`.
+//! `complaint`, `outlet` (frames out), `described` (what they are like), `lender` (frames that stay where they are), `colour`, `sound`, `limits`. In the stage: `pool` (processes), `link` (thread of a source), `loan` (what is lent), `timeline` (which frame
+//! when). On both sides: `protocol`, `socket`, `layout`, `lent`, `frames`.
 
 mod colour;
 mod complaint;
 mod decoders;
+mod described;
 pub(crate) mod frames;
 pub(crate) mod layout;
+mod lender;
+pub(crate) mod lent;
 mod limits;
 pub(crate) mod link;
+pub(crate) mod loan;
 mod outlet;
 mod pipeline;
 mod player;
@@ -93,12 +97,12 @@ fn obey(
     player: &mut Option<Player>,
 ) -> Result<(), WorkerError> {
     match (Command::read(received.bytes())?, player.as_mut()) {
-        (Command::Open { medium, volume, looped, software, audio }, None) => {
+        (Command::Open { medium, volume, looped, software, lend, audio }, None) => {
             let Some(file) = received.fd else { return Ok(()) };
             let reach = Reach::of(&audio, sound::has_sound_server());
             let walls = sandbox::lock_down(file.as_fd(), reach, network);
             stage.send(Event::Walls(walls).write().bytes(), None)?;
-            let wish = player::Wish { medium, volume, looped, software, audio };
+            let wish = player::Wish { medium, volume, looped, software, lend, audio };
             match Player::open(file, wish, stage) {
                 Ok(opened) => *player = Some(opened),
                 Err(error) => {
@@ -111,6 +115,7 @@ fn obey(
         (Command::Release { generation, slot }, Some(player)) => player.release(generation, slot),
         (Command::LeavesAt { at }, Some(player)) => player.leaves_at(at),
         (Command::Hush, Some(player)) => player.hush(),
+        (Command::Keep, Some(player)) => player.keep(),
         // A second file, or words to a player that failed to open: nothing to do.
         _ => {}
     }

@@ -1,25 +1,26 @@
-//! Frames out: each decoded picture is copied into a free slot and announced.
+//! Frames out: each decoded picture is copied into a free slot, or lent where it lies, and announced.
 //!
 //! In:  samples from the decoder, slots that the stage gives back.
 //! Out: messages.
 //!
 //! Waiting for a free slot is what paces the decoder: it runs at most [`SLOTS`] frames ahead, and
-//! sleeps otherwise.
+//! sleeps otherwise. What is lent takes a slot as well, and is held until that comes back.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use gstreamer::{ClockTime, FlowError, FlowSuccess};
-use gstreamer_video::{VideoFormat, VideoFrameExt, VideoFrameRef, VideoInfo};
+use gstreamer_video::{VideoFrameExt, VideoFrameRef};
 
-use super::colour;
+use super::described::Described;
 use super::frames::{MemoryError, Written};
 use super::layout::{Format, PlaneAt, Shape};
+use super::lender::{self, LENT, Lender};
+use super::lent::Lent;
 use super::protocol::{Event, Frame, SLOTS};
 use super::socket::Socket;
 use crate::source::Colour;
 
-/// How long a frame lasts if neither it nor its stream says: 25 a second.
-const USUAL_FRAME_NS: u64 = 40_000_000;
 /// How often a sound without pictures says that it goes on.
 const BEAT_NS: u64 = 1_000_000_000;
 
@@ -52,6 +53,8 @@ pub enum OutletError {
 /// Where frames go. Shared by the decoder's thread and the one that hears of released slots.
 pub struct Outlet {
     stage: Arc<Socket>,
+    /// Frames may be lent.
+    lends: AtomicBool,
     slots: Slots,
     writer: Mutex<Writer>,
 }
@@ -61,18 +64,11 @@ pub struct Outlet {
 struct Writer {
     described: Option<(gstreamer::Caps, Described)>,
     memory: Option<(u32, Written)>,
+    lender: Lender,
     last_ns: Option<u64>,
     end_ns: u64,
     /// Added to running times: what earlier rounds of a loop took that began by a flush.
     offset_ns: u64,
-}
-
-#[derive(Clone)]
-struct Described {
-    info: VideoInfo,
-    shape: Shape,
-    colour: Colour,
-    pixel_aspect: f32,
 }
 
 #[derive(Default)]
@@ -85,6 +81,8 @@ struct Slots {
 struct Free {
     generation: u32,
     slots: Vec<u32>,
+    /// What lies in memory of the decoder, under which generation and slot.
+    lent: Vec<(u32, u32, gstreamer::Buffer)>,
 }
 
 impl Slots {
@@ -123,13 +121,34 @@ impl Slots {
             free.slots.push(slot);
             self.given_back.notify_one();
         }
+        let place = free.lent.iter().position(|(g, s, _)| (*g, *s) == (generation, slot));
+        let lent = place.map(|place| free.lent.swap_remove(place));
+        drop(free);
+        // It goes back to its decoder, which may have something to say.
+        drop(lent);
+    }
+
+    /// Whether another frame may be held.
+    fn may_lend(&self) -> bool {
+        self.lock().lent.len() < LENT
+    }
+
+    /// Holds a frame until its slot comes back.
+    fn hold(&self, generation: u32, slot: u32, buffer: gstreamer::Buffer) {
+        self.lock().lent.push((generation, slot, buffer));
     }
 }
 
 impl Outlet {
     /// Nothing sent yet.
-    pub fn new(stage: Arc<Socket>) -> Self {
-        Outlet { stage, slots: Slots::default(), writer: Mutex::new(Writer::default()) }
+    pub fn new(stage: Arc<Socket>, lends: bool) -> Self {
+        let (lends, slots) = (AtomicBool::new(lends), Slots::default());
+        Outlet { stage, lends, slots, writer: Mutex::new(Writer::default()) }
+    }
+
+    /// Frames are copied from now on.
+    pub fn keep(&self) {
+        self.lends.store(false, Ordering::Relaxed);
     }
 
     /// The stage has given back a slot.
@@ -214,11 +233,14 @@ impl Writer {
         let described = self.describe(caps)?;
         let generation = self.room(described.shape, out)?;
         let slot = out.slots.take();
-        let lasts_ns = lasts(buffer, &described.info);
-        self.copy(buffer, &described, slot)?;
+        let lasts_ns = described.lasts_ns(buffer);
+        let lent = self.lend((generation, slot), sample, &described, out)?;
+        if lent.is_none() {
+            self.copy(buffer, &described, slot)?;
+        }
         (self.last_ns, self.end_ns) = (Some(at_ns), at_ns.saturating_add(lasts_ns));
         let Described { shape, colour, pixel_aspect, .. } = described;
-        let frame = Frame { generation, slot, shape, colour, pixel_aspect, at_ns, lasts_ns };
+        let frame = Frame { generation, slot, lent, shape, colour, pixel_aspect, at_ns, lasts_ns };
         Ok(out.stage.send(Event::Frame(frame).write().bytes(), None)?)
     }
 
@@ -235,9 +257,9 @@ impl Writer {
         // Nobody waits for one: the next sample may find a slot.
         let Some(slot) = out.slots.try_take() else { return Ok(()) };
         self.last_ns = Some(at_ns);
-        let (colour, pixel_aspect) = (Colour::UNSEEN, 1.0);
+        let (colour, pixel_aspect, lent) = (Colour::UNSEEN, 1.0, None);
         let lasts_ns = BEAT_NS;
-        let frame = Frame { generation, slot, shape, colour, pixel_aspect, at_ns, lasts_ns };
+        let frame = Frame { generation, slot, lent, shape, colour, pixel_aspect, at_ns, lasts_ns };
         Ok(out.stage.send(Event::Frame(frame).write().bytes(), None)?)
     }
 
@@ -282,16 +304,36 @@ impl Writer {
         Ok(generation)
     }
 
+    /// Where the stage finds the frame if it can stay where it is.
+    fn lend(
+        &mut self,
+        (generation, slot): (u32, u32),
+        sample: &gstreamer::Sample,
+        described: &Described,
+        out: &Outlet,
+    ) -> Result<Option<Lent>, OutletError> {
+        if !out.lends.load(Ordering::Relaxed) || !out.slots.may_lend() {
+            return Ok(None);
+        }
+        // Not a copy of it: its decoder would take it for free.
+        let Some(buffer) = sample.buffer_owned() else { return Ok(None) };
+        let lent = self.lender.lend(&buffer, described, &out.stage)?;
+        Ok(lent.inspect(|_| out.slots.hold(generation, slot, buffer)))
+    }
+
     fn copy(
         &mut self,
         buffer: &gstreamer::BufferRef,
         described: &Described,
         slot: u32,
     ) -> Result<(), OutletError> {
-        let frame = VideoFrameRef::from_buffer_ref_readable(buffer, &described.info)
-            .map_err(|_| OutletError::Buffer)?;
         let memory = self.memory.as_mut().and_then(|(_, memory)| memory.slot(slot));
         let memory = memory.ok_or(OutletError::Buffer)?;
+        if !described.woven.is_plain {
+            return lender::copy(buffer, described, memory).ok_or(OutletError::Buffer);
+        }
+        let frame = VideoFrameRef::from_buffer_ref_readable(buffer, &described.info)
+            .map_err(|_| OutletError::Buffer)?;
         let strides = frame.plane_stride().iter();
         for ((plane, data), stride) in
             described.shape.planes().iter().zip(frame.planes_data()).zip(strides)
@@ -320,45 +362,6 @@ fn copy_plane(plane: &PlaneAt, from: &[u8], stride: i32, memory: &mut [u8]) -> O
     Some(())
 }
 
-impl Described {
-    fn new(caps: &gstreamer::CapsRef) -> Result<Self, OutletError> {
-        let info = VideoInfo::from_caps(caps).map_err(|_| OutletError::Buffer)?;
-        let format = match info.format() {
-            VideoFormat::I420 => Some(Format::I420),
-            VideoFormat::Nv12 => Some(Format::Nv12),
-            VideoFormat::Y444 => Some(Format::I444),
-            VideoFormat::Gray8 => Some(Format::Grey),
-            _ => None,
-        };
-        let (width_px, height_px) = (info.width(), info.height());
-        let shape = format.and_then(|format| Shape::new(format, width_px, height_px));
-        let shape = shape.ok_or_else(|| OutletError::Shape {
-            width_px,
-            height_px,
-            format: info.format().to_string(),
-        })?;
-        let tagged = caps.structure(0).is_some_and(|caps| caps.has_field("colorimetry"));
-        let colour = colour::of(&info, tagged);
-        Ok(Described { pixel_aspect: pixel_aspect(&info), info, shape, colour })
-    }
-}
-
-fn pixel_aspect(info: &VideoInfo) -> f32 {
-    let par = info.par();
-    let aspect = par.numer() as f32 / par.denom() as f32;
-    if (1.0 / 16.0..=16.0).contains(&aspect) { aspect } else { 1.0 }
-}
-
-fn lasts(buffer: &gstreamer::BufferRef, info: &VideoInfo) -> u64 {
-    let told = buffer.duration().map(ClockTime::nseconds).filter(|ns| *ns > 0);
-    let (frames, seconds) = (info.fps().numer(), info.fps().denom());
-    let by_rate = || match (u64::try_from(frames), u64::try_from(seconds)) {
-        (Ok(frames), Ok(seconds)) if frames > 0 => Some(seconds * 1_000_000_000 / frames),
-        _ => None,
-    };
-    told.or_else(by_rate).unwrap_or(USUAL_FRAME_NS)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -376,6 +379,28 @@ mod tests {
             let copied = copy_plane(&plane, from, stride, &mut memory).map(|()| &memory[..]);
             assert_eq!(copied, want, "case {case:?}");
         }
+    }
+
+    #[test]
+    fn what_is_lent_is_held_until_its_slot_comes_back() {
+        gstreamer::init().expect("gstreamer");
+        let slots = Slots::default();
+        let generation = slots.renew();
+        let mut buffers: Vec<_> = (0..LENT).map(|_| gstreamer::Buffer::new()).collect();
+        for buffer in &buffers {
+            assert!(slots.may_lend());
+            slots.hold(generation, slots.take(), buffer.clone());
+        }
+        assert!(!slots.may_lend(), "a decoder is left without buffers");
+        let alone = |buffers: &mut [gstreamer::Buffer]| {
+            buffers.iter_mut().filter_map(|buffer| buffer.get_mut()).count()
+        };
+        assert_eq!(alone(&mut buffers), 0);
+        let new = slots.renew();
+        slots.give_back(new, SLOTS - 1);
+        assert_eq!(alone(&mut buffers), 0, "another memory's slot");
+        slots.give_back(generation, SLOTS - 1);
+        assert_eq!((alone(&mut buffers), slots.may_lend()), (1, true));
     }
 
     #[test]

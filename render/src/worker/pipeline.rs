@@ -17,6 +17,7 @@ use gstreamer_app::{AppSink, AppSinkCallbacks};
 use gstreamer_video::{VideoCapsBuilder, VideoFormat};
 
 use super::decoders::{self, Board};
+use super::lender;
 use super::outlet::Outlet;
 use super::player::Wish;
 use super::protocol::Medium;
@@ -41,7 +42,7 @@ pub fn build(
     choose_streams(&decoder, sound.is_some(), wish);
     let pictures = match wish.medium {
         Medium::Sound => None,
-        medium => Some(Pictures::add(&pipeline, video_sink(outlet, wish), medium)?),
+        _ => Some(Pictures::add(&pipeline, video_sink(outlet, wish), wish)?),
     };
     let ends = Ends { pictures, sound: sound.cloned() };
     let weak = pipeline.downgrade();
@@ -54,10 +55,13 @@ pub fn build(
             tracing::warn!(%error, pad = %pad.name(), "a stream is not connected");
         }
     });
-    let told = Arc::clone(outlet);
+    let (told, lend) = (Arc::clone(outlet), wish.lend);
     pipeline.connect_deep_element_added(move |_, _, element| {
         if let Some(factory) = element.factory().filter(decoders::is_hardware) {
             told.hardware(&factory.name());
+            if lend {
+                tuning::share_memory(element);
+            }
         }
         tuning::limit_threads(element);
         tuning::prefer_own_colours(element);
@@ -98,7 +102,7 @@ fn video_sink(outlet: &Arc<Outlet>, wish: &Wish) -> AppSink {
         .callbacks(callbacks.build())
         .build();
     sink.set_property("enable-last-sample", false);
-    tuning::take_padded_rows(&sink);
+    tuning::take_padded_rows(&sink, if wish.lend { lender::LENT } else { 0 });
     sink
 }
 
@@ -142,6 +146,7 @@ struct Pictures {
     convert: Element,
     sink: AppSink,
     medium: Medium,
+    lend: bool,
 }
 
 impl Ends {
@@ -163,18 +168,19 @@ impl Ends {
 }
 
 impl Pictures {
-    fn add(
-        pipeline: &Pipeline,
-        sink: AppSink,
-        medium: Medium,
-    ) -> Result<Pictures, glib::BoolError> {
+    fn add(pipeline: &Pipeline, sink: AppSink, wish: &Wish) -> Result<Pictures, glib::BoolError> {
         // Passes through what is in a wanted format already.
         let convert = ElementFactory::make("videoconvert").build()?;
         pipeline.add_many([&convert, sink.upcast_ref()])?;
-        Ok(Pictures { convert, sink, medium })
+        Ok(Pictures { convert, sink, medium: wish.medium, lend: wish.lend })
     }
 
     fn connect(&self, pipeline: &Pipeline, pad: &Pad) -> Result<(), glib::BoolError> {
+        // What lies in an order of its own cannot be worked on, and need not be.
+        if self.lend && !turned(pad) && lender::is_woven(pad) {
+            self.sink.set_caps(Some(&lender::woven_caps()));
+            return link(pad, &self.sink);
+        }
         let mut way = vec![self.convert.clone()];
         if self.medium == Medium::Video {
             // Passes whole frames through; only the decoder knows what is in fields.

@@ -34,6 +34,8 @@ pub struct Wish {
     pub looped: bool,
     /// Leaves decoders of hardware alone.
     pub software: bool,
+    /// Frames may stay in their decoder's memory.
+    pub lend: bool,
     /// Where sound goes.
     pub audio: AudioOut,
 }
@@ -65,7 +67,7 @@ pub struct Player {
 impl Player {
     /// Builds the pipeline and begins to prepare the first frame.
     pub fn open(file: OwnedFd, wish: Wish, stage: &Arc<Socket>) -> Result<Self, PlayerError> {
-        let outlet = Arc::new(Outlet::new(Arc::clone(stage)));
+        let outlet = Arc::new(Outlet::new(Arc::clone(stage), wish.lend));
         let heard = wish.audio != AudioOut::None || wish.medium == Medium::Sound;
         let sound = heard.then(|| Arc::new(Sound::new(&wish, &outlet)));
         let pipeline = pipeline::build(&file, &outlet, sound.as_ref(), &wish)?;
@@ -114,6 +116,11 @@ impl Player {
         if let Some(sound) = &self.sound {
             sound.hush();
         }
+    }
+
+    /// Frames are copied from now on.
+    pub fn keep(&self) {
+        self.outlet.keep();
     }
 
     /// The stage has given back a slot.

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use super::protocol::Event;
 use super::socket::Socket;
+use crate::zero_copy::ZeroCopy;
 
 /// Allocator arenas of a worker: each of its dozen threads would otherwise keep one of its own,
 /// full of freed frames.
@@ -66,6 +67,7 @@ struct Shared {
     made: Condvar,
     /// Files that hardware has failed on.
     distrusted: Mutex<BTreeSet<PathBuf>>,
+    zero_copy: Arc<ZeroCopy>,
 }
 
 #[derive(Debug)]
@@ -84,8 +86,8 @@ impl WorkerPool {
     /// A pool without processes.
     pub fn new(command: WorkerCommand) -> Self {
         let spare = Mutex::new(Spare::Unwanted);
-        let (made, distrusted) = (Condvar::new(), Mutex::default());
-        WorkerPool(Arc::new(Shared { command, spare, made, distrusted }))
+        let (made, distrusted, zero_copy) = Default::default();
+        WorkerPool(Arc::new(Shared { command, spare, made, distrusted, zero_copy }))
     }
 
     /// Keeps one initialised spare worker from now on, so that a source need not wait for one to
@@ -97,6 +99,11 @@ impl WorkerPool {
         }
         drop(spare);
         self.supply().refill();
+    }
+
+    /// Whether its workers lend frames.
+    pub(crate) fn zero_copy(&self) -> &Arc<ZeroCopy> {
+        &self.0.zero_copy
     }
 
     pub(crate) fn supply(&self) -> Supply {
@@ -138,6 +145,11 @@ impl Supply {
     /// Whether hardware is to be left alone with this file.
     pub fn distrusts(&self, path: &Path) -> bool {
         self.distrusted().contains(path)
+    }
+
+    /// Whether workers lend frames.
+    pub fn zero_copy(&self) -> &ZeroCopy {
+        &self.0.zero_copy
     }
 
     fn distrusted(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {

@@ -5,10 +5,12 @@
 //!
 //! One message is one packet of a `SOCK_SEQPACKET` pair: a byte for its kind, then its fields in
 //! order, little-endian, texts as the rest of the packet in UTF-8. [`Command::Open`] carries the
-//! file, [`Event::Pool`] the frame memory as its one descriptor. Both ends are the same build.
+//! file, [`Event::Pool`] the frame memory and [`Event::Lend`] a decoder's buffer as its one descriptor.
+//! Both ends are the same build.
 //!
 //! Order: `Hello` · `Open` · `Walls` `Hardware` `Length` `Pool` `Frame`… (`Start` at any time) · `End` or `Failed`. A new
-//! `Pool` replaces the one before. `Release` gives a slot back.
+//! `Pool` replaces the one before. A frame takes a slot even if it stays in buffers that were lent,
+//! each by a `Lend` before the first frame in it. `Release` gives a slot back, and what was lent with it.
 //!
 //! Promises, each held by a test of the same name:
 //! - `what_is_written_is_read`;
@@ -17,6 +19,7 @@
 use vitrine_config::time::Mono;
 
 use super::layout::{Format, Shape};
+use super::lent::{Lent, Order, Piece};
 use super::sandbox::walls::Walls;
 use crate::scene::AudioOut;
 use crate::source::{Colour, Light};
@@ -42,6 +45,8 @@ pub enum Command {
         looped: bool,
         /// Leaves decoders of hardware alone.
         software: bool,
+        /// Frames may stay in their decoder's memory.
+        lend: bool,
         /// Where sound goes.
         audio: AudioOut,
     },
@@ -64,6 +69,8 @@ pub enum Command {
     },
     /// Something else has taken its place: no more sound, and the device is free.
     Hush,
+    /// No frame is lent any more.
+    Keep,
 }
 
 /// What is wanted of a file.
@@ -101,7 +108,12 @@ pub enum Event {
         /// Bytes of one slot.
         slot_bytes: u32,
     },
-    /// A slot holds a frame.
+    /// A buffer of the decoder (the descriptor), in which frames follow.
+    Lend {
+        /// Rises by one with each buffer, from zero.
+        number: u32,
+    },
+    /// A slot holds a frame, or stands for one in lent buffers.
     Frame(Frame),
     /// The last frame has been sent.
     End {
@@ -122,6 +134,8 @@ pub struct Frame {
     pub generation: u32,
     /// Which slot, below [`SLOTS`].
     pub slot: u32,
+    /// Where it lies, if not in the slot.
+    pub lent: Option<Lent>,
     /// Format and size.
     pub shape: Shape,
     /// What the numbers mean.
@@ -241,6 +255,7 @@ const START: u8 = 2;
 const RELEASE: u8 = 3;
 const HUSH: u8 = 4;
 const LEAVES_AT: u8 = 5;
+const KEEP: u8 = 6;
 const HELLO: u8 = 11;
 const POOL: u8 = 12;
 const FRAME: u8 = 13;
@@ -249,12 +264,13 @@ const FAILED: u8 = 15;
 const LENGTH: u8 = 16;
 const HARDWARE: u8 = 17;
 const WALLS: u8 = 18;
+const LEND: u8 = 19;
 
 impl Command {
     /// As one packet.
     pub fn write(&self) -> Packet {
         match self {
-            Command::Open { medium, volume, looped, software, audio } => {
+            Command::Open { medium, volume, looped, software, lend, audio } => {
                 let mut packet = Packet::new(OPEN);
                 packet.put(&[match medium {
                     Medium::Video => 0,
@@ -270,7 +286,8 @@ impl Command {
                     AudioOut::Jack => (4, ""),
                     AudioOut::Usb => (5, ""),
                 };
-                packet.put(&[u8::from(*looped), u8::from(*software), kind]);
+                packet.put(&[*looped, *software, *lend].map(u8::from));
+                packet.put(&[kind]);
                 packet.put_text(name);
                 packet
             }
@@ -293,6 +310,7 @@ impl Command {
                 packet
             }
             Command::Hush => Packet::new(HUSH),
+            Command::Keep => Packet::new(KEEP),
         }
     }
 
@@ -307,7 +325,7 @@ impl Command {
                 let medium = [Medium::Video, Medium::Still, Medium::Sound];
                 let medium = *medium.get(usize::from(from.u8()?))?;
                 let volume = from.f32(0.0, 1.0)?;
-                let (looped, software) = (from.flag()?, from.flag()?);
+                let (looped, software, lend) = (from.flag()?, from.flag()?, from.flag()?);
                 let (kind, name) = (from.u8()?, from.text()?);
                 let audio = match kind {
                     0 => AudioOut::Auto,
@@ -318,13 +336,14 @@ impl Command {
                     5 => AudioOut::Usb,
                     _ => return None,
                 };
-                Command::Open { medium, volume, looped, software, audio }
+                Command::Open { medium, volume, looped, software, lend, audio }
             }
             START => Command::Start { at: Mono(from.u64()?) },
             RELEASE => Command::Release { generation: from.u32()?, slot: slot(&mut from)? },
             LEAVES_AT if from.0.is_empty() => Command::LeavesAt { at: None },
             LEAVES_AT => Command::LeavesAt { at: Some(Mono(from.u64()?)) },
             HUSH => Command::Hush,
+            KEEP => Command::Keep,
             _ => return None,
         };
         from.end(command)
@@ -361,6 +380,11 @@ impl Event {
                 packet.put_u32(*slot_bytes);
                 packet
             }
+            Event::Lend { number } => {
+                let mut packet = Packet::new(LEND);
+                packet.put_u32(*number);
+                packet
+            }
             Event::Frame(frame) => frame.write(),
             Event::End { at_ns } => {
                 let mut packet = Packet::new(END);
@@ -387,6 +411,7 @@ impl Event {
             LENGTH => Event::Length { ns: from.u64()? },
             WALLS => Event::Walls(Walls::from_bits(from.u8()?)?),
             POOL => Event::Pool { generation: from.u32()?, slot_bytes: from.u32()? },
+            LEND => Event::Lend { number: from.u32()? },
             FRAME => Event::Frame(Frame::parse(&mut from)?),
             END => Event::End { at_ns: from.u64()? },
             FAILED => Event::Failed { text: from.text()? },
@@ -401,6 +426,7 @@ impl Frame {
         let mut packet = Packet::new(FRAME);
         packet.put_u32(self.generation);
         packet.put_u32(self.slot);
+        put_lent(&mut packet, self.lent.as_ref());
         packet.put(&[match self.shape.format() {
             Format::I420 => 0,
             Format::Nv12 => 1,
@@ -425,12 +451,13 @@ impl Frame {
     }
 
     fn parse(from: &mut Reader) -> Option<Frame> {
-        let (generation, slot) = (from.u32()?, slot(from)?);
+        let (generation, slot, lent) = (from.u32()?, slot(from)?, lent(from)?);
         let format = [Format::I420, Format::Nv12, Format::I444, Format::Grey];
         let format = *format.get(usize::from(from.u8()?))?;
         Some(Frame {
             generation,
             slot,
+            lent,
             shape: Shape::new(format, from.u32()?, from.u32()?)?,
             colour: Colour {
                 kr: from.f32(0.0, 1.0)?,
@@ -444,6 +471,28 @@ impl Frame {
             lasts_ns: from.u64()?,
         })
     }
+}
+
+/// How samples may be ordered; zero says that the frame is not lent.
+const ORDERS: [Order; 4] = [Order::Pairs, Order::Planes, Order::Columns, Order::Columns10];
+
+fn put_lent(packet: &mut Packet, lent: Option<&Lent>) {
+    let place = |lent: &Lent| ORDERS.iter().position(|order| *order == lent.order);
+    packet.put(&[lent.and_then(place).map_or(0, |place| place as u8 + 1)]);
+    for piece in lent.iter().flat_map(|lent| lent.pieces) {
+        packet.put_u32(piece.buffer);
+        packet.put_u32(piece.offset_bytes);
+        packet.put_u32(piece.pitch);
+    }
+}
+
+/// None inside: not lent. Whether it lies inside of what was lent is for the `loan` to say.
+fn lent(from: &mut Reader) -> Option<Option<Lent>> {
+    let Some(place) = from.u8()?.checked_sub(1) else { return Some(None) };
+    let order = *ORDERS.get(usize::from(place))?;
+    let mut piece =
+        || Some(Piece { buffer: from.u32()?, offset_bytes: from.u32()?, pitch: from.u32()? });
+    Some(Some(Lent { order, pieces: [piece()?, piece()?, piece()?] }))
 }
 
 fn light(from: &mut Reader) -> Option<Light> {
@@ -469,12 +518,13 @@ mod tests {
 
     fn command() -> impl Strategy<Value = Command> {
         prop_oneof![
-            (0..3usize, 0.0f32..=1.0, any::<bool>(), any::<bool>(), audio()).prop_map(
-                |(medium, volume, looped, software, audio)| Command::Open {
+            (0..3usize, 0.0f32..=1.0, any::<[bool; 3]>(), audio()).prop_map(
+                |(medium, volume, [looped, software, lend], audio)| Command::Open {
                     medium: [Medium::Video, Medium::Still, Medium::Sound][medium],
                     volume,
                     looped,
                     software,
+                    lend,
                     audio
                 }
             ),
@@ -483,7 +533,18 @@ mod tests {
                 .prop_map(|(generation, slot)| Command::Release { generation, slot }),
             prop::option::of(any::<u64>()).prop_map(|at| Command::LeavesAt { at: at.map(Mono) }),
             Just(Command::Hush),
+            Just(Command::Keep),
         ]
+    }
+
+    fn lent() -> impl Strategy<Value = Lent> {
+        let piece = any::<[u32; 3]>().prop_map(|[buffer, offset_bytes, pitch]| Piece {
+            buffer,
+            offset_bytes,
+            pitch,
+        });
+        let order = prop::sample::select(ORDERS.to_vec());
+        (order, prop::array::uniform3(piece)).prop_map(|(order, pieces)| Lent { order, pieces })
     }
 
     fn frame() -> impl Strategy<Value = Frame> {
@@ -503,10 +564,12 @@ mod tests {
             },
         );
         let times = (any::<u64>(), any::<u64>());
-        (any::<u32>(), 0..SLOTS, shape, colour, 0.0625f32..=16.0, times).prop_map(
-            |(generation, slot, shape, colour, pixel_aspect, (at_ns, lasts_ns))| Frame {
+        let place = (any::<u32>(), 0..SLOTS, prop::option::of(lent()));
+        (place, shape, colour, 0.0625f32..=16.0, times).prop_map(
+            |((generation, slot, lent), shape, colour, pixel_aspect, (at_ns, lasts_ns))| Frame {
                 generation,
                 slot,
+                lent,
                 shape,
                 colour,
                 pixel_aspect,
@@ -524,6 +587,7 @@ mod tests {
             (0u8..8).prop_filter_map("a byte", |bits| Walls::from_bits(bits).map(Event::Walls)),
             (any::<u32>(), any::<u32>())
                 .prop_map(|(generation, slot_bytes)| Event::Pool { generation, slot_bytes }),
+            any::<u32>().prop_map(|number| Event::Lend { number }),
             frame().prop_map(Event::Frame),
             any::<u64>().prop_map(|at_ns| Event::End { at_ns }),
             ".{0,100}".prop_map(|text| Event::Failed { text }),

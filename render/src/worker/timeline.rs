@@ -151,6 +151,7 @@ mod tests {
         Frame {
             generation: 1,
             slot,
+            lent: None,
             shape: Shape::new(Format::I420, 16, 16).expect("a sane size"),
             colour: Colour {
                 kr: 0.3,

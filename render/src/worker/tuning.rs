@@ -4,13 +4,13 @@ use std::sync::{Mutex, PoisonError};
 
 use gstreamer::prelude::*;
 use gstreamer::{
-    ClockTime, Element, EventView, FormattedSegment, Pad, PadProbeReturn, PadProbeType, Pipeline,
-    QueryViewMut,
+    BufferPool, ClockTime, Element, EventView, FormattedSegment, Pad, PadProbeReturn, PadProbeType,
+    Pipeline, QueryViewMut,
 };
 use gstreamer_app::AppSink;
 use gstreamer_video::VideoMeta;
 
-use super::decoders::Stream;
+use super::decoders::{self, Stream};
 
 /// Luma samples a second up to which [`FEW_THREADS`] do: 1080p30 with room to spare.
 const EASY_RATE: u64 = 70_000_000;
@@ -70,17 +70,39 @@ pub fn prefer_own_colours(element: &Element) {
     });
 }
 
+/// Has decoders of hardware put frames where others can have them as they are, if they can choose.
+pub fn share_memory(decoder: &Element) {
+    let property = "capture-io-mode";
+    if decoder.has_property(property) {
+        decoder.set_property_from_str(property, "dmabuf");
+    }
+}
+
 /// Tells decoders that rows may be padded as they like it, which the sink by itself does not: they
-/// would copy every frame once more to have it without.
-pub fn take_padded_rows(sink: &AppSink) {
+/// would copy every frame once more to have it without. `held`: frames that are kept from those of
+/// hardware, which have them to spare only if they hear of it.
+pub fn take_padded_rows(sink: &AppSink, held: usize) {
     let Some(pad) = sink.static_pad("sink") else { return };
-    pad.add_probe(PadProbeType::QUERY_DOWNSTREAM, |_, info| {
+    pad.add_probe(PadProbeType::QUERY_DOWNSTREAM, move |pad, info| {
         if let Some(QueryViewMut::Allocation(allocation)) = info.query_mut().map(|q| q.view_mut()) {
             allocation.add_allocation_meta::<VideoMeta>(None);
+            if held > 0 && is_fed_by_hardware(pad) {
+                // One more is on its way here. Of its size the decoder knows better.
+                allocation.add_allocation_pool(None::<&BufferPool>, 0, held as u32 + 1, 0);
+            }
             return PadProbeReturn::Handled;
         }
         PadProbeReturn::Ok
     });
+}
+
+fn is_fed_by_hardware(sink: &Pad) -> bool {
+    let pipeline = sink.parent_element().and_then(|sink| sink.parent());
+    let Some(pipeline) = pipeline.and_then(|parent| parent.downcast::<Pipeline>().ok()) else {
+        return false;
+    };
+    let factories = pipeline.iterate_recurse().into_iter().flatten();
+    factories.filter_map(|element| element.factory()).any(|factory| decoders::is_hardware(&factory))
 }
 
 /// Demuxers that start over by themselves when asked to: MP4 and MOV, Matroska and WebM.

@@ -118,6 +118,17 @@ impl Rig {
         }
     }
 
+    /// Whether frames are lent, as soon as the stage has made up its mind.
+    pub fn wait_zero_copy(&self) -> String {
+        loop {
+            if let Heard::Up(hello) = self.next()
+                && ["yes", "no"].iter().any(|word| hello.zero_copy.starts_with(word))
+            {
+                return hello.zero_copy;
+            }
+        }
+    }
+
     pub fn wait_shown(&self, wanted: Turn) -> Mono {
         self.wait(|report| match report {
             Report::Shown { turn, at } if *turn == wanted => Some(*at),

@@ -9,6 +9,7 @@ mod colour;
 mod faults;
 mod hardware;
 mod kinds;
+mod lending;
 mod life;
 mod overlay;
 mod pictures;

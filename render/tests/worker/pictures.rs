@@ -120,7 +120,7 @@ fn colours_are_right_for_each_matrix_and_range() {
         let (_, range) = rig
             .next(|picture| match picture {
                 Picture::Yuv { colour, .. } => (colour.full_range, colour.kr),
-                Picture::Rgba { .. } => panic!("not YUV"),
+                Picture::Rgba { .. } | Picture::Lent(_) => panic!("not copied YUV"),
             })
             .expect(name);
         assert_eq!(range.0, name.ends_with("full"), "{name}");

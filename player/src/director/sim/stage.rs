@@ -118,6 +118,7 @@ impl Stage {
             size: Size { width_px: 1_280, height_px: 720 },
             displays: self.displays,
             gpu: "none".into(),
+            zero_copy: String::new(),
         }
     }
 

@@ -213,13 +213,14 @@ fn what_is_seen_and_what_is_heard_are_in_step() {
     gstreamer::init().expect("gstreamer");
     for name in ["clap.mp4", "clap.webm"] {
         let (stage, worker) = Socket::pair().expect("sockets");
-        let outlet = Arc::new(Outlet::new(Arc::new(Socket::from_fd(worker))));
+        let outlet = Arc::new(Outlet::new(Arc::new(Socket::from_fd(worker)), false));
         let flashes = flashes(stage, &outlet);
         let sound = Arc::new(Sound::default());
         *sound.level() = Level::new(1.0);
         let file = std::fs::File::open(media(name)).expect("media").into();
         let (medium, audio) = (Medium::Video, AudioOut::Auto);
-        let wish = Wish { medium, volume: 1.0, looped: false, software: false, audio };
+        let (looped, software, lend) = (false, false, false);
+        let wish = Wish { medium, volume: 1.0, looped, software, lend, audio };
         let pipeline = pipeline::build(&file, &outlet, Some(&sound), &wish).expect("pipeline");
         let clock = gstreamer::SystemClock::obtain();
         pipeline.use_clock(Some(&clock));

@@ -1,0 +1,343 @@
+//! Frames that stay in their decoder's memory: lent, read there, given back; and copied where that is
+//! not possible.
+//!
+//! The decoder is made up. It puts frames where a dma-buf would be, into memory that is shared by its
+//! descriptor; drivers that do not ask whose it is import that like a dma-buf.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+
+use gstreamer::glib;
+use gstreamer::prelude::*;
+use vitrine_render::report::Report;
+use vitrine_render::scene::{AudioOut, Source as Shown};
+use vitrine_render::source::worker::{WorkerCommand, WorkerPool};
+use vitrine_render::source::{Picture, Source};
+
+use super::rig::{Rig, command, media, number, spec};
+use super::support;
+
+/// Of frames.
+const WIDTH: u32 = 320;
+const HEIGHT: u32 = 36;
+/// How the decoder puts its samples.
+const WAYS: [&str; 4] = ["rows", "device rows", "columns", "two buffers"];
+/// Says which of them to a worker.
+const WAY: &str = "VITRINE_TEST_ORDER";
+/// In files that this decoder is tried with.
+const FRAMES: usize = 60;
+
+mod imp {
+    use std::fs::File;
+    use std::io::{Seek, SeekFrom, Write};
+    use std::os::fd::{AsRawFd, IntoRawFd};
+    use std::sync::{LazyLock, Mutex, OnceLock};
+
+    use gstreamer::prelude::*;
+    use gstreamer::subclass::ElementMetadata;
+    use gstreamer::subclass::prelude::*;
+    use gstreamer::{
+        Buffer, Caps, ClockTime, EventView, FlowError, FlowSuccess, Memory, Pad, PadDirection,
+        PadPresence, PadTemplate, glib,
+    };
+    use gstreamer_allocators::prelude::*;
+    use gstreamer_allocators::{FdAllocator, FdMemoryFlags};
+    use gstreamer_video::{VideoFormat, VideoFrameFlags, VideoMeta};
+    use rustix::fs::{MemfdFlags, SealFlags};
+
+    use super::{HEIGHT, WAY, WIDTH};
+
+    /// More than may be on their way at any time, so that none is written while it is read.
+    const BUFFERS: usize = 12;
+    /// Rows of luma in a column, and of all of it.
+    const LUMA_ROWS: usize = 40;
+    const COLUMN_ROWS: usize = 60;
+    const ROW_BYTES: usize = WIDTH as usize + 24;
+
+    fn way() -> String {
+        std::env::var(WAY).expect("a way")
+    }
+
+    /// What one plane looks like in memory.
+    struct Plane {
+        offset: usize,
+        stride: i32,
+        bytes: Vec<u8>,
+    }
+
+    /// Takes H.264 and gives a picture of its own for each of it.
+    pub struct Lending {
+        source: Pad,
+        given: Mutex<(u32, Vec<File>)>,
+        /// When the first picture is shown.
+        begins: OnceLock<ClockTime>,
+    }
+
+    fn caps() -> Caps {
+        let rest = format!("width={WIDTH},height={HEIGHT},framerate=30/1");
+        let format = match way().as_str() {
+            "rows" => "video/x-raw,format=NV12",
+            "device rows" => "video/x-raw(memory:DMABuf),format=DMA_DRM,drm-format=NV12",
+            _ => {
+                "video/x-raw(memory:DMABuf),format=DMA_DRM,\
+                 drm-format=(string)NV12:0x0700000000000004"
+            }
+        };
+        format!("{format},{rest}").parse().expect("caps")
+    }
+
+    /// Twelve blocks: the bits of `number`.
+    fn luma(number: u32, x: usize) -> u8 {
+        let bit = x * 12 / WIDTH as usize;
+        if number >> bit & 1 == 1 { 235 } else { 16 }
+    }
+
+    fn planes(number: u32) -> [Plane; 2] {
+        let (width, height) = (WIDTH as usize, HEIGHT as usize);
+        let rows = |rows: usize, code: &dyn Fn(usize) -> u8| {
+            let row = |_| (0..ROW_BYTES).map(|x| if x < width { code(x) } else { 77 });
+            (0..rows).flat_map(row).collect::<Vec<u8>>()
+        };
+        let columns = |rows: usize, code: &dyn Fn(usize) -> u8| {
+            let column = |column: usize| {
+                let row = move |_| (0..128).map(move |x| code(column * 128 + x));
+                (0..rows).flat_map(row)
+            };
+            (0..width.div_ceil(128)).flat_map(column).collect::<Vec<u8>>()
+        };
+        let luma = |x: usize| luma(number, x.min(width - 1));
+        let chroma = |x: usize| if x % 2 == 0 { 90 } else { 200 };
+        let plane = |offset, stride, bytes| Plane { offset, stride, bytes };
+        match way().as_str() {
+            "rows" | "device rows" => {
+                let luma = rows(height, &luma);
+                let offset = luma.len();
+                let stride = ROW_BYTES as i32;
+                [plane(0, stride, luma), plane(offset, stride, rows(height / 2, &chroma))]
+            }
+            "columns" => {
+                // Each column is luma, then chroma.
+                let (luma, chroma) =
+                    (columns(LUMA_ROWS, &luma), columns(COLUMN_ROWS - LUMA_ROWS, &chroma));
+                let parts = luma
+                    .chunks(LUMA_ROWS * 128)
+                    .zip(chroma.chunks((COLUMN_ROWS - LUMA_ROWS) * 128));
+                let both = parts.flat_map(|(luma, chroma)| [luma, chroma].concat()).collect();
+                let stride = COLUMN_ROWS as i32;
+                [plane(0, stride, both), plane(LUMA_ROWS * 128, stride, Vec::new())]
+            }
+            _ => {
+                let luma = columns(LUMA_ROWS, &luma);
+                let offset = luma.len();
+                [plane(0, LUMA_ROWS as i32, luma), plane(offset, 18, columns(18, &chroma))]
+            }
+        }
+    }
+
+    fn memory(mut file: &File, bytes: &[u8]) -> Memory {
+        file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(bytes)).expect("written");
+        let fd = file.try_clone().expect("descriptor").into_raw_fd();
+        #[allow(unsafe_code)]
+        // SAFETY: the descriptor is open and the memory's own from here on, which closes it.
+        let memory = unsafe { FdAllocator::new().alloc_fd(fd, bytes.len(), FdMemoryFlags::NONE) };
+        memory.expect("memory")
+    }
+
+    fn file(bytes: usize) -> File {
+        let fd = rustix::fs::memfd_create("decoder", MemfdFlags::ALLOW_SEALING).expect("memfd");
+        rustix::fs::ftruncate(&fd, bytes as u64).expect("size");
+        rustix::fs::fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW).expect("sealed");
+        assert!(fd.as_raw_fd() >= 0);
+        fd.into()
+    }
+
+    impl Lending {
+        fn picture(&self, number: u32, files: &mut Vec<File>) -> Buffer {
+            let planes = planes(number);
+            let apart = way() == "two buffers";
+            let parts: Vec<Vec<u8>> = match apart {
+                true => planes.iter().map(|plane| plane.bytes.clone()).collect(),
+                false => vec![planes.iter().flat_map(|plane| plane.bytes.clone()).collect()],
+            };
+            let mut buffer = Buffer::new();
+            let whole = buffer.get_mut().expect("the only one");
+            for (part, bytes) in parts.iter().enumerate() {
+                let place = number as usize % BUFFERS * parts.len() + part;
+                while files.len() <= place {
+                    files.push(file(32 << 10));
+                }
+                whole.append_memory(memory(&files[place], bytes));
+            }
+            let (offset, stride) =
+                (planes.each_ref().map(|p| p.offset), planes.each_ref().map(|p| p.stride));
+            let flags = VideoFrameFlags::empty();
+            VideoMeta::add_full(whole, flags, VideoFormat::Nv12, WIDTH, HEIGHT, &offset, &stride)
+                .expect("a description");
+            buffer
+        }
+
+        fn take(&self, coded: &Buffer) -> Result<FlowSuccess, FlowError> {
+            let mut given = self.given.lock().expect("whole");
+            let number = given.0;
+            given.0 += 1;
+            let mut picture = self.picture(number, &mut given.1);
+            drop(given);
+            let whole = picture.get_mut().expect("the only one");
+            // Pictures come in another order than they are shown; these are shown as they come.
+            let lasts = coded.duration().unwrap_or(ClockTime::from_mseconds(33));
+            let begins = self.begins.get_or_init(|| coded.pts().unwrap_or_default());
+            whole.set_pts(*begins + lasts * u64::from(number));
+            whole.set_duration(lasts);
+            self.source.push(picture)
+        }
+    }
+
+    #[glib::object_subclass]
+    impl ObjectSubclass for Lending {
+        const NAME: &'static str = "VitrineLendingDecoder";
+        type Type = super::Lending;
+        type ParentType = gstreamer::Element;
+
+        fn with_class(class: &Self::Class) -> Self {
+            let template = |name| class.pad_template(name).expect("a template");
+            Lending {
+                source: Pad::from_template(&template("src")),
+                given: Mutex::default(),
+                begins: OnceLock::new(),
+            }
+        }
+    }
+
+    impl ObjectImpl for Lending {
+        fn constructed(&self) {
+            self.parent_constructed();
+            let decoder = self.obj();
+            let template = decoder.pad_template("sink").expect("a template");
+            let sink = Pad::builder_from_template(&template)
+                .chain_function(|_, parent, coded| {
+                    let decoder = parent
+                        .and_then(|parent| parent.downcast_ref::<super::Lending>())
+                        .expect("this");
+                    decoder.imp().take(&coded)
+                })
+                .event_function(|pad, parent, event| {
+                    let decoder = parent
+                        .and_then(|parent| parent.downcast_ref::<super::Lending>())
+                        .expect("this");
+                    match event.view() {
+                        EventView::Caps(_) => {
+                            decoder.imp().source.push_event(gstreamer::event::Caps::new(&caps()))
+                        }
+                        _ => Pad::event_default(pad, parent, event),
+                    }
+                })
+                .build();
+            decoder.add_pad(&sink).and_then(|()| decoder.add_pad(&self.source)).expect("pads");
+        }
+    }
+
+    impl GstObjectImpl for Lending {}
+
+    impl ElementImpl for Lending {
+        fn metadata() -> Option<&'static ElementMetadata> {
+            static METADATA: LazyLock<ElementMetadata> = LazyLock::new(|| {
+                ElementMetadata::new("Lending", "Codec/Decoder/Video/Hardware", "Lends", "Tests")
+            });
+            Some(&METADATA)
+        }
+
+        fn pad_templates() -> &'static [PadTemplate] {
+            static TEMPLATES: LazyLock<Vec<PadTemplate>> = LazyLock::new(|| {
+                let h264 = Caps::builder("video/x-h264").build();
+                let pad = |name, way, caps| {
+                    PadTemplate::new(name, way, PadPresence::Always, caps).expect("a template")
+                };
+                vec![pad("sink", PadDirection::Sink, &h264), pad("src", PadDirection::Src, &caps())]
+            });
+            &TEMPLATES
+        }
+    }
+}
+
+glib::wrapper! {
+    pub struct Lending(ObjectSubclass<imp::Lending>) @extends gstreamer::Element, gstreamer::Object;
+}
+
+/// Not a test: a media worker with such a decoder, which GStreamer likes best.
+#[test]
+#[ignore = "started by the other tests as their media worker"]
+fn lending_entry() {
+    let Ok(socket) = vitrine_render::worker::inherited_socket() else { return };
+    gstreamer::init().expect("gstreamer");
+    let rank = gstreamer::Rank::PRIMARY + 200;
+    gstreamer::Element::register(None, "lendingdec", rank, Lending::static_type())
+        .expect("element");
+    vitrine_render::worker::run(socket).expect("worker");
+}
+
+/// A worker whose decoder puts its samples in this way.
+fn worker(way: &str) -> WorkerCommand {
+    let args = ["--ignored", "--exact", "lending::lending_entry", "--nocapture"];
+    let own = command().program.into_os_string();
+    let way = OsString::from(format!("{WAY}={way}"));
+    let args = [way, own].into_iter().chain(args.map(OsString::from)).collect();
+    WorkerCommand { program: "/usr/bin/env".into(), args }
+}
+
+/// Whether a picture was lent, and the number in it.
+fn seen(picture: &Picture) -> (bool, u32) {
+    let Picture::Lent(lent) = picture else { return (false, number(picture)) };
+    let read = lent.read().expect("readable");
+    let (luma, chroma) = lent.planes(&read).expect("planes");
+    let (size, colour, pixel_aspect) = (lent.size(), lent.colour, lent.pixel_aspect);
+    let copied = Picture::Yuv { size, chroma, luma, colour, pixel_aspect };
+    (true, number(&copied))
+}
+
+#[test]
+fn frames_are_lent_and_come_in_order_whatever_the_decoders_order() {
+    for way in WAYS {
+        let pool = WorkerPool::new(worker(way));
+        let mut rig = Rig::started(spec(media("silent.mp4")), &pool);
+        let mut lent = 0;
+        for wanted in 0..FRAMES {
+            let (_, (is_lent, number)) = rig.next(seen).expect(way);
+            assert_eq!(number as usize, wanted, "{way}");
+            lent += usize::from(is_lent);
+        }
+        assert!(rig.next(seen).is_none(), "{way}: more than there are");
+        // Not all: a decoder is not to be left without buffers.
+        assert!(lent > FRAMES / 2, "{way}: {lent} of {FRAMES} were lent");
+        assert_eq!(rig.source.mended(), None, "{way}");
+        assert!(rig.source.walls().is_some_and(|walls| walls.calls), "{way}: not shut in");
+    }
+}
+
+/// A whole stage: by the GPU where its driver can, by the processor where not, and never otherwise.
+#[test]
+fn a_stage_shows_what_is_lent() {
+    for way in WAYS {
+        let mut rig = support::Rig::with_worker(64, 36, worker(way));
+        let path = media("silent.mp4");
+        let video = Shown::Video { path, volume: 0.0, looped: false, audio: AudioOut::None };
+        rig.wish(support::scene(vec![support::layer(1, video)]), None);
+        let told = rig.wait_zero_copy();
+        eprintln!("zero copy of {way}: {told}");
+        let wanted = std::env::var_os("VITRINE_TEST_IMPORT").is_some();
+        assert!(
+            told.starts_with("yes, N") || !wanted,
+            "this driver was to take memory of decoders"
+        );
+        rig.wait_shown(1);
+        rig.wait(|report| matches!(report, Report::Ended { turn: 1, .. }).then_some(()));
+        let picture = rig.picture();
+        // The last frame is number 59: bits 0, 1, 3, 4 and 5.
+        let bright: BTreeSet<u32> = (0..12)
+            .filter(|bit| picture.get_pixel(64 * (2 * bit + 1) / 24, 18).0[1] > 100)
+            .collect();
+        assert_eq!(bright, BTreeSet::from([0, 1, 3, 4, 5]), "{way}");
+        let said = rig.end();
+        let failed = said.iter().any(|report| matches!(report, Report::Failed { .. }));
+        assert!(!failed, "{way}: {said:?}");
+    }
+}
