@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use image::{Rgb as Pixel, RgbImage};
 use vitrine_config::time::{Clock, Mono, Now, Trust};
 use vitrine_render::link::{Agent, AgentLink, Heard, pair};
-use vitrine_render::report::Report;
+use vitrine_render::report::{Hello, Report};
 use vitrine_render::scene::{Layer, Next, Rgb, Scene, Size, Source, Turn, Wish};
 use vitrine_render::{Output, StageError, StageOptions, WorkerCommand, run};
 
@@ -59,6 +59,8 @@ pub struct Rig {
     heard: Receiver<Heard>,
     stage: Option<JoinHandle<Result<(), StageError>>>,
     asked: u64,
+    /// The stage's first word.
+    greeting: Hello,
 }
 
 impl Rig {
@@ -94,9 +96,9 @@ impl Rig {
         let tell = Mutex::new(tell);
         let tell = move |word| drop(tell.lock().expect("whole").send(word));
         let agent = Some(AgentLink::join(agent, tell).expect("joined"));
-        let rig = Rig { agent, heard, stage: Some(stage), asked: 0 };
-        assert!(matches!(rig.next(), Heard::Up(_)), "the first word is no hello");
-        rig
+        let first = heard.recv_timeout(PATIENCE).expect("a word in time");
+        let Heard::Up(greeting) = first else { panic!("the first word is no hello") };
+        Rig { agent, heard, stage: Some(stage), asked: 0, greeting }
     }
 
     pub fn wish(&self, wanted: Scene, next: Option<Next>) {
@@ -120,13 +122,14 @@ impl Rig {
 
     /// Whether frames are lent, as soon as the stage has made up its mind.
     pub fn wait_zero_copy(&self) -> String {
-        loop {
-            if let Heard::Up(hello) = self.next()
-                && ["yes", "no"].iter().any(|word| hello.zero_copy.starts_with(word))
-            {
-                return hello.zero_copy;
-            }
+        let decided = |told: &str| told.starts_with("yes") || told.starts_with("no");
+        if decided(&self.greeting.zero_copy) {
+            return self.greeting.zero_copy.clone();
         }
+        self.wait(|report| match report {
+            Report::Hello(hello) => Some(hello.zero_copy.clone()).filter(|told| decided(told)),
+            _ => None,
+        })
     }
 
     pub fn wait_shown(&self, wanted: Turn) -> Mono {
