@@ -106,7 +106,7 @@ mod imp {
             (0..width.div_ceil(128)).flat_map(column).collect::<Vec<u8>>()
         };
         let luma = |x: usize| luma(number, x.min(width - 1));
-        let chroma = |x: usize| if x % 2 == 0 { 90 } else { 200 };
+        let chroma = |x: usize| if x.is_multiple_of(2) { 90 } else { 200 };
         let plane = |offset, stride, bytes| Plane { offset, stride, bytes };
         match way().as_str() {
             "rows" | "device rows" => {
