@@ -117,7 +117,6 @@ impl Lending {
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::OwnedFd;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use rustix::fs::{MemfdFlags, SealFlags};
@@ -142,7 +141,7 @@ mod tests {
         assert_eq!(rustix::io::pwrite(&fd, data, 0), Ok(data.len()));
         let seals = SealFlags::SHRINK | SealFlags::GROW | more;
         rustix::fs::fcntl_add_seals(&fd, seals).expect("seals");
-        Arc::new(Borrowed::new(OwnedFd::from(fd)).expect("a fixed size"))
+        Arc::new(Borrowed::new(fd).expect("a fixed size"))
     }
 
     /// A frame in memory that is sealed as `more` says, and how often it was given back.
