@@ -167,3 +167,22 @@ fn a_mode_is_taken_when_the_display_lists_it() {
     let own = [((5, 5), RED), ((315, 175), RED)];
     until_seen("without a wish it has its own", &display, (320, 180), &own);
 }
+
+/// Its displays without hardware list no mode; Debian 12's has no protocol for it either.
+#[test]
+fn under_cage_a_mode_that_cannot_be_had_is_told_and_costs_no_picture() {
+    let set = Set::new();
+    let kiosk = Kiosk::start(1).unwrap();
+    let at = ("WAYLAND_DISPLAY", kiosk.socket().into_os_string());
+    let player = playing(&set, (at.0, &at.1), "mode = \"640x360\"\n");
+    let status = player.until_status("the refusal is told", |status| {
+        status["troubles"].to_string().contains("display_refused")
+    });
+    let told = status["troubles"].to_string();
+    assert!(told.contains("screen.mode: "), "{told}");
+    assert!(told.contains("has no mode 640x360") || told.contains("use cage 0.2"), "{told}");
+    until("the picture is there", || {
+        let seen = kiosk.picture().ok().filter(|seen| seen.dimensions() == (1280, 720))?;
+        picture::near(picture::at(&seen, 0.5, 0.5), RED, TOLERANCE).then_some(())
+    });
+}

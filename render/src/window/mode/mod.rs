@@ -4,13 +4,14 @@
 //!      what was refused.
 //!
 //! A display is only ever given a mode that it lists itself: nobody may be there to see that it has
-//! gone dark. Asked for by X11's extension RandR, on a connection and a thread of its own: no program
-//! has to be installed for it, and a server that answers late holds up no picture. Asked again when
-//! there are other displays.
+//! gone dark. Asked for by X11's extension RandR or Wayland's protocol wlr-output-management, on a
+//! connection and a thread of its own: no program has to be installed for it, and a server that
+//! answers late holds up no picture. Asked again when there are other displays.
 //!
-//! Not here: windows, which follow by themselves (`panes`). Not yet: Wayland's compositors, of which
-//! some would let us ask.
+//! Not here: windows, which follow by themselves (`panes`).
 
+mod places;
+mod wayland;
 mod x11;
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -89,14 +90,10 @@ impl Modes {
 
 /// Asks all displays for `mode`, None for their own. Returns what was refused.
 fn ask(mode: Option<Mode>) -> Vec<String> {
-    if under_wayland() {
-        let wanted = mode.map(text).into_iter();
-        let whose = "is the compositor's to set under Wayland, such as by wlr-randr";
-        return wanted.map(|wanted| format!("screen.mode: {wanted} {whose}")).collect();
-    }
-    x11::ask(mode).unwrap_or_else(|error| {
+    let asked = if under_wayland() { wayland::ask(mode) } else { x11::ask(mode) };
+    asked.unwrap_or_else(|error| {
         let wanted = mode.map_or("its own mode".to_owned(), text);
-        vec![format!("screen.mode: no display was asked for {wanted}: {error}")]
+        vec![format!("screen.mode: no display was given {wanted}: {error}")]
     })
 }
 

@@ -8,6 +8,7 @@ use x11rb::protocol::randr::{
 use x11rb::protocol::xproto::{ConnectionExt as _, Screen, Window};
 use x11rb::rust_connection::RustConnection;
 
+use super::places::{Spot, joined};
 use super::{Offer, Outcome, changed, choose, missing};
 use crate::scene::{Mode, Size};
 
@@ -115,33 +116,18 @@ impl Plan {
         self.mode = mode;
     }
 
-    fn right(&self) -> i32 {
-        i32::from(self.at.0) + i32::from(self.size.0)
-    }
-
-    fn bottom(&self) -> i32 {
-        i32::from(self.at.1) + i32::from(self.size.1)
+    fn spot(&self) -> Spot {
+        let pair = |(x, y): (u16, u16)| (i32::from(x), i32::from(y));
+        Spot { at: (i32::from(self.at.0), i32::from(self.at.1)), size: pair(self.size) }
     }
 }
 
-/// Moves displays by what those to the left of them or above them have become wider or lower: what
-/// lay side by side does so again.
+/// Has what lay side by side do so again.
 fn join(before: &[Plan], wanted: &mut [Plan]) {
-    let sizes: Vec<_> = wanted.iter().map(|plan| plan.size).collect();
-    for (own, plan) in before.iter().zip(wanted) {
-        let (mut x, mut y) = (i32::from(own.at.0), i32::from(own.at.1));
-        for (other, size) in before.iter().zip(&sizes) {
-            let beside =
-                i32::from(other.at.1) < own.bottom() && i32::from(own.at.1) < other.bottom();
-            let above = i32::from(other.at.0) < own.right() && i32::from(own.at.0) < other.right();
-            if beside && other.right() <= i32::from(own.at.0) {
-                x += i32::from(size.0) - i32::from(other.size.0);
-            }
-            if above && other.bottom() <= i32::from(own.at.1) {
-                y += i32::from(size.1) - i32::from(other.size.1);
-            }
-        }
-        let fits = |at: i32| i16::try_from(at.max(0)).unwrap_or(i16::MAX);
+    let before: Vec<_> = before.iter().map(Plan::spot).collect();
+    let sizes: Vec<_> = wanted.iter().map(|plan| plan.spot().size).collect();
+    let fits = |at: i32| i16::try_from(at).unwrap_or(i16::MAX);
+    for (plan, (x, y)) in wanted.iter_mut().zip(joined(&before, &sizes)) {
         plan.at = (fits(x), fits(y));
     }
 }
@@ -149,8 +135,9 @@ fn join(before: &[Plan], wanted: &mut [Plan]) {
 /// What all of them lie on.
 fn extent(plans: &[Plan]) -> (u16, u16) {
     let side = |px: i32| u16::try_from(px.max(1)).unwrap_or(u16::MAX);
-    let width = plans.iter().map(Plan::right).max().unwrap_or(1);
-    let height = plans.iter().map(Plan::bottom).max().unwrap_or(1);
+    let spots = || plans.iter().map(Plan::spot);
+    let width = spots().map(|spot| spot.right()).max().unwrap_or(1);
+    let height = spots().map(|spot| spot.bottom()).max().unwrap_or(1);
     (side(width), side(height))
 }
 
@@ -201,39 +188,6 @@ fn resize(connection: &RustConnection, screen: &Screen, to: (u16, u16)) -> Outco
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn plan(at: (i16, i16), size: (u16, u16)) -> Plan {
-        Plan { crtc: 1, at, size, mode: 1, rotation: Rotation::ROTATE0, outputs: vec![1] }
-    }
-
-    #[test]
-    fn displays_that_change_stay_side_by_side() {
-        let (uhd, fhd) = ((3840, 2160), (1920, 1080));
-        for (case, before, sizes, at) in [
-            ("alone", vec![((0, 0), uhd)], vec![fhd], vec![(0, 0)]),
-            ("row", vec![((0, 0), uhd), ((3840, 0), fhd)], vec![fhd, fhd], vec![(0, 0), (1920, 0)]),
-            (
-                "row, the other way round",
-                vec![((1920, 0), fhd), ((0, 0), fhd)],
-                vec![fhd, uhd],
-                vec![(3840, 0), (0, 0)],
-            ),
-            (
-                "column",
-                vec![((0, 0), fhd), ((0, 1080), fhd)],
-                vec![uhd, fhd],
-                vec![(0, 0), (0, 2160)],
-            ),
-            ("alike", vec![((0, 0), fhd), ((0, 0), fhd)], vec![uhd, uhd], vec![(0, 0), (0, 0)]),
-        ] {
-            let before: Vec<_> = before.into_iter().map(|(at, size)| plan(at, size)).collect();
-            let mut wanted = before.clone();
-            wanted.iter_mut().zip(sizes).for_each(|(plan, size)| plan.size = size);
-            join(&before, &mut wanted);
-            let found: Vec<_> = wanted.iter().map(|plan| plan.at).collect();
-            assert_eq!(found, at, "case {case:?}");
-        }
-    }
 
     #[test]
     fn rates_are_of_whole_pictures() {
