@@ -10,6 +10,7 @@
 mod cloud;
 mod disk;
 mod finding;
+mod gpu;
 mod machine;
 mod screen;
 mod storage;
@@ -57,7 +58,7 @@ fn examine(args: &cli::Doctor) -> Result<Vec<Finding>, Error> {
     findings.push(storage::faults(root, storage::kernel_log().as_deref()));
     findings.push(storage::root_mount(root));
     findings.push(screen::connectors(root));
-    findings.push(trial::drawing());
+    findings.push(trial::drawing(root));
     findings.extend(trial::codecs());
     findings.extend(clips(&args.clips).iter().map(|clip| trial::decoding(clip)));
     let now = SystemClock::new().now();

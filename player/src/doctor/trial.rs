@@ -4,10 +4,12 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
+use rustix::fs::{Access, access};
 use serde::Deserialize;
 use vitrine_render::report::Walls;
 
 use super::finding::{Finding, State};
+use super::gpu;
 
 /// The smallest picture there is, at the smallest cost.
 const PICTURE: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="8" fill="#fff"/></svg>"##;
@@ -153,22 +155,30 @@ fn sandbox(walls: Option<Walls>) -> Finding {
 }
 
 /// Whether a picture comes out, and what draws it.
-pub fn drawing() -> Finding {
-    let advice = "install mesa-vulkan-drivers; see that the user may use /dev/dri (group render)";
+pub fn drawing(root: &Path) -> Finding {
     let outcome = picture()
         .map_err(|error| error.to_string())
         .and_then(|file| play(file.as_ref(), FULL, &["--once", "--image-duration", "1s"]));
+    let may_use = |node: &Path| access(node, Access::READ_OK | Access::WRITE_OK).is_ok();
+    drawn(outcome, || gpu::reason(root, may_use))
+}
+
+/// What is to be said of it, for this reason if no GPU draws.
+fn drawn(outcome: Result<Outcome, String>, why: impl FnOnce() -> gpu::Reason) -> Finding {
+    let told = |found: String| {
+        let gpu::Reason { found: why, advice } = why();
+        Finding::bad("GPU", format!("{found}; {why}"), &advice)
+    };
     match outcome {
         Ok(Outcome { gpu: Some(gpu), first_frame_ms: Some(ms), .. }) => {
             let found = format!("{gpu}, first frame after {ms} ms");
-            if gpu.contains("software") {
-                let advice = "no driver for this GPU: install mesa-vulkan-drivers, libgl1-mesa-dri";
-                return Finding::fair("GPU", found, advice);
+            match gpu.contains("software") {
+                true => Finding { state: State::Fair, ..told(found) },
+                false => Finding::good("GPU", found),
             }
-            Finding::good("GPU", found)
         }
-        Ok(_) => Finding::bad("GPU", "nothing was drawn", advice),
-        Err(error) => Finding::bad("GPU", error, advice),
+        Ok(_) => told("nothing was drawn".to_owned()),
+        Err(error) => told(error),
     }
 }
 
@@ -319,6 +329,25 @@ mod tests {
         ] {
             let found = (played.is_enough(), judge("clip", &played).state);
             assert_eq!(found, (enough, state), "case {case:?}");
+        }
+    }
+
+    #[test]
+    fn software_and_nothing_at_all_are_told_with_the_reason() {
+        let why = || gpu::Reason { found: "no node".to_owned(), advice: "buy one".to_owned() };
+        let shown = |gpu: &str, first_frame_ms| {
+            Ok(Outcome { gpu: Some(gpu.to_owned()), first_frame_ms, ..Outcome::default() })
+        };
+        for (case, outcome, state) in [
+            ("a GPU", shown("V3D 7.1 (Vulkan)", Some(100)), State::Good),
+            ("software", shown("llvmpipe (Vulkan, software)", Some(100)), State::Fair),
+            ("nothing", shown("V3D 7.1 (Vulkan)", None), State::Bad),
+            ("a complaint", Err("no driver".to_owned()), State::Bad),
+        ] {
+            let found = drawn(outcome, why);
+            assert_eq!(found.state, state, "case {case:?}");
+            let told = found.advice.is_some() && found.found.ends_with("; no node");
+            assert_eq!(told, state != State::Good, "case {case:?}: {found:?}");
         }
     }
 
