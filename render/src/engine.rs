@@ -10,6 +10,7 @@ use std::time::Duration;
 use vitrine_config::time::{Clock, Mono};
 
 use crate::gpu::capture;
+use crate::gpu::lookout::Drawing;
 use crate::gpu::painter::GpuPainter;
 use crate::gpu::target::{Handed, Target};
 use crate::link::{SNAPSHOTS_OPEN, StageLink};
@@ -132,6 +133,15 @@ impl Engine {
             self.sources.zero_copy().lost();
         }
         self.stage.lose_pictures();
+    }
+
+    /// What draws.
+    pub(crate) fn drawing(&self) -> Drawing {
+        match self.gpu() {
+            None => Drawing::Nothing,
+            Some(painter) if painter.gpu.software => Drawing::Software,
+            Some(_) => Drawing::Real,
+        }
     }
 
     /// Whether the GPU is there and alive.

@@ -12,9 +12,10 @@ use std::time::Duration;
 use vitrine_config::time::{Clock, Mono};
 
 use crate::engine::Engine;
-use crate::gpu::Gpu;
+use crate::gpu::lookout::Lookout;
 use crate::gpu::painter::GpuPainter;
 use crate::gpu::target::{Handed, OFFSCREEN_FORMAT, Offscreen, Target};
+use crate::gpu::{Gpu, Wanted};
 use crate::run::{StageError, StageOptions};
 use crate::scene::Size;
 use crate::source::Waker;
@@ -33,15 +34,19 @@ pub(crate) fn run(
     clock: &Arc<dyn Clock>,
     size: Size,
 ) -> Result<(), StageError> {
-    run_on(options, clock, size, Offscreen::new)
+    let open = |wanted, waker: &Waker| Gpu::open(wanted, None, waker).map(|(gpu, _)| gpu);
+    run_on(options, clock, size, (Arc::new(open), Offscreen::new))
 }
 
-/// The same onto what `make` makes for a GPU.
+/// Sets up a GPU.
+type Open = Arc<dyn Fn(Wanted, &Waker) -> Result<Gpu, String> + Send + Sync>;
+
+/// The same on what `open` opens, onto what `make` makes for it.
 fn run_on<T: Target>(
     options: StageOptions,
     clock: &Arc<dyn Clock>,
     size: Size,
-    make: impl Fn(&Gpu, Size) -> T,
+    (open, make): (Open, impl Fn(&Gpu, Size) -> T),
 ) -> Result<(), StageError> {
     let (ring, bell) = sync_channel::<()>(1);
     // Full: it will ring anyway.
@@ -52,7 +57,9 @@ fn run_on<T: Target>(
     engine.resize(size.into());
     engine.set_refresh(REFRESH);
     let (gpu, ready) = sync_channel(1);
-    let stage = OffscreenStage { engine, waker, gpu, ready, size, make, target: None };
+    let lookout = Lookout::new(waker.clone());
+    let stage =
+        OffscreenStage { engine, waker, open, gpu, ready, lookout, size, make, target: None };
     stage.set_up()?;
     stage.run(&bell)
 }
@@ -60,8 +67,10 @@ fn run_on<T: Target>(
 struct OffscreenStage<T, M> {
     engine: Engine,
     waker: Waker,
+    open: Open,
     gpu: SyncSender<Result<Gpu, String>>,
     ready: Receiver<Result<Gpu, String>>,
+    lookout: Lookout<Gpu>,
     size: Size,
     make: M,
     target: Option<T>,
@@ -70,16 +79,15 @@ struct OffscreenStage<T, M> {
 impl<T: Target, M: Fn(&Gpu, Size) -> T> OffscreenStage<T, M> {
     /// Looks for a GPU on a thread of its own: sources are prepared meanwhile.
     fn set_up(&self) -> Result<(), StageError> {
-        let (found, waker) = (self.gpu.clone(), self.waker.clone());
-        let open = move || {
-            let gpu = Gpu::open(None, &waker).map(|(gpu, _)| gpu);
+        let (open, found, waker) = (self.open.clone(), self.gpu.clone(), self.waker.clone());
+        let set_up = move || {
             // Nobody waits any more: the stage has ended.
-            found.try_send(gpu).ok();
+            found.try_send(open(Wanted::Any, &waker)).ok();
             waker();
         };
         Builder::new()
             .name("gpu".into())
-            .spawn(open)
+            .spawn(set_up)
             .map(drop)
             .map_err(|source| StageError::System { action: "start a thread", source })
     }
@@ -106,7 +114,8 @@ impl<T: Target, M: Fn(&Gpu, Size) -> T> OffscreenStage<T, M> {
                 continue;
             }
             let refresh = Some(next_refresh).filter(|at| *at > now);
-            let wake_at = [work.wake_at, refresh].into_iter().flatten().min();
+            let wake_at = [work.wake_at, refresh, self.lookout.wake_at()];
+            let wake_at = wake_at.into_iter().flatten().min();
             let wait = wake_at.map_or(LONG, |at| at.since(now));
             if let Err(RecvTimeoutError::Disconnected) = bell.recv_timeout(wait) {
                 return Ok(());
@@ -114,16 +123,27 @@ impl<T: Target, M: Fn(&Gpu, Size) -> T> OffscreenStage<T, M> {
         }
     }
 
-    /// Takes a new GPU into use; looks for another one when it was lost.
+    /// Takes a new GPU into use; looks for another one when it was lost or is none.
     fn look_after_gpu(&mut self) -> Result<(), StageError> {
         if let Ok(found) = self.ready.try_recv() {
-            let gpu = found.map_err(StageError::NoGpu)?;
-            self.target = Some((self.make)(&gpu, self.size));
-            self.engine.use_gpu(GpuPainter::new(gpu, OFFSCREEN_FORMAT));
+            self.use_gpu(found.map_err(StageError::NoGpu)?);
         } else if self.target.is_some() && self.engine.gpu().is_none() {
             self.rebuild()?;
         }
+        let (open, waker) = (self.open.clone(), self.waker.clone());
+        let look = move || open(Wanted::Real, &waker).ok();
+        let found = self.lookout.keep(self.engine.drawing(), self.engine.now(), || Some(look));
+        if let Some(gpu) = found {
+            self.target = None;
+            self.engine.drop_gpu();
+            self.use_gpu(gpu);
+        }
         Ok(())
+    }
+
+    fn use_gpu(&mut self, gpu: Gpu) {
+        self.target = Some((self.make)(&gpu, self.size));
+        self.engine.use_gpu(GpuPainter::new(gpu, OFFSCREEN_FORMAT));
     }
 
     /// Everything on the GPU is gone: start again.

@@ -1,6 +1,7 @@
 //! The GPU: which one, and what is done with it.
 //!
-//! A real adapter first, a software one as the last resort, with a warning. Vulkan before OpenGL;
+//! A real adapter first, a software one as the last resort, with a warning, and only until there is a
+//! real one ([`lookout`]). Vulkan before OpenGL;
 //! `WGPU_BACKEND` (`vulkan` or `gl`) narrows the choice. Values pass through as encoded: no sRGB
 //! format anywhere.
 //!
@@ -12,6 +13,7 @@ mod compositor;
 mod import;
 mod lending;
 mod light;
+pub(crate) mod lookout;
 pub(crate) mod painter;
 mod proof;
 pub(crate) mod target;
@@ -43,8 +45,22 @@ pub(crate) struct Gpu {
     pub adapter: Adapter,
     pub device: Device,
     pub queue: Queue,
+    /// The processor does the work.
+    pub software: bool,
     lost: Arc<AtomicBool>,
 }
+
+/// Which GPU is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// The best there is.
+    Any,
+    /// One that is no software.
+    Real,
+}
+
+/// A GPU, and a surface of it on the window that it was opened for.
+pub(crate) type Opened = (Gpu, Option<Surface<'static>>);
 
 /// What a window is made of, for a surface on it.
 #[derive(Clone)]
@@ -68,21 +84,27 @@ impl Gpu {
     /// # Errors
     /// What was tried and why it did not work, for people.
     pub(crate) fn open(
+        wanted: Wanted,
         pane: Option<&Pane>,
         waker: &Waker,
-    ) -> Result<(Gpu, Option<Surface<'static>>), String> {
+    ) -> Result<Opened, String> {
+        let nodes = has_render_node();
+        if wanted == Wanted::Real && !nodes {
+            // Loading drivers to find out costs more than it is worth.
+            return Err("the kernel offers no GPU (no /dev/dri/renderD…)".to_owned());
+        }
         let mut tried = Vec::new();
         let mut software = Vec::new();
         for backends in choice() {
             let (real, slow) = candidates(backends, pane, &mut tried);
-            software.extend(slow);
+            software.extend(slow.into_iter().filter(|_| wanted == Wanted::Any));
             for candidate in real {
                 match candidate.open(waker) {
                     Ok(open) => return Ok(open),
                     Err(error) => tried.push(error),
                 }
             }
-            if backends == Backends::VULKAN && !software.is_empty() && !has_render_node() {
+            if backends == Backends::VULKAN && !software.is_empty() && !nodes {
                 // OpenGL could only offer another software adapter.
                 break;
             }
@@ -131,9 +153,13 @@ impl Gpu {
 
 fn describe(adapter: &Adapter) -> String {
     let info = adapter.get_info();
-    let software = if info.device_type == DeviceType::Cpu { ", software" } else { "" };
+    let software = if is_software(adapter) { ", software" } else { "" };
     let driver = [info.driver, info.driver_info].join(" ");
     format!("{} ({}, {}{software})", info.name, info.backend, driver.trim())
+}
+
+fn is_software(adapter: &Adapter) -> bool {
+    adapter.get_info().device_type == DeviceType::Cpu
 }
 
 /// The back ends to try, one after the other: each costs start-up time and memory.
@@ -189,9 +215,8 @@ fn candidates(
         };
         found.push(Candidate { instance: instance.clone(), adapter, surface });
     }
-    let (mut real, software): (Vec<_>, Vec<_>) = found
-        .into_iter()
-        .partition(|found| found.adapter.get_info().device_type != DeviceType::Cpu);
+    let (mut real, software): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|found| !is_software(&found.adapter));
     real.sort_by_key(|found| match found.adapter.get_info().device_type {
         DeviceType::DiscreteGpu => 0,
         DeviceType::IntegratedGpu => 1,
@@ -201,7 +226,7 @@ fn candidates(
 }
 
 impl Candidate {
-    fn open(self, waker: &Waker) -> Result<(Gpu, Option<Surface<'static>>), String> {
+    fn open(self, waker: &Waker) -> Result<Opened, String> {
         let Candidate { instance, adapter, surface } = self;
         let limits = wgpu::Limits::downlevel_defaults().using_resolution(adapter.limits());
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
@@ -213,7 +238,8 @@ impl Candidate {
         .map_err(|error| format!("{}: {error}", describe(&adapter)))?;
         let lost = Arc::new(AtomicBool::new(false));
         watch(&device, &lost, waker);
-        Ok((Gpu { instance, adapter, device, queue, lost }, surface))
+        let software = is_software(&adapter);
+        Ok((Gpu { instance, adapter, device, queue, software, lost }, surface))
     }
 }
 

@@ -22,7 +22,7 @@ const TOLERANCE: i16 = 2;
 
 pub(super) static GPU: LazyLock<Gpu> = LazyLock::new(|| {
     let waker: Waker = Arc::new(|| {});
-    Gpu::open(None, &waker).expect("a GPU, at least a software one").0
+    Gpu::open(Wanted::Any, None, &waker).expect("a GPU, at least a software one").0
 });
 
 fn size(width_px: u32, height_px: u32) -> Size {

@@ -4,7 +4,7 @@
 #![allow(clippy::disallowed_methods)]
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -24,11 +24,12 @@ use crate::stage::Frame;
 const PATIENCE: Duration = Duration::from_secs(60);
 const SIZE: Size = Size { width_px: 32, height_px: 18 };
 
-struct RealClock(Instant);
+/// Since when, and how much faster than any other one.
+struct RealClock(Instant, u64);
 
 impl Clock for RealClock {
     fn now(&self) -> Now {
-        let mono = Mono(self.0.elapsed().as_nanos() as u64);
+        let mono = Mono(self.0.elapsed().as_nanos() as u64 * self.1);
         Now { wall: jiff::Timestamp::UNIX_EPOCH, mono, trust: Trust::Guess }
     }
 }
@@ -74,6 +75,12 @@ struct Rig {
 
 impl Rig {
     fn start() -> Rig {
+        let open = |wanted, waker: &Waker| Gpu::open(wanted, None, waker).map(|(gpu, _)| gpu);
+        Rig::start_on(Arc::new(open), 1)
+    }
+
+    /// On GPUs that `open` opens, by a clock that is so many times faster.
+    fn start_on(open: Open, faster: u64) -> Rig {
         let (agent, stage) = pair().expect("pair");
         let worker = WorkerCommand { program: "/bin/false".into(), args: vec![] };
         let output = crate::Output::Offscreen(SIZE);
@@ -82,8 +89,8 @@ impl Rig {
         let moods = Arc::new(Moods::default());
         let made = moods.clone();
         let run = move || {
-            let clock: Arc<dyn Clock> = Arc::new(RealClock(Instant::now()));
-            run_on(options, &clock, SIZE, |_, _| Moody(made.clone()))
+            let clock: Arc<dyn Clock> = Arc::new(RealClock(Instant::now(), faster));
+            run_on(options, &clock, SIZE, (open, |_: &Gpu, _| Moody(made.clone())))
         };
         let stage = Builder::new().name("stage".into()).spawn(run).expect("thread");
         let (tell, heard) = sync_channel(1_024);
@@ -135,6 +142,16 @@ impl Rig {
 
     fn asked(&self) -> u64 {
         self.moods.asked.load(Ordering::SeqCst)
+    }
+
+    /// Whether the GPU that drew last is a real one.
+    fn is_real(&self) -> bool {
+        let gpu = self.moods.gpu.lock().expect("gpu");
+        gpu.as_ref().is_some_and(|gpu| !gpu.software)
+    }
+
+    fn lose_gpu(&self) {
+        self.moods.gpu.lock().expect("gpu").clone().expect("a GPU has drawn").lose();
     }
 
     fn shows(&self, rgb: [u8; 3]) -> bool {
@@ -191,8 +208,7 @@ fn a_picture_that_stands_is_back_by_itself_when_the_device_was_lost() {
     rig.until_beats(1);
     let before = rig.asked();
     *rig.moods.shown.lock().expect("picture") = None;
-    let gpu = rig.moods.gpu.lock().expect("gpu").clone();
-    gpu.expect("a GPU has drawn").lose();
+    rig.lose_gpu();
     while rig.asked() == before {
         rig.until_beats(1);
     }
@@ -216,5 +232,90 @@ fn what_no_display_takes_is_not_shown() {
     rig.moods.next.lock().expect("moods").clear();
     rig.until_shown(1);
     assert!(rig.shows(RED));
+    rig.end();
+}
+
+/// A machine whose GPU is there only now and then. Both are drawn on alike: only the name differs.
+#[derive(Default)]
+struct Machine {
+    has_gpu: AtomicBool,
+    looks: AtomicU64,
+    /// Holds up whoever looks for the GPU.
+    hangs: Mutex<()>,
+}
+
+impl Machine {
+    fn open(&self, wanted: Wanted, waker: &Waker) -> Result<Gpu, String> {
+        if wanted == Wanted::Real {
+            self.looks.fetch_add(1, Ordering::SeqCst);
+            drop(self.hangs.lock().expect("whole"));
+        }
+        let real = self.has_gpu.load(Ordering::SeqCst);
+        if wanted == Wanted::Real && !real {
+            return Err("not there".to_owned());
+        }
+        let (mut gpu, _) = Gpu::open(Wanted::Any, None, waker)?;
+        gpu.software = !real;
+        Ok(gpu)
+    }
+
+    fn opener(self: &Arc<Machine>) -> Open {
+        let machine = self.clone();
+        Arc::new(move |wanted, waker| machine.open(wanted, waker))
+    }
+
+    fn looks(&self) -> u64 {
+        self.looks.load(Ordering::SeqCst)
+    }
+}
+
+#[test]
+fn a_real_gpu_that_comes_late_or_back_is_moved_to_under_the_picture() {
+    let machine = Arc::new(Machine::default());
+    let mut rig = Rig::start_on(machine.opener(), 100);
+    rig.wish(1, RED);
+    rig.until_shown(1);
+    assert!(!rig.is_real(), "it began with a GPU that is not there");
+    while machine.looks() < 2 {
+        rig.until_beats(1);
+    }
+    assert!(!rig.is_real(), "it moved to nothing");
+    for round in ["late", "back"] {
+        *rig.moods.shown.lock().expect("picture") = None;
+        machine.has_gpu.store(true, Ordering::SeqCst);
+        while !(rig.is_real() && rig.shows(RED)) {
+            rig.until_beats(1);
+        }
+        let looks = machine.looks();
+        rig.until_beats(3);
+        assert_eq!(machine.looks(), looks, "{round}: it looks on");
+        machine.has_gpu.store(false, Ordering::SeqCst);
+        rig.lose_gpu();
+        while rig.is_real() {
+            rig.until_beats(1);
+        }
+    }
+    let off = |report: &Report| matches!(report, Report::Gone { .. } | Report::Failed { .. });
+    assert_eq!(rig.count(off), 0, "it was never off: {:?}", rig.said);
+    rig.end();
+}
+
+#[test]
+fn a_driver_that_hangs_while_it_is_looked_for_holds_up_nothing() {
+    let machine = Arc::new(Machine::default());
+    let hanging = machine.clone();
+    let held = hanging.hangs.lock().expect("whole");
+    let mut rig = Rig::start_on(machine.opener(), 100);
+    rig.wish(1, RED);
+    rig.until_shown(1);
+    while machine.looks() == 0 {
+        rig.until_beats(1);
+    }
+    rig.until_beats(3);
+    assert_eq!(machine.looks(), 1, "another one is looking, too");
+    rig.wish(2, BLUE);
+    rig.until_shown(2);
+    assert!(rig.shows(BLUE));
+    drop(held);
     rig.end();
 }

@@ -4,20 +4,19 @@
 //! anybody could walk up to, by Escape or q. No GPU that could draw:
 //! `fallback` takes over the windows, so that the screen says what is wrong.
 //!
-//! Start at `panes` (which windows there are).
+//! Start at `panes` (which windows there are) and `gpus` (what draws on them).
 
 mod blanking;
+mod gpus;
 mod mode;
 mod panes;
 mod plugs;
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
-use std::thread::Builder;
 use std::time::Duration;
 
 use vitrine_config::time::{Clock, Mono};
-use wgpu::Surface;
 use winit::application::ApplicationHandler;
 use winit::dpi::PhysicalSize;
 use winit::event::{ElementState, KeyEvent, WindowEvent};
@@ -26,29 +25,21 @@ use winit::keyboard::{Key, NamedKey};
 use winit::window::WindowId;
 
 use self::blanking::Awake;
+use self::gpus::{Answer, Found, LOOK_AGAIN};
 use self::mode::Modes;
 use self::panes::{Panes, Spot, monitors, size_of};
 use self::plugs::Plugs;
 use crate::engine::Engine;
 use crate::fallback::Fallback;
-use crate::gpu::Gpu;
-use crate::gpu::painter::GpuPainter;
-use crate::gpu::target::{Handed, WindowTarget, Windows};
+use crate::gpu::lookout::Lookout;
+use crate::gpu::target::{Handed, Windows};
 use crate::link::Agent;
 use crate::run::{StageError, StageOptions};
 use crate::scene::{Rotation, Size};
 use crate::source::Waker;
 
-/// First pause before a GPU is looked for again where none was found; each next one is twice as long.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
-/// Longest such pause: a driver that comes back late still needs no visit.
-const LOOK_AGAIN_MOST: Duration = Duration::from_secs(300);
-
 /// Something has happened outside the window; what, the engine knows.
 struct Woken;
-
-/// What the GPU's set-up thread found, with a surface on this window.
-type Found = Result<(Gpu, Surface<'static>, WindowId), String>;
 
 /// Runs until the agent or a person ends it. `size` None: full screen.
 ///
@@ -76,6 +67,7 @@ pub(crate) fn run(
         engine,
         keys,
         gpu: sync_channel(1),
+        lookout: Lookout::new(waker.clone()),
         panes: Panes::new(size),
         modes: size.is_none().then(|| Modes::new(waker.clone())),
         plugs: None,
@@ -104,7 +96,9 @@ struct WindowStage {
     waker: Waker,
     /// A person at the keyboard may end it.
     keys: bool,
-    gpu: (SyncSender<Found>, Receiver<Found>),
+    gpu: (SyncSender<Answer>, Receiver<Answer>),
+    /// For a real GPU while a software one draws.
+    lookout: Lookout<Found>,
     panes: Panes,
     plugs: Option<Plugs>,
     /// None in a window: displays are somebody else's.
@@ -184,9 +178,7 @@ impl ApplicationHandler<Woken> for WindowStage {
         if let (true, Some(pane)) = (work.draw, self.panes.first()) {
             pane.window.request_redraw();
         }
-        events.set_control_flow(
-            self.sleep([work.wake_at, self.look_at, self.ready_at].into_iter().flatten().min()),
-        );
+        events.set_control_flow(self.sleep(self.wake_at(work.wake_at)));
     }
 
     fn exiting(&mut self, _events: &ActiveEventLoop) {
@@ -197,89 +189,6 @@ impl ApplicationHandler<Woken> for WindowStage {
 }
 
 impl WindowStage {
-    /// Looks for a GPU on a thread of its own: sources are prepared meanwhile.
-    fn set_up(&self) -> Result<(), StageError> {
-        let Some(pane) = self.panes.first().cloned() else { return Ok(()) };
-        let (found, waker) = (self.gpu.0.clone(), self.waker.clone());
-        let open = move || {
-            let gpu = Gpu::open(Some(&pane), &waker).and_then(|(gpu, surface)| {
-                let surface = surface.ok_or_else(|| "no surface on the window".to_owned())?;
-                Ok((gpu, surface, pane.window.id()))
-            });
-            // Let go of the window first, so that it can close.
-            drop(pane);
-            // Nobody waits any more: the stage has ended.
-            found.try_send(gpu).ok();
-            waker();
-        };
-        Builder::new()
-            .name("gpu".into())
-            .spawn(open)
-            .map(drop)
-            .map_err(|source| StageError::System { action: "start a thread", source })
-    }
-
-    /// Takes a new GPU into use; looks for another one when it was lost.
-    fn look_after_gpu(&mut self) -> Result<(), StageError> {
-        if let Ok(found) = self.gpu.1.try_recv() {
-            // The first window is another one by now.
-            if matches!(&found, Ok((_, _, id)) if self.panes.position(*id) != Some(0)) {
-                return self.set_up();
-            }
-            match found.and_then(|(gpu, surface, _)| self.target_on(gpu, surface)) {
-                Ok((gpu, target)) => {
-                    let format = target.format();
-                    self.target = Some(target);
-                    (self.fallback, self.look_again) = (Vec::new(), LOOK_AGAIN);
-                    self.engine.use_gpu(GpuPainter::new(gpu, format));
-                }
-                Err(why) => self.fall_back(why)?,
-            }
-        } else if self.target.is_some() && self.engine.gpu().is_none() {
-            self.rebuild()?;
-        } else if self.look_at.take_if(|at| *at <= self.engine.now()).is_some() {
-            self.set_up()?;
-        }
-        Ok(())
-    }
-
-    /// Everything to draw on; `surface` is the first window's.
-    fn target_on(&self, gpu: Gpu, surface: Surface<'static>) -> Result<(Gpu, Windows), String> {
-        let mut surfaces = vec![surface];
-        for pane in self.panes.iter().skip(1) {
-            surfaces.push(gpu.surface(pane)?);
-        }
-        let windows = self.panes.iter().map(|pane| pane.window.clone());
-        let targets = surfaces.into_iter().zip(windows);
-        let targets = targets.map(|(surface, window)| WindowTarget::new(&gpu, surface, window));
-        let targets = targets.collect::<Result<_, _>>()?;
-        Ok((gpu, Windows::new(targets)))
-    }
-
-    /// Everything on the GPU is gone: start again.
-    fn rebuild(&mut self) -> Result<(), StageError> {
-        tracing::warn!("setting up the GPU again");
-        (self.target, self.listening) = (None, false);
-        self.engine.drop_gpu();
-        self.set_up()
-    }
-
-    fn fall_back(&mut self, why: String) -> Result<(), StageError> {
-        tracing::warn!(why, "no usable GPU");
-        self.engine.no_gpu(&why);
-        self.look_at = Some(self.engine.now().after(self.look_again));
-        self.look_again = (self.look_again * 2).min(LOOK_AGAIN_MOST);
-        self.show_card(&why)
-    }
-
-    /// Says on each window why there is nothing better.
-    fn show_card(&mut self, why: &str) -> Result<(), StageError> {
-        let fallbacks = self.panes.iter().map(|pane| Fallback::open(pane, why.to_owned()));
-        self.fallback = fallbacks.collect::<Result<_, _>>()?;
-        self.panes.iter().for_each(|pane| pane.window.request_redraw());
-        Ok(())
-    }
-
     /// Has a window on each display that is asked for, and what goes with that.
     fn keep_to_the_displays(&mut self, events: &ActiveEventLoop) {
         let (rotation, displays) = self.engine.hung();
@@ -382,6 +291,11 @@ impl WindowStage {
         {
             self.ended = Err(error);
         }
+    }
+
+    fn wake_at(&self, engine: Option<Mono>) -> Option<Mono> {
+        let own = [engine, self.look_at, self.ready_at, self.lookout.wake_at()];
+        own.into_iter().flatten().min()
     }
 
     fn sleep(&self, wake_at: Option<Mono>) -> ControlFlow {

@@ -13,7 +13,7 @@ use image::RgbImage;
 use super::*;
 use crate::gpu::painter::GpuPainter;
 use crate::gpu::target::OFFSCREEN_FORMAT;
-use crate::gpu::{Gpu, capture};
+use crate::gpu::{Gpu, Wanted, capture};
 use crate::source::worker::WorkerCommand;
 use crate::source::{Sources, Waker};
 use crate::test_media::media;
@@ -25,7 +25,7 @@ pub const REFRESH: Duration = Duration::from_nanos(16_666_667);
 
 pub static GPU: LazyLock<Gpu> = LazyLock::new(|| {
     let waker: Waker = Arc::new(|| {});
-    Gpu::open(None, &waker).expect("a GPU, at least a software one").0
+    Gpu::open(Wanted::Any, None, &waker).expect("a GPU, at least a software one").0
 });
 
 /// Not a test: the process that films start.
