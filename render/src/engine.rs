@@ -151,10 +151,10 @@ impl Engine {
 
     /// The displays are these.
     pub(crate) fn resize(&mut self, screen: Screen) {
-        self.size = screen.main();
-        let displays = std::mem::replace(&mut self.displays, screen.displays());
+        let before = (self.size, self.displays);
+        (self.size, self.displays) = (screen.main(), screen.displays());
         self.stage.resize(screen);
-        if displays != self.displays {
+        if before != (self.size, self.displays) {
             self.greet_again();
         }
     }
