@@ -55,6 +55,13 @@ pub enum Report {
         /// What was wrong, and what was done.
         what: String,
     },
+    /// The file of this turn is broken: what is there of it is shown, and ends by itself.
+    BrokeOff {
+        /// Which showing.
+        turn: Turn,
+        /// Which file, and what is wrong with it.
+        what: String,
+    },
     /// This turn cannot be shown, or not any more; what it last showed stays on the screen until
     /// the next wish.
     Failed {

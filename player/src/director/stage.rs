@@ -83,7 +83,12 @@ impl Director {
             Report::Prepared { turn, lasts } => {
                 self.playback.prepared(turn, lasts, now.mono);
             }
-            Report::Mended { turn, what } => self.playback.mended(turn, &what),
+            Report::Mended { turn, what } => {
+                self.playback.worth_a_word(turn, "decoder_failed", &what)
+            }
+            Report::BrokeOff { turn, what } => {
+                self.playback.worth_a_word(turn, "file_broken", &what);
+            }
             Report::Failed { turn, error } => self.playback.failed(turn, &error, now.mono),
             Report::Refused { what } => {
                 let code = "display_refused".to_owned();

@@ -81,6 +81,11 @@ pub trait Source {
         None
     }
 
+    /// Why it ended sooner than it should have, for people; once for a file, as long as it is remembered.
+    fn broke_off(&mut self) -> Option<String> {
+        None
+    }
+
     /// Another layer is foreseen to take its place then; None: not any more.
     fn leaves_at(&mut self, _at: Option<Mono>) {}
 

@@ -58,6 +58,14 @@ impl Source for SoundSource {
         self.sound.ends_at()
     }
 
+    fn mended(&mut self) -> Option<String> {
+        self.sound.mended()
+    }
+
+    fn broke_off(&mut self) -> Option<String> {
+        self.sound.broke_off()
+    }
+
     fn leaves_at(&mut self, at: Option<Mono>) {
         self.sound.leaves_at(at);
     }

@@ -7,6 +7,8 @@
 //! (`worker::link`). A worker that hangs is noticed here, by the time that is handed in:
 //! [`Source::poll`] wants to be called at least once a second while a source is prepared or plays.
 
+mod setbacks;
+
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
@@ -40,6 +42,9 @@ const PREPARED_WITHIN: Duration = Duration::from_millis(PREPARE_MAX_MS);
 /// From the end of the last frame known to word of another one. Longer than any stall of a disk
 /// that a viewer would sit through.
 const FRAME_WITHIN: Duration = Duration::from_secs(5);
+/// The same for a worker that takes the place of another one: it may have as much to decode as lies
+/// between two whole pictures.
+const GOES_ON_WITHIN: Duration = Duration::from_secs(10);
 /// Frame memories at a time: an old one stays while its last frame is on screen. More comes from
 /// a worker that does not keep to the protocol.
 const MEMORIES: usize = 3;
@@ -71,13 +76,18 @@ pub struct VideoSource {
     /// The decoder of hardware in use.
     hardware: Option<String>,
     mended: Option<String>,
+    broke_off: Option<String>,
     leaves_at: Option<Mono>,
+    hushed: bool,
+    /// Numbered through all workers.
     memories: Vec<(u32, Seen)>,
     loans: Loans,
     /// Its worker may lend frames.
     lends: bool,
     /// Why it was told not to, although others may: hardware failed while it lent.
     unlent: Option<String>,
+    /// What was before the worker at work.
+    before: setbacks::Before,
     watch: Watch,
     failed: Option<SourceError>,
     walls: Option<Walls>,
@@ -89,6 +99,7 @@ struct Watch {
     since: Option<Mono>,
     opened: Opened,
     rebuilt: bool,
+    now: Mono,
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -137,7 +148,8 @@ impl VideoSource {
         waker: Waker,
     ) -> VideoSource {
         let lends = supply.zero_copy().may_lend();
-        let job = job(&spec, medium, held.clone(), (supply.distrusts(&spec.path), lends));
+        let software = supply.distrusts(&spec.path);
+        let job = job(&spec, medium, held.clone(), (software, lends));
         VideoSource {
             link: Link::open(job, supply.clone(), waker.clone()),
             spec,
@@ -149,11 +161,14 @@ impl VideoSource {
             lasts: None,
             hardware: None,
             mended: None,
+            broke_off: None,
             leaves_at: None,
+            hushed: false,
             memories: Vec::new(),
             loans: Loans::default(),
             lends,
             unlent: None,
+            before: setbacks::Before::default(),
             watch: Watch::default(),
             failed: None,
             walls: None,
@@ -165,10 +180,14 @@ impl VideoSource {
             let taken = match arrival {
                 Arrival::Opened => {
                     self.watch.opened = Opened::Unseen;
+                    if self.leaves_at.is_some() {
+                        self.foretell();
+                    }
                     Ok(())
                 }
                 Arrival::Hardware(decoder) => {
-                    self.hardware = Some(decoder);
+                    // Once is enough.
+                    self.hardware = Some(decoder).filter(|_| !self.before.is_software());
                     Ok(())
                 }
                 Arrival::Length(ns) => {
@@ -179,16 +198,27 @@ impl VideoSource {
                     self.walls = Some(walls);
                     Ok(())
                 }
-                Arrival::Pool { generation, memory } => self.add_memory(generation, memory),
-                Arrival::Frame(frame) => {
+                Arrival::Pool { generation, memory } => {
+                    self.add_memory(self.before.numbered(generation), memory)
+                }
+                Arrival::Frame(mut frame) => {
+                    frame.generation = self.before.numbered(frame.generation);
+                    self.before.has_followed();
                     self.timeline.push(frame).map_err(|error| format!("the media worker {error}"))
                 }
-                Arrival::Lent(frame, buffers) => {
+                Arrival::Lent(mut frame, buffers) => {
+                    // What comes back is right for the first worker: a later one lends nothing.
+                    frame.generation = self.before.numbered(frame.generation);
+                    self.before.has_followed();
                     self.loans.add(&frame, buffers, &self.link);
                     self.timeline.push(frame).map_err(|error| format!("the media worker {error}"))
                 }
                 Arrival::End(at_ns) => {
                     self.timeline.end(at_ns);
+                    Ok(())
+                }
+                Arrival::BrokeOff(at_ns, text) => {
+                    self.break_off(at_ns, &text);
                     Ok(())
                 }
                 Arrival::Failed(text) => Err(text),
@@ -214,7 +244,7 @@ impl VideoSource {
             return;
         }
         self.failed = Some(SourceError(format!("{}: {text}", self.spec.path.display())));
-        self.link.close();
+        self.close();
     }
 
     /// Hardware that fails before its first frame gets another chance, without lending: if that goes
@@ -230,31 +260,9 @@ impl VideoSource {
         true
     }
 
-    /// What fails in hardware is decoded in software from now on; before its first frame that is
-    /// now, later it is the next showing.
-    fn leave_hardware(&mut self, text: &str) -> bool {
-        let Some(decoder) = self.hardware.take() else { return false };
-        self.supply.distrust(&self.spec.path);
-        if self.timeline.front().is_some() {
-            return false;
-        }
-        let path = self.spec.path.display();
-        let mended = format!("{path}: {decoder}: {text}; decoded in software instead");
-        self.mended = Some(mended);
-        self.begin_anew();
-        true
-    }
-
-    /// Another worker, before the first frame.
-    fn begin_anew(&mut self) {
+    fn close(&mut self) {
         self.link.close();
-        let software = self.supply.distrusts(&self.spec.path);
-        let how = (software, self.lends);
-        let job = job(&self.spec, self.medium, self.held.clone(), how);
-        self.link = Link::open(job, self.supply.clone(), self.waker.clone());
-        self.memories.clear();
-        self.loans.clear();
-        self.watch.opened = Opened::NotYet;
+        self.before.has_followed();
     }
 
     /// The first picture, for somebody else than the screen.
@@ -292,12 +300,16 @@ impl VideoSource {
         if self.timeline.front().is_none() {
             return self.watch_first_frame(now);
         }
-        if self.timeline.dry_since().is_some_and(|since| now.since(since) > FRAME_WITHIN) {
-            if !self.loans.is_empty() {
+        let (since, within) = match self.before.awaited_since() {
+            Some(since) => (Some(since), GOES_ON_WITHIN),
+            None => (self.timeline.dry_since(), FRAME_WITHIN),
+        };
+        if since.is_some_and(|since| now.since(since) > within) {
+            if self.hardware.is_some() && !self.loans.is_empty() {
                 // Perhaps it waits for what it has lent.
                 self.supply.zero_copy().refuse("a decoder stopped while frames of it were lent");
             }
-            self.fail(&format!("no further frame within {} s", FRAME_WITHIN.as_secs()));
+            self.fail(&format!("no further frame within {} s", within.as_secs()));
         }
     }
 
@@ -324,6 +336,11 @@ impl VideoSource {
         }
     }
 
+    fn foretell(&mut self) {
+        let sent = self.link.send(&Command::LeavesAt { at: self.leaves_at });
+        self.send(sent);
+    }
+
     fn send(&mut self, sent: std::io::Result<()>) {
         if let Err(error) = sent {
             self.fail(&format!("the media worker does not listen: {error}"));
@@ -333,6 +350,7 @@ impl VideoSource {
 
 impl Source for VideoSource {
     fn poll(&mut self, now: Mono) -> State {
+        self.watch.now = now;
         self.drain();
         self.judge_lending();
         self.watch(now);
@@ -346,13 +364,16 @@ impl Source for VideoSource {
     }
 
     fn take(&mut self, now: Mono) -> Option<Picture<'_>> {
+        self.watch.now = now;
         self.drain();
         let (mut sent, link, loans) = (Ok(()), &self.link, &mut self.loans);
+        let before = &self.before;
         let frame = self.timeline.take(now, |done| {
             if loans.let_go(&done) {
                 return;
             }
             let Frame { generation, slot, .. } = done;
+            let Some(generation) = before.own(generation) else { return };
             let answer = link.send(&Command::Release { generation, slot });
             sent = std::mem::replace(&mut sent, Ok(())).and(answer);
         });
@@ -393,10 +414,13 @@ impl Source for VideoSource {
         self.mended.take()
     }
 
+    fn broke_off(&mut self) -> Option<String> {
+        self.broke_off.take()
+    }
+
     fn leaves_at(&mut self, at: Option<Mono>) {
         if std::mem::replace(&mut self.leaves_at, at) != at {
-            let sent = self.link.send(&Command::LeavesAt { at });
-            self.send(sent);
+            self.foretell();
         }
     }
 
@@ -405,6 +429,7 @@ impl Source for VideoSource {
     }
 
     fn leave(&mut self) {
+        self.hushed = true;
         let sent = self.link.send(&Command::Hush);
         self.send(sent);
     }
@@ -416,7 +441,7 @@ impl Source for VideoSource {
 
 impl Drop for VideoSource {
     fn drop(&mut self) {
-        self.link.close();
+        self.close();
     }
 }
 
@@ -432,7 +457,8 @@ fn job(
     // Hardware is made for films.
     let software = software || medium == Medium::Still;
     let lend = lend && medium == Medium::Video;
-    let open = Command::Open { medium, volume, looped: spec.looped, software, lend, audio };
+    let (looped, from_ns) = (spec.looped, 0);
+    let open = Command::Open { medium, volume, looped, software, lend, from_ns, audio };
     Job { path: spec.path.clone(), held, open }
 }
 

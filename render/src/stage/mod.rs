@@ -160,6 +160,8 @@ impl Stage {
             self.reports.extend(report.filter(|_| asked.contains(turn)));
             let mended = showing.source.mended();
             self.reports.extend(mended.map(|what| Report::Mended { turn: *turn, what }));
+            let broke_off = showing.source.broke_off();
+            self.reports.extend(broke_off.map(|what| Report::BrokeOff { turn: *turn, what }));
             // A picture that was lost is back.
             self.dirty |= showing.started_at.is_some() && !had_picture && showing.uploaded;
         }

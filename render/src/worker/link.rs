@@ -51,6 +51,8 @@ pub enum Arrival {
     Lent(Frame, [Arc<Borrowed>; 3]),
     /// The last frame has come; when its time is over.
     End(u64),
+    /// The last frame has come, sooner than it should have; when its time is over, and why.
+    BrokeOff(u64, String),
     /// Nothing more will come, and why.
     Failed(String),
 }
@@ -281,6 +283,7 @@ impl Thread {
             Event::Hardware { decoder } => Arrival::Hardware(decoder),
             Event::Length { ns } => Arrival::Length(ns),
             Event::End { at_ns } => Arrival::End(at_ns),
+            Event::BrokeOff { at_ns, text } => Arrival::BrokeOff(at_ns, text),
             Event::Failed { text } => return Err(text),
         };
         self.shared.post(arrival);

@@ -7,7 +7,7 @@
 //! Whatever a decoder does (crash, hang, leak), it costs its own process. The worker ends at once
 //! when the stage lets go of the socket, also when the stage itself has died.
 //!
-//! In the worker process: [`run`], `sandbox`, `player`, `pipeline`, `decoders` (which one), `tuning`,
+//! In the worker process: [`run`], `sandbox`, `player`, `resume`, `pipeline`, `file`, `decoders` (which one), `tuning`,
 //! `complaint`, `outlet` (frames out), `described` (what they are like), `lender` (frames that stay where they are), `colour`, `sound`, `limits`. In the stage: `pool` (processes), `link` (thread of a source), `loan` (what is lent), `timeline` (which frame
 //! when). On both sides: `protocol`, `socket`, `layout`, `lent`, `frames`.
 
@@ -15,6 +15,7 @@ mod colour;
 mod complaint;
 mod decoders;
 mod described;
+mod file;
 pub(crate) mod frames;
 pub(crate) mod layout;
 mod lender;
@@ -27,6 +28,7 @@ mod pipeline;
 mod player;
 pub(crate) mod pool;
 pub(crate) mod protocol;
+mod resume;
 mod sandbox;
 mod socket;
 mod sound;
@@ -97,12 +99,12 @@ fn obey(
     player: &mut Option<Player>,
 ) -> Result<(), WorkerError> {
     match (Command::read(received.bytes())?, player.as_mut()) {
-        (Command::Open { medium, volume, looped, software, lend, audio }, None) => {
+        (Command::Open { medium, volume, looped, software, lend, from_ns, audio }, None) => {
             let Some(file) = received.fd else { return Ok(()) };
             let reach = Reach::of(&audio, sound::has_sound_server());
-            let walls = sandbox::lock_down(file.as_fd(), reach, network);
+            let walls = sandbox::lock_down(reach, network);
             stage.send(Event::Walls(walls).write().bytes(), None)?;
-            let wish = player::Wish { medium, volume, looped, software, lend, audio };
+            let wish = player::Wish { medium, volume, looped, software, lend, from_ns, audio };
             match Player::open(file, wish, stage) {
                 Ok(opened) => *player = Some(opened),
                 Err(error) => {

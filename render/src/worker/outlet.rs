@@ -23,6 +23,9 @@ use crate::source::Colour;
 
 /// How often a sound without pictures says that it goes on.
 const BEAT_NS: u64 = 1_000_000_000;
+/// What is left of a frame that has been shown but for this is not shown again: two decoders round
+/// times in their own ways.
+const SLIVER_NS: u64 = 1_000_000;
 
 /// Why a frame did not go out.
 #[derive(Debug, thiserror::Error)]
@@ -67,8 +70,11 @@ struct Writer {
     lender: Lender,
     last_ns: Option<u64>,
     end_ns: u64,
-    /// Added to running times: what earlier rounds of a loop took that began by a flush.
+    /// Added to running times: what earlier rounds of a loop took that began by a flush, and what
+    /// another worker has shown.
     offset_ns: u64,
+    /// What is over by then has been shown by another worker.
+    from_ns: u64,
 }
 
 #[derive(Default)]
@@ -140,10 +146,13 @@ impl Slots {
 }
 
 impl Outlet {
-    /// Nothing sent yet.
-    pub fn new(stage: Arc<Socket>, lends: bool) -> Self {
+    /// Nothing sent yet. What comes before `from_ns` has been shown: nothing goes out before
+    /// [`Outlet::go_on`].
+    pub fn new(stage: Arc<Socket>, lends: bool, from_ns: u64) -> Self {
         let (lends, slots) = (AtomicBool::new(lends), Slots::default());
-        Outlet { stage, lends, slots, writer: Mutex::new(Writer::default()) }
+        let hold_ns = if from_ns > 0 { u64::MAX } else { 0 };
+        let writer = Writer { end_ns: from_ns, from_ns: hold_ns, ..Writer::default() };
+        Outlet { stage, lends, slots, writer: Mutex::new(writer) }
     }
 
     /// Frames are copied from now on.
@@ -151,14 +160,22 @@ impl Outlet {
         self.lends.store(false, Ordering::Relaxed);
     }
 
+    /// From now on frames go out, but for those that were over at `from_ns`. Running times begin at
+    /// zero `offset_ns` after the start.
+    pub fn go_on(&self, from_ns: u64, offset_ns: u64) {
+        let mut writer = self.writer();
+        (writer.from_ns, writer.offset_ns) = (from_ns, offset_ns);
+    }
+
     /// The stage has given back a slot.
     pub fn give_back(&self, generation: u32, slot: u32) {
         self.slots.give_back(generation, slot);
     }
 
-    /// Whether a frame has gone out.
+    /// Whether a frame has gone out, from here or from the worker before.
     pub fn has_shown(&self) -> bool {
-        self.writer().last_ns.is_some()
+        let writer = self.writer();
+        writer.last_ns.is_some() || writer.from_ns > 0
     }
 
     /// When the last frame is over, in nanoseconds after the start.
@@ -188,6 +205,12 @@ impl Outlet {
     pub fn end(&self) {
         let at_ns = self.end_ns();
         self.say(&Event::End { at_ns });
+    }
+
+    /// Tells the stage that the last frame has gone out sooner than it should have.
+    pub fn break_off(&self, text: String) {
+        let at_ns = self.end_ns();
+        self.say(&Event::BrokeOff { at_ns, text });
     }
 
     /// Tells the stage that nothing more will come.
@@ -231,9 +254,12 @@ impl Writer {
         let (Some(caps), Some(buffer)) = (sample.caps(), sample.buffer()) else { return Ok(()) };
         let Some(at_ns) = self.due(sample, buffer) else { return Ok(()) };
         let described = self.describe(caps)?;
+        let lasts_ns = described.lasts_ns(buffer);
+        if self.is_over(at_ns.saturating_add(lasts_ns)) {
+            return Ok(());
+        }
         let generation = self.room(described.shape, out)?;
         let slot = out.slots.take();
-        let lasts_ns = described.lasts_ns(buffer);
         let lent = self.lend((generation, slot), sample, &described, out)?;
         if lent.is_none() {
             self.copy(buffer, &described, slot)?;
@@ -276,6 +302,11 @@ impl Writer {
             None => self.end_ns,
         };
         self.last_ns.is_none_or(|last| at_ns > last).then_some(at_ns)
+    }
+
+    /// Whether a frame that ends then has been shown by another worker.
+    fn is_over(&self, ends_ns: u64) -> bool {
+        self.from_ns > 0 && ends_ns < self.from_ns.saturating_add(SLIVER_NS)
     }
 
     fn describe(&mut self, caps: &gstreamer::CapsRef) -> Result<Described, OutletError> {

@@ -5,7 +5,7 @@
 //!
 //! `playbin3` and `uridecodebin3` are not used: they hang in up to a third of all starts.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use gstreamer::glib;
@@ -17,6 +17,7 @@ use gstreamer_app::{AppSink, AppSinkCallbacks};
 use gstreamer_video::{VideoCapsBuilder, VideoFormat};
 
 use super::decoders::{self, Board};
+use super::file;
 use super::lender;
 use super::outlet::Outlet;
 use super::player::Wish;
@@ -26,16 +27,14 @@ use super::tuning;
 
 /// Puts the parts together. `sound`: where decoded sound goes; without it none is decoded.
 pub fn build(
-    file: &OwnedFd,
+    file: OwnedFd,
     outlet: &Arc<Outlet>,
     sound: Option<&Arc<Sound>>,
     wish: &Wish,
 ) -> Result<Pipeline, glib::BoolError> {
     let looped = wish.looped;
     let pipeline = Pipeline::new();
-    let source = ElementFactory::make("filesrc")
-        .property("location", format!("/proc/self/fd/{}", file.as_raw_fd()))
-        .build()?;
+    let source = file::source(file);
     let decoder = ElementFactory::make("decodebin3").build()?;
     pipeline.add_many([&source, &decoder])?;
     source.link(&decoder)?;

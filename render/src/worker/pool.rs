@@ -27,8 +27,8 @@ const MALLOC_ARENAS: &str = "2";
 /// allocator raises this to the size of a frame.
 const MALLOC_MAPS_FROM_BYTES: &str = "262144";
 
-/// Files remembered as too much for the hardware; then all get another chance.
-const DISTRUSTED: usize = 256;
+/// Files remembered as too much for the hardware, or as broken; then all get another chance.
+const REMEMBERED: usize = 256;
 
 /// A source waits this long for a spare that is being made before it starts a process of its own.
 const SPARE_WITHIN: Duration = Duration::from_secs(5);
@@ -68,6 +68,8 @@ struct Shared {
     /// Files that hardware has failed on.
     distrusted: Mutex<BTreeSet<PathBuf>>,
     zero_copy: Arc<ZeroCopy>,
+    /// Files that break off, as has been told.
+    broken: Mutex<BTreeSet<PathBuf>>,
 }
 
 #[derive(Debug)]
@@ -86,8 +88,8 @@ impl WorkerPool {
     /// A pool without processes.
     pub fn new(command: WorkerCommand) -> Self {
         let spare = Mutex::new(Spare::Unwanted);
-        let (made, distrusted, zero_copy) = Default::default();
-        WorkerPool(Arc::new(Shared { command, spare, made, distrusted, zero_copy }))
+        let (made, distrusted, broken, zero_copy) = Default::default();
+        WorkerPool(Arc::new(Shared { command, spare, made, distrusted, broken, zero_copy }))
     }
 
     /// Keeps one initialised spare worker from now on, so that a source need not wait for one to
@@ -135,16 +137,12 @@ impl Shared {
 impl Supply {
     /// Notes that a decoder of hardware has failed on this file.
     pub fn distrust(&self, path: &Path) {
-        let mut distrusted = self.distrusted();
-        if distrusted.len() >= DISTRUSTED {
-            distrusted.clear();
-        }
-        distrusted.insert(path.to_owned());
+        remember(&self.0.distrusted, path);
     }
 
     /// Whether hardware is to be left alone with this file.
     pub fn distrusts(&self, path: &Path) -> bool {
-        self.distrusted().contains(path)
+        self.0.distrusted.lock().unwrap_or_else(PoisonError::into_inner).contains(path)
     }
 
     /// Whether workers lend frames.
@@ -152,8 +150,9 @@ impl Supply {
         &self.0.zero_copy
     }
 
-    fn distrusted(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
-        self.0.distrusted.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Notes that this file breaks off; whether that is news.
+    pub fn breaks_off(&self, path: &Path) -> bool {
+        remember(&self.0.broken, path)
     }
 
     /// The spare, or a new process that says `Hello` when it is ready. Blocks while it is spawned.
@@ -219,6 +218,15 @@ impl Supply {
             _ => socket.close(),
         }
     }
+}
+
+/// Whether it was not known before.
+fn remember(paths: &Mutex<BTreeSet<PathBuf>>, path: &Path) -> bool {
+    let mut paths = paths.lock().unwrap_or_else(PoisonError::into_inner);
+    if paths.len() >= REMEMBERED {
+        paths.clear();
+    }
+    paths.insert(path.to_owned())
 }
 
 /// Whether a process has said `Hello` already.

@@ -8,8 +8,8 @@
 //! file, [`Event::Pool`] the frame memory and [`Event::Lend`] a decoder's buffer as its one descriptor.
 //! Both ends are the same build.
 //!
-//! Order: `Hello` · `Open` · `Walls` `Hardware` `Length` `Pool` `Frame`… (`Start` at any time) · `End` or `Failed`. A new
-//! `Pool` replaces the one before. A frame takes a slot even if it stays in buffers that were lent,
+//! Order: `Hello` · `Open` · `Walls` `Hardware` `Length` `Pool` `Frame`… (`Start` at any time) · `End`, `BrokeOff` or
+//! `Failed`. A new `Pool` replaces the one before. A frame takes a slot even if it stays in buffers that were lent,
 //! each by a `Lend` before the first frame in it. `Release` gives a slot back, and what was lent with it.
 //!
 //! Promises, each held by a test of the same name:
@@ -47,6 +47,8 @@ pub enum Command {
         software: bool,
         /// Frames may stay in their decoder's memory.
         lend: bool,
+        /// So many nanoseconds after the start it goes on: what comes before has been shown.
+        from_ns: u64,
         /// Where sound goes.
         audio: AudioOut,
     },
@@ -119,6 +121,13 @@ pub enum Event {
     End {
         /// When its time is over, in nanoseconds after the start.
         at_ns: u64,
+    },
+    /// Something went wrong behind the first frame: those that were sent are the last ones.
+    BrokeOff {
+        /// When the time of the last one is over, in nanoseconds after the start.
+        at_ns: u64,
+        /// As in [`Event::Failed`].
+        text: String,
     },
     /// Nothing more will come, and why.
     Failed {
@@ -265,12 +274,13 @@ const LENGTH: u8 = 16;
 const HARDWARE: u8 = 17;
 const WALLS: u8 = 18;
 const LEND: u8 = 19;
+const BROKE_OFF: u8 = 20;
 
 impl Command {
     /// As one packet.
     pub fn write(&self) -> Packet {
         match self {
-            Command::Open { medium, volume, looped, software, lend, audio } => {
+            Command::Open { medium, volume, looped, software, lend, from_ns, audio } => {
                 let mut packet = Packet::new(OPEN);
                 packet.put(&[match medium {
                     Medium::Video => 0,
@@ -288,6 +298,7 @@ impl Command {
                 };
                 packet.put(&[*looped, *software, *lend].map(u8::from));
                 packet.put(&[kind]);
+                packet.put_u64(*from_ns);
                 packet.put_text(name);
                 packet
             }
@@ -326,7 +337,7 @@ impl Command {
                 let medium = *medium.get(usize::from(from.u8()?))?;
                 let volume = from.f32(0.0, 1.0)?;
                 let (looped, software, lend) = (from.flag()?, from.flag()?, from.flag()?);
-                let (kind, name) = (from.u8()?, from.text()?);
+                let (kind, from_ns, name) = (from.u8()?, from.u64()?, from.text()?);
                 let audio = match kind {
                     0 => AudioOut::Auto,
                     1 => AudioOut::None,
@@ -336,7 +347,7 @@ impl Command {
                     5 => AudioOut::Usb,
                     _ => return None,
                 };
-                Command::Open { medium, volume, looped, software, lend, audio }
+                Command::Open { medium, volume, looped, software, lend, from_ns, audio }
             }
             START => Command::Start { at: Mono(from.u64()?) },
             RELEASE => Command::Release { generation: from.u32()?, slot: slot(&mut from)? },
@@ -391,6 +402,12 @@ impl Event {
                 packet.put_u64(*at_ns);
                 packet
             }
+            Event::BrokeOff { at_ns, text } => {
+                let mut packet = Packet::new(BROKE_OFF);
+                packet.put_u64(*at_ns);
+                packet.put_text(text);
+                packet
+            }
             Event::Failed { text } => {
                 let mut packet = Packet::new(FAILED);
                 packet.put_text(text);
@@ -414,6 +431,7 @@ impl Event {
             LEND => Event::Lend { number: from.u32()? },
             FRAME => Event::Frame(Frame::parse(&mut from)?),
             END => Event::End { at_ns: from.u64()? },
+            BROKE_OFF => Event::BrokeOff { at_ns: from.u64()?, text: from.text()? },
             FAILED => Event::Failed { text: from.text()? },
             _ => return None,
         };

@@ -60,6 +60,19 @@ impl Timeline {
         self.start = Some(at);
     }
 
+    /// When time zero is.
+    pub fn started(&self) -> Option<Mono> {
+        self.start
+    }
+
+    /// The time behind everything that is here or over by `now`, in nanoseconds after the start.
+    pub fn reached_ns(&self, now: Mono) -> u64 {
+        let known = self.ahead.back().or(self.held.as_ref());
+        let known_ns = known.map_or(0, |frame| frame.at_ns.saturating_add(frame.lasts_ns));
+        let over = self.start.map_or(Duration::ZERO, |start| now.since(start));
+        known_ns.max(u64::try_from(over.as_nanos()).unwrap_or(u64::MAX))
+    }
+
     /// The frame taken last is to be taken once more, if no newer one is due by then.
     pub fn again(&mut self) {
         self.again = true;
@@ -107,6 +120,11 @@ impl Timeline {
     /// When [`Timeline::take`] will have another frame, as far as is known.
     pub fn next_at(&self) -> Option<Mono> {
         self.held.and_then(|_| self.due_ahead())
+    }
+
+    /// Whether the last frame is here.
+    pub fn is_whole(&self) -> bool {
+        self.end_ns.is_some()
     }
 
     /// When the last frame has been shown for its full time.
@@ -230,6 +248,19 @@ mod tests {
         assert_eq!(timeline.ends_at(), None);
         timeline.end(10);
         assert_eq!((timeline.dry_since(), timeline.ends_at()), (None, Some(Mono(510))));
+    }
+
+    #[test]
+    fn what_is_reached_is_behind_the_last_frame_and_never_in_the_past() {
+        let mut timeline = Timeline::default();
+        assert_eq!(timeline.reached_ns(Mono(700)), 0, "nothing there, not begun");
+        timeline.push(frame(0, 0)).expect("free slot");
+        timeline.push(frame(1, 10)).expect("free slot");
+        assert_eq!(timeline.reached_ns(Mono(700)), 20, "not begun");
+        timeline.start(Mono(1_000));
+        for (now, reached) in [(900, 20), (1_015, 20), (1_500, 500)] {
+            assert_eq!(timeline.reached_ns(Mono(now)), reached, "at {now}");
+        }
     }
 
     proptest! {

@@ -9,7 +9,7 @@ use vitrine_render::source::{Source, State};
 
 use super::rig::{Rig, START, media, pool, spec};
 
-fn file_with(bytes: &[u8]) -> tempfile::NamedTempFile {
+pub fn file_with(bytes: &[u8]) -> tempfile::NamedTempFile {
     let mut file = tempfile::NamedTempFile::new().expect("file");
     file.write_all(bytes).expect("write");
     file

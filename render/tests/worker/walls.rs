@@ -1,5 +1,6 @@
 //! Everything that plays, plays behind walls; and where walls are missing.
 
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 
 use vitrine_render::scene::AudioOut;
@@ -59,4 +60,20 @@ fn where_no_wall_can_be_built_it_plays_and_says_so() {
     assert_eq!(seen, 60);
     let walls = rig.source.walls().expect("the worker says what is around it");
     assert_eq!(walls.names(true), [""; 0]);
+}
+
+/// As root the stage opens what is somebody else's; its worker has given up the right to.
+#[test]
+fn what_only_its_owner_may_read_plays_for_root() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED, every file here is the worker's own: it takes root");
+        return;
+    }
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::copy(media("silent.mp4"), file.path()).expect("copied");
+    chown(file.path(), Some(1), Some(1)).expect("given away");
+    let mode = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(file.path(), mode).expect("its owner's alone");
+    let (seen, _) = played(file.path(), AudioOut::None, &pool());
+    assert_eq!(seen, 60);
 }

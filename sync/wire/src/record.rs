@@ -149,7 +149,7 @@ pub struct OrderResult {
 /// Something that went wrong and what was done about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
-    /// Machine-readable, such as `manifest_refused`, `item_failed`, `decoder_failed`, `stage_died`.
+    /// Machine-readable, such as `manifest_refused`, `item_failed`, `decoder_failed`, `file_broken`, `stage_died`.
     pub code: String,
     /// What, wanted, found, done.
     pub detail: String,

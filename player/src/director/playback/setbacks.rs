@@ -51,12 +51,12 @@ impl Playback {
         }
     }
 
-    /// Something was wrong with `turn` and was mended: worth a word, no more.
-    pub fn mended(&mut self, turn: Turn, what: &str) {
+    /// Something was wrong with `turn`, which is shown all the same.
+    pub fn worth_a_word(&mut self, turn: Turn, code: &str, what: &str) {
         let Some(showing) = self.showings().find(|showing| showing.turn == turn) else { return };
         let (playlist, item) = (&showing.playlist, &showing.item.id);
         let detail = format!("playlist {playlist:?}, item {item:?}: {what}");
-        self.faults.push(Fault { code: "decoder_failed".into(), detail });
+        self.faults.push(Fault { code: code.into(), detail });
     }
 
     fn lane_failed(&mut self, lane: usize, error: &str, now: Mono) {

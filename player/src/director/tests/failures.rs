@@ -18,15 +18,20 @@ fn playing_on(stage: Stage, items: Vec<vitrine_sync::model::Item>) -> World {
 }
 
 #[test]
-fn a_decoder_that_was_replaced_is_told_and_changes_nothing() {
-    let mut world = World::playing(live(1, vec![playlist("p", vec![video("9a"), image("b")])]));
-    world.run_to(1_000);
-    let (turn, what) = (world.presented[0], "no luck with it".to_owned());
-    let report = vitrine_render::report::Report::Mended { turn, what };
-    world.handle(Event::Stage(StageEvent::Report(report)));
-    world.run_to(12_000);
-    assert_eq!(world.take_shown(), ["50 9a", "9050 b"]);
-    assert_eq!(world.faults(), ["decoder_failed"]);
+fn what_is_shown_all_the_same_is_told_and_changes_nothing() {
+    use vitrine_render::report::Report;
+    for (code, report) in [
+        ("decoder_failed", (|turn, what| Report::Mended { turn, what }) as fn(_, _) -> _),
+        ("file_broken", |turn, what| Report::BrokeOff { turn, what }),
+    ] {
+        let mut world = World::playing(live(1, vec![playlist("p", vec![video("9a"), image("b")])]));
+        world.run_to(1_000);
+        let report = report(world.presented[0], "no luck with it".to_owned());
+        world.handle(Event::Stage(StageEvent::Report(report)));
+        world.run_to(12_000);
+        assert_eq!(world.take_shown(), ["50 9a", "9050 b"], "{code}");
+        assert_eq!(world.faults(), [code]);
+    }
 }
 
 #[test]

@@ -17,13 +17,14 @@ fn audio() -> impl Strategy<Value = AudioOut> {
 
 fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
-        (0..3usize, 0.0f32..=1.0, any::<[bool; 3]>(), audio()).prop_map(
-            |(medium, volume, [looped, software, lend], audio)| Command::Open {
+        (0..3usize, 0.0f32..=1.0, any::<[bool; 3]>(), any::<u64>(), audio()).prop_map(
+            |(medium, volume, [looped, software, lend], from_ns, audio)| Command::Open {
                 medium: [Medium::Video, Medium::Still, Medium::Sound][medium],
                 volume,
                 looped,
                 software,
                 lend,
+                from_ns,
                 audio
             }
         ),
@@ -89,6 +90,7 @@ fn event() -> impl Strategy<Value = Event> {
         any::<u32>().prop_map(|number| Event::Lend { number }),
         frame().prop_map(Event::Frame),
         any::<u64>().prop_map(|at_ns| Event::End { at_ns }),
+        (any::<u64>(), ".{0,100}").prop_map(|(at_ns, text)| Event::BrokeOff { at_ns, text }),
         ".{0,100}".prop_map(|text| Event::Failed { text }),
     ]
 }

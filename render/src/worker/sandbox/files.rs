@@ -1,10 +1,9 @@
-//! Which files a worker may open: its own, libraries, plugins and the devices of decoders.
+//! Which files a worker may open: libraries, plugins and the devices of decoders. Its own it has.
 //!
 //! Landlock holds for a thread and those that it starts, so [`shut`] wants to be alone.
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 use landlock::{
@@ -12,8 +11,6 @@ use landlock::{
     PathFdError, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError,
     RulesetStatus, Scope,
 };
-
-use rustix::fs::SealFlags;
 
 use super::Reach;
 
@@ -57,8 +54,8 @@ pub enum FilesError {
     Threads(#[from] io::Error),
 }
 
-/// Nothing is written any more but to devices, nothing is read but `file` and the lists above.
-pub fn shut(file: BorrowedFd, reach: Reach) -> Result<(), FilesError> {
+/// Nothing is written any more but to devices, nothing is opened to be read but what is in the lists above.
+pub fn shut(reach: Reach) -> Result<(), FilesError> {
     let threads = std::fs::read_dir("/proc/self/task")?.count();
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let device = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::ReadDir | AccessFs::IoctlDev;
@@ -68,10 +65,6 @@ pub fn shut(file: BorrowedFd, reach: Reach) -> Result<(), FilesError> {
         .handle_access(AccessNet::from_all(NEWEST))?
         .scope(Scope::from_all(NEWEST))?
         .create()?;
-    let rules = match has_no_name(file) {
-        true => rules,
-        false => rules.add_rule(PathBeneath::new(file, AccessFs::ReadFile))?,
-    };
     let rules = allow(rules, to_read(reach), read)?;
     let rules = allow(rules, devices(reach), device)?;
     let status = rules.restrict_self()?;
@@ -80,12 +73,6 @@ pub fn shut(file: BorrowedFd, reach: Reach) -> Result<(), FilesError> {
         _ if threads > 1 => Err(FilesError::NotAlone(threads)),
         RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced => Ok(()),
     }
-}
-
-/// Memory without a name in the file system, which alone can be sealed against writing: who holds it
-/// may open it, and there is no rule for such.
-fn has_no_name(file: BorrowedFd) -> bool {
-    rustix::fs::fcntl_get_seals(file).is_ok_and(|seals| seals.contains(SealFlags::WRITE))
 }
 
 /// What is not there needs no rule.

@@ -1,6 +1,6 @@
 //! Walls around a worker, up before the first byte of a file is parsed.
 //!
-//! In:  the file, and whether sound is wanted.
+//! In:  whether sound is wanted.
 //! Out: the walls that stand. One that this kernel or this service does not allow is missing and
 //! said so; playing goes on.
 //!
@@ -18,8 +18,6 @@ mod network;
 #[cfg(test)]
 mod tests;
 pub mod walls;
-
-use std::os::fd::BorrowedFd;
 
 pub use network::leave_network;
 use rustix::thread::{CapabilitySet, CapabilitySets};
@@ -49,10 +47,11 @@ impl Reach {
     }
 }
 
-/// Shuts this process in with `file`. `network`: whether [`leave_network`] did its part.
-pub fn lock_down(file: BorrowedFd, reach: Reach, network: bool) -> Walls {
+/// Shuts this process in with the descriptors that it has. `network`: whether [`leave_network`] did
+/// its part.
+pub fn lock_down(reach: Reach, network: bool) -> Walls {
     give_up_capabilities();
-    let files = missing_is_told("Landlock", files::shut(file, reach));
+    let files = missing_is_told("Landlock", files::shut(reach));
     // Last: from here on, the calls that build walls are behind one.
     let calls = missing_is_told("seccomp", calls::shut(reach));
     Walls { calls, files, network }

@@ -6,7 +6,6 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::os::fd::AsFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
@@ -39,7 +38,6 @@ impl Place {
             let mut file = File::create(dir.path().join(name)).expect("file");
             file.write_all(text.as_bytes()).expect("written");
         };
-        write("own", "the file to play");
         write("secret", "the key");
         write("port", &tcp.local_addr().expect("address").port().to_string());
         write("pid", &std::process::id().to_string());
@@ -149,7 +147,7 @@ fn stub() {
     OUTSIDE.with(|read| read.borrow_mut().insert(place.join("child"), child.id().cast_signed()));
     match std::env::var(WALLS).as_deref() {
         Ok("none") => {}
-        Ok(lacking) => println!("{SAYS_WALLS}{}", shut_in(&place.join("own"), lacking)),
+        Ok(lacking) => println!("{SAYS_WALLS}{}", shut_in(lacking)),
         Err(_) => panic!("{WALLS} is not set"),
     }
     let (_, attempt) = TRIES.into_iter().find(|(known, _)| name == *known).expect("a known try");
@@ -163,7 +161,7 @@ fn stub() {
 }
 
 /// As a worker does it, on a kernel that lacks something.
-fn shut_in(own: &Path, lacking: &str) -> Walls {
+fn shut_in(lacking: &str) -> Walls {
     match lacking {
         "Landlock" => lack(&[libc::SYS_landlock_create_ruleset]),
         "seccomp" => lack(&[libc::SYS_seccomp]),
@@ -171,8 +169,7 @@ fn shut_in(own: &Path, lacking: &str) -> Walls {
     }
     let network = lacking != "network namespace" && leave_network();
     gstreamer::init().expect("gstreamer");
-    let file = File::open(own).expect("own file");
-    lock_down(file.as_fd(), Reach::Silent, network)
+    lock_down(Reach::Silent, network)
 }
 
 /// From now on these calls are as on a kernel that has never heard of them.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Walls {
     /// Every system call but those of the list (seccomp).
     pub calls: bool,
-    /// Every file but its own and the libraries (Landlock).
+    /// Every file but the libraries; its own it has (Landlock).
     pub files: bool,
     /// The network (a namespace of its own).
     pub network: bool,

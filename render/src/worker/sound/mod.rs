@@ -67,7 +67,8 @@ struct When {
 struct Feed {
     source: Option<AppSrc>,
     waiting: VecDeque<(Buffer, Caps)>,
-    /// Added to running times: what earlier rounds of a loop took that began by a flush.
+    /// Added to running times: what earlier rounds of a loop took that began by a flush, and what
+    /// another worker has played.
     offset: ClockTime,
     over: bool,
     hushed: bool,
@@ -143,6 +144,11 @@ impl Sound {
         if let Some(source) = &feed.source {
             let_go(source);
         }
+    }
+
+    /// Running times begin at zero `due` after the start.
+    pub fn go_on(&self, due: ClockTime) {
+        self.lock().offset = due;
     }
 
     /// Running times begin at zero again, after a round of this length.

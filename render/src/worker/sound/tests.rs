@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use gstreamer::{MessageType, Pipeline, State};
+use vitrine_config::time::Mono;
 
 use super::super::frames::Seen;
 use super::super::outlet::Outlet;
 use super::super::pipeline;
-use super::super::player::Wish;
+use super::super::player::{Player, Wish};
 use super::super::protocol::{Event, Medium};
 use super::super::socket::Socket;
 use super::*;
@@ -208,20 +209,67 @@ fn clap(heard: &[(ClockTime, Vec<i16>)]) -> Option<u64> {
     })
 }
 
+fn wait_for_clap(heard: &Heard) -> u64 {
+    loop {
+        if let Some(at) = clap(&heard.lock().expect("samples")) {
+            return at;
+        }
+        thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// A worker that takes another one's place in mid-play.
+#[test]
+fn what_goes_on_is_in_step_with_what_was() {
+    gstreamer::init().expect("gstreamer");
+    let from = ClockTime::from_mseconds(700);
+    for name in ["clap.mp4", "clap.webm"] {
+        let (stage, worker) = Socket::pair().expect("sockets");
+        let from_ns = from.nseconds();
+        let outlet = Arc::new(Outlet::new(Arc::new(Socket::from_fd(worker)), false, from_ns));
+        let flashes = flashes(stage, &outlet);
+        let sound = Arc::new(Sound::default());
+        *sound.level() = Level::new(1.0);
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let (playing, device) = (Arc::clone(&sound), device(&heard));
+        let start = gstreamer::SystemClock::obtain().time().saturating_sub(from);
+        let open = move || Ok(device.clone().upcast());
+        let ears = thread::Builder::new().name("sound".into());
+        let ears = ears.spawn(move || playing.play(open, start)).expect("thread");
+
+        let file = std::fs::File::open(media(name)).expect("media").into();
+        // This device is not looked for.
+        let (medium, audio) = (Medium::Video, AudioOut::None);
+        let (looped, software, lend) = (false, true, false);
+        let wish = Wish { medium, volume: 1.0, looped, software, lend, from_ns, audio };
+        let player = Player::assemble(file, wish, outlet, Some(Arc::clone(&sound)));
+        let player = player.expect("a pipeline");
+        player.start(Mono(start.nseconds()));
+        let (seen_ns, heard_ns) = (flashes.recv().expect("a flash"), wait_for_clap(&heard));
+        assert!(seen_ns.abs_diff(heard_ns) <= 20_000_000, "{name}: {seen_ns} {heard_ns}");
+        assert!(seen_ns.abs_diff(1_000_000_000) < 40_000_000, "{name}: {seen_ns}");
+        let first = heard.lock().expect("samples").first().map(|(at, _)| *at);
+        let late = first.and_then(|first| first.checked_sub(from));
+        assert!(late.is_some_and(|late| late.mseconds() < 60), "{name}: begins at {first:?}");
+        sound.hush();
+        ears.join().expect("no panic");
+    }
+}
+
 #[test]
 fn what_is_seen_and_what_is_heard_are_in_step() {
     gstreamer::init().expect("gstreamer");
     for name in ["clap.mp4", "clap.webm"] {
         let (stage, worker) = Socket::pair().expect("sockets");
-        let outlet = Arc::new(Outlet::new(Arc::new(Socket::from_fd(worker)), false));
+        let outlet = Arc::new(Outlet::new(Arc::new(Socket::from_fd(worker)), false, 0));
         let flashes = flashes(stage, &outlet);
         let sound = Arc::new(Sound::default());
         *sound.level() = Level::new(1.0);
         let file = std::fs::File::open(media(name)).expect("media").into();
         let (medium, audio) = (Medium::Video, AudioOut::Auto);
-        let (looped, software, lend) = (false, false, false);
-        let wish = Wish { medium, volume: 1.0, looped, software, lend, audio };
-        let pipeline = pipeline::build(&file, &outlet, Some(&sound), &wish).expect("pipeline");
+        let (looped, software, lend, from_ns) = (false, false, false, 0);
+        let wish = Wish { medium, volume: 1.0, looped, software, lend, from_ns, audio };
+        let pipeline = pipeline::build(file, &outlet, Some(&sound), &wish).expect("pipeline");
         let clock = gstreamer::SystemClock::obtain();
         pipeline.use_clock(Some(&clock));
         pipeline.set_start_time(ClockTime::NONE);
@@ -242,12 +290,7 @@ fn what_is_seen_and_what_is_heard_are_in_step() {
         pipeline.set_state(State::Playing).expect("play");
 
         let seen_ns = flashes.recv().expect("a flash");
-        let heard_ns = loop {
-            if let Some(at) = clap(&heard.lock().expect("samples")) {
-                break at;
-            }
-            thread::park_timeout(Duration::from_millis(5));
-        };
+        let heard_ns = wait_for_clap(&heard);
         // Both go by one clock and one zero.
         assert_eq!(device.base_time(), Some(base), "{name}");
         let apart_ms = seen_ns.abs_diff(heard_ns) / 1_000_000;
