@@ -174,7 +174,7 @@ pub fn wait(mut child: Child) -> String {
 
 /// Waits for the end of a process that is no child of ours.
 pub fn wait_for_stranger(pid: u32) -> String {
-    let gone = "it ended; how is not known, because another agent had started it";
+    let gone = "it ended; how is not known, because somebody else had started it";
     let Some(handle) = handle(pid) else { return gone.to_owned() };
     let mut fds = [PollFd::new(&handle, PollFlags::IN)];
     loop {
