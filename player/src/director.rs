@@ -253,7 +253,8 @@ impl Director {
     /// Brings everything together after an event.
     fn settle(&mut self, now: &Now) {
         self.playback.has_displays(self.health.displays());
-        self.playback.settle(now, self.health.is_judge(now.mono));
+        let judge = self.health.is_judge(now.mono, self.facts.once);
+        self.playback.settle(now, judge.then(|| self.health.starting()));
         for fault in self.playback.take_faults() {
             self.fault(fault, now);
         }

@@ -110,12 +110,16 @@ pub struct Hello {
     pub zero_copy: String,
 }
 
+fn yes() -> bool {
+    true
+}
+
 fn one() -> u8 {
     1
 }
 
 /// Evidence that the screen is alive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Beat {
     /// When it was written.
     pub at: Mono,
@@ -125,4 +129,10 @@ pub struct Beat {
     pub moving: bool,
     /// What the last media worker that was given a file is kept from.
     pub walls: Option<Walls>,
+    /// Whether there is something to draw with: without it nothing can be got ready.
+    #[serde(default = "yes")]
+    pub draws: bool,
+    /// Turns whose media worker still starts: it is not them that take so long.
+    #[serde(default)]
+    pub starting: Vec<Turn>,
 }

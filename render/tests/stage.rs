@@ -53,7 +53,7 @@ fn a_still_screen_presents_one_frame_and_beats() {
     rig.wait_shown(1);
     for _ in 0..2 {
         let beat = rig.wait(|report| match report {
-            Report::Beat(beat) => Some(*beat),
+            Report::Beat(beat) => Some(beat.clone()),
             _ => None,
         });
         assert_eq!((beat.frames_presented, beat.moving), (1, false));

@@ -12,11 +12,14 @@ use std::time::Duration;
 
 use vitrine_config::time::Mono;
 use vitrine_render::report::{Beat, Hello, Walls};
+use vitrine_render::scene::Turn;
 
 /// How often life is proved without a stage: the watchdog's patience is several of these.
 const ALIVE_EVERY: Duration = Duration::from_secs(5);
 /// How long a proof counts: a few beats, which come once a second.
 const PROOF_LASTS: Duration = Duration::from_secs(5);
+/// Who waits for the end of a programme waits at most so long for something to draw with.
+const DRAWS_WITHIN: Duration = Duration::from_secs(60);
 
 /// The stage as the director knows it.
 #[derive(Debug)]
@@ -33,19 +36,22 @@ pub struct Health {
     proved_at: Option<Mono>,
     /// The stage is another release's: why it still is.
     outdated: Option<String>,
+    /// Since when the stage has nothing to draw with.
+    idle_since: Option<Mono>,
 }
 
 impl Health {
     /// There is no stage yet.
     pub fn new(now: Mono) -> Health {
         let stage = Stage::Down { why: "not connected yet".into(), alive_at: now };
-        Health { stage, last_beat: None, proved_at: None, outdated: None }
+        let (last_beat, proved_at) = (None, None);
+        Health { stage, last_beat, proved_at, outdated: None, idle_since: None }
     }
 
     /// A stage has come.
     pub fn up(&mut self, hello: Hello) {
         self.stage = Stage::Up(hello);
-        (self.last_beat, self.outdated) = (None, None);
+        (self.last_beat, self.outdated, self.idle_since) = (None, None, None);
     }
 
     /// The stage that is here knows more of itself.
@@ -87,8 +93,10 @@ impl Health {
 
     /// Whether this beat proves life.
     pub fn beat(&mut self, beat: Beat, now: Mono) -> bool {
-        let before = self.last_beat.replace(beat).map_or(0, |beat| beat.frames_presented);
+        let before = self.frames_presented();
         let alive = !beat.moving || beat.frames_presented > before;
+        self.idle_since = if beat.draws { None } else { self.idle_since.or(Some(now)) };
+        self.last_beat = Some(beat);
         if alive {
             self.proved_at = Some(now);
         }
@@ -120,18 +128,30 @@ impl Health {
     }
 
     /// Whether the stage is there and working, so that what it does not get ready is to blame: one
-    /// whose display is away may stand still for hours.
-    pub fn is_judge(&self, now: Mono) -> bool {
-        self.last_beat.is_some_and(|beat| now.since(beat.at) <= PROOF_LASTS)
+    /// whose display is away may stand still for hours, and one that has nothing to draw with shows a
+    /// card of its own. `once`: somebody waits for the end, and is not kept waiting for ever.
+    pub fn is_judge(&self, now: Mono, once: bool) -> bool {
+        let lives = self.last_beat.as_ref().is_some_and(|beat| now.since(beat.at) <= PROOF_LASTS);
+        lives && !self.is_idle(now, once)
+    }
+
+    /// Whether there is nothing to draw with yet, and that is waited for.
+    pub fn is_idle(&self, now: Mono, once: bool) -> bool {
+        self.idle_since.is_some_and(|since| !once || now.since(since) <= DRAWS_WITHIN)
+    }
+
+    /// Turns that are not to blame, as last heard: the media worker of each still starts.
+    pub fn starting(&self) -> &[Turn] {
+        self.last_beat.as_ref().map_or(&[], |beat| &beat.starting)
     }
 
     /// What the last media worker was kept from.
     pub fn walls(&self) -> Option<Walls> {
-        self.last_beat.and_then(|beat| beat.walls)
+        self.last_beat.as_ref().and_then(|beat| beat.walls)
     }
 
     /// Frames handed to the display since the stage started, as last heard.
     pub fn frames_presented(&self) -> u64 {
-        self.last_beat.map_or(0, |beat| beat.frames_presented)
+        self.last_beat.as_ref().map_or(0, |beat| beat.frames_presented)
     }
 }

@@ -244,13 +244,14 @@ impl Playback {
     }
 
     /// Brings everything together at `now`: what is due, what is on, what is next.
-    /// `stage_is_judge`: it shows signs of life, so what it does not get ready is to blame.
-    pub fn settle(&mut self, now: &Now, stage_is_judge: bool) {
+    /// `blameless`: turns that the stage could not even begin with; None: it shows no signs of life,
+    /// so that nothing is to blame for not being ready.
+    pub fn settle(&mut self, now: &Now, blameless: Option<&[Turn]>) {
         let Some(live) = self.live.clone() else { return };
         if self.curtain.is_some() {
             return;
         }
-        self.pass_over_the_overdue(now.mono, stage_is_judge);
+        self.pass_over_the_overdue(now.mono, blameless);
         self.take_up_what_was_left(&live, now);
         self.agenda.follow(&live, &self.failures, now);
         self.keep_to_the_agenda(&live, now);

@@ -95,7 +95,10 @@ impl Director {
                 self.fault(Fault { code, detail: what }, now);
             }
             Report::Beat(beat) => {
-                if self.health.beat(beat, now.mono) {
+                let alive = self.health.beat(beat, now.mono);
+                let idle = self.health.is_idle(now.mono, self.facts.once);
+                self.playback.hold(idle, self.health.starting(), now.mono);
+                if alive {
                     self.effects.push(Effect::Alive);
                 }
             }

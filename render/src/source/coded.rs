@@ -12,7 +12,7 @@ use vitrine_config::time::Mono;
 use super::decode::avif::{About, Avif};
 use super::decode::{Room, Still};
 use super::worker::VideoSource;
-use super::{Source as _, SourceError, State, Waker};
+use super::{Source, SourceError, State, Waker};
 use crate::place::Fitting;
 use crate::worker::pool::Supply;
 
@@ -57,6 +57,11 @@ impl Coded {
             }
         }
         Ok(is_ready)
+    }
+
+    /// Whether one of its workers still starts.
+    pub(super) fn is_starting(&self) -> bool {
+        self.alpha.iter().chain([&self.colour]).any(Source::is_starting)
     }
 
     /// Makes what is shown; on a decode thread.

@@ -188,6 +188,10 @@ impl Source for ImageSource {
         }
     }
 
+    fn is_starting(&self) -> bool {
+        self.coded.as_ref().is_some_and(|coded| coded.is_starting())
+    }
+
     fn again(&mut self) {
         match &mut self.film {
             Some(film) => film.again(),

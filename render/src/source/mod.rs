@@ -101,6 +101,11 @@ pub trait Source {
     /// one, once more.
     fn again(&mut self) {}
 
+    /// Whether what shall prepare it still starts: its own time does not count yet.
+    fn is_starting(&self) -> bool {
+        false
+    }
+
     /// Which parts of the picture are seen where, since [`Source::take`] was last called. None: all
     /// of it, as its layer places it.
     fn parts(&self) -> Option<&[Part]> {

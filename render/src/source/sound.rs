@@ -74,6 +74,10 @@ impl Source for SoundSource {
         self.sound.walls()
     }
 
+    fn is_starting(&self) -> bool {
+        self.sound.is_starting()
+    }
+
     fn leave(&mut self) {
         self.sound.leave();
     }

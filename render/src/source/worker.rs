@@ -37,7 +37,10 @@ use crate::worker::timeline::Timeline;
 const FIRST_FRAME_WITHIN: Duration = Duration::from_millis(2_500);
 /// The same for a still, which may have as much to decode as half a second of film, on one core.
 const STILL_WITHIN: Duration = Duration::from_secs(10);
-/// From the first look to the first frame. Who asked gives up before, as settings and device demand.
+/// From the first look to a worker that is ready for the file: its own look at all plug-ins takes
+/// ten seconds on a slow device, once.
+const STARTED_WITHIN: Duration = Duration::from_secs(30);
+/// From then to the first frame. Who asked gives up before, as settings and device demand.
 const PREPARED_WITHIN: Duration = Duration::from_millis(PREPARE_MAX_MS);
 /// From the end of the last frame known to word of another one. Longer than any stall of a disk
 /// that a viewer would sit through.
@@ -98,6 +101,8 @@ pub struct VideoSource {
 struct Watch {
     since: Option<Mono>,
     opened: Opened,
+    /// A worker was ready for the file.
+    started: bool,
     rebuilt: bool,
     now: Mono,
 }
@@ -315,16 +320,25 @@ impl VideoSource {
 
     fn watch_first_frame(&mut self, now: Mono) {
         let watch = &mut self.watch;
+        let since = *watch.since.get_or_insert(now);
         if watch.opened == Opened::Unseen {
             watch.opened = Opened::At(now);
+            if !std::mem::replace(&mut watch.started, true) {
+                watch.since = Some(now);
+                return;
+            }
         }
-        let since = *watch.since.get_or_insert(now);
         let within = match self.medium {
             Medium::Still => STILL_WITHIN,
             Medium::Video | Medium::Sound => FIRST_FRAME_WITHIN,
         };
         let late = matches!(watch.opened, Opened::At(at) if now.since(at) > within);
-        if now.since(since) > PREPARED_WITHIN {
+        if !watch.started {
+            if now.since(since) > STARTED_WITHIN {
+                let within_s = STARTED_WITHIN.as_secs();
+                self.fail(&format!("no media worker was ready within {within_s} s"));
+            }
+        } else if now.since(since) > PREPARED_WITHIN {
             self.fail(&format!("no first frame within {} s", PREPARED_WITHIN.as_secs()));
         } else if late && !watch.rebuilt {
             watch.rebuilt = true;
@@ -426,6 +440,10 @@ impl Source for VideoSource {
 
     fn walls(&self) -> Option<Walls> {
         self.walls
+    }
+
+    fn is_starting(&self) -> bool {
+        self.failed.is_none() && self.watch.opened == Opened::NotYet
     }
 
     fn leave(&mut self) {

@@ -77,6 +77,8 @@ pub(crate) struct Stage {
     beat_at: Option<Mono>,
     /// No display is there: nothing that should move can.
     dark: bool,
+    /// There is something to draw with.
+    draws: bool,
     /// Around media workers, as the last one said.
     walls: Option<Walls>,
     reports: Vec<Report>,
@@ -99,6 +101,7 @@ impl Stage {
             frames_presented: 0,
             beat_at: None,
             dark: false,
+            draws: false,
             walls: None,
             reports: Vec::new(),
         }
@@ -148,6 +151,7 @@ impl Stage {
 
     /// Looks after all sources and notes what has come due.
     pub(crate) fn tick(&mut self, now: Mono, mut painter: Option<&mut (dyn Painter + '_)>) {
+        self.draws = painter.is_some();
         let asked = self.asked();
         for (turn, showing) in &mut self.showings {
             let had_picture = showing.uploaded;
@@ -384,7 +388,9 @@ impl Stage {
         let newest = self.showings.values().rev().find_map(|showing| showing.source.walls());
         self.walls = newest.or(self.walls);
         let (frames_presented, moving) = (self.frames_presented, self.is_moving() && !self.dark);
-        Beat { at, frames_presented, moving, walls: self.walls }
+        let unready = self.showings.iter().filter(|(_, showing)| showing.is_starting());
+        let starting = unready.map(|(turn, _)| *turn).collect();
+        Beat { at, frames_presented, moving, walls: self.walls, draws: self.draws, starting }
     }
 
     /// Whether something on the screen should be moving.

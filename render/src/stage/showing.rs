@@ -66,6 +66,11 @@ impl Showing {
         self.uploaded && !self.failed
     }
 
+    /// What shall prepare it still starts.
+    pub(super) fn is_starting(&self) -> bool {
+        !self.failed && !self.uploaded && self.source.is_starting()
+    }
+
     /// The screen pixels that its picture takes, before anything is cut off.
     pub(super) fn picture(&self) -> Option<Size> {
         let Size { width_px, height_px } = self.size?;

@@ -9,6 +9,7 @@ use super::*;
 use crate::scene::{self, Fit, Rgb, Start, Transition, TransitionKind};
 use crate::source::{SourceError, State};
 
+mod beats;
 mod day;
 mod displays;
 mod film;
@@ -25,6 +26,7 @@ const ONE: Size = Size { width_px: 1, height_px: 1 };
 struct Script {
     ready: bool,
     failed: bool,
+    starting: bool,
     lasts: Option<Duration>,
     ends_at: Option<Mono>,
     next_at: Option<Mono>,
@@ -77,6 +79,10 @@ impl Source for FakeSource {
 
     fn ends_at(&self) -> Option<Mono> {
         self.script().ends_at
+    }
+
+    fn is_starting(&self) -> bool {
+        self.script().starting
     }
 
     fn leave(&mut self) {
@@ -377,44 +383,6 @@ fn lost_pictures_come_back_before_anything_is_drawn() {
     rig.ready(&[1]);
     assert_eq!(rig.turn(), Some(vec![1]));
     assert_eq!(rig.count(|report| matches!(report, Report::Shown { .. })), 1);
-}
-
-#[test]
-fn beats_come_once_a_second_while_a_wish_stands() {
-    let mut rig = Rig::new();
-    rig.ready(&[1]);
-    rig.at(3_000).turn();
-    assert!(rig.said.is_empty(), "a beat without a wish");
-    rig.wish(&[1], None);
-    for ms in (3_000..6_000).step_by(100) {
-        rig.at(ms).turn();
-    }
-    assert_eq!(rig.count(|report| matches!(report, Report::Beat(_))), 3);
-    rig.at(60_000).turn();
-    rig.turn();
-    assert_eq!(rig.count(|report| matches!(report, Report::Beat(_))), 4, "missed beats pile up");
-}
-
-#[test]
-fn without_a_display_nobody_waits_for_movement() {
-    let mut rig = Rig::new();
-    rig.wish(&[1], None);
-    rig.ready(&[1]);
-    rig.turn();
-    rig.tell(1, |script| script.next_at = Some(Mono(1 << 60)));
-    let moves = |rig: &mut Rig, ms| {
-        rig.said.clear();
-        rig.at(ms).turn();
-        rig.said.iter().find_map(|report| match report {
-            Report::Beat(beat) => Some(beat.moving),
-            _ => None,
-        })
-    };
-    assert_eq!(moves(&mut rig, 10_000), Some(true));
-    rig.stage.set_dark(true);
-    assert_eq!(moves(&mut rig, 20_000), Some(false));
-    rig.stage.set_dark(false);
-    assert_eq!(moves(&mut rig, 30_000), Some(true));
 }
 
 #[derive(Debug, Clone)]

@@ -87,7 +87,7 @@ impl Playback {
     }
 
     /// Gives up what the stage was to get ready and did not.
-    pub(super) fn pass_over_the_overdue(&mut self, now: Mono, stage_is_judge: bool) {
+    pub(super) fn pass_over_the_overdue(&mut self, now: Mono, blameless: Option<&[Turn]>) {
         let prepare = self.patience.within(self.config.playback.prepare, 0);
         let items = self.showings().map(|s| (s.turn, self.within(s), s.overdue_at(self.within(s))));
         let backdrops = self.backdrops().map(|b| (b.turn(), prepare, b.overdue_at(prepare)));
@@ -95,7 +95,7 @@ impl Playback {
         let late = all.filter(|(_, _, at)| at.is_some_and(|at| at <= now));
         let late: Vec<(Turn, Duration)> = late.map(|(turn, within, _)| (turn, within)).collect();
         for (turn, within) in late {
-            if stage_is_judge {
+            if blameless.is_some_and(|blameless| !blameless.contains(&turn)) {
                 self.too_late(turn, within, now);
             } else {
                 self.wait_anew(turn, now);
@@ -109,6 +109,17 @@ impl Playback {
         let item = showing.map(|showing| (showing.playlist.clone(), showing.item.id.clone()));
         self.failed(turn, &format!("not ready within {} ms", within.as_millis()), now);
         item.into_iter().for_each(|(playlist, item)| self.failures.note_late(&playlist, &item));
+    }
+
+    /// The time of what the stage cannot begin with has not begun.
+    /// `starting`: such turns; `idle`: all.
+    pub fn hold(&mut self, idle: bool, starting: &[Turn], now: Mono) {
+        let asked = self.showings().filter(|showing| showing.asked_at.is_some());
+        let pages = self.backdrops().filter(|backdrop| backdrop.asked_at.is_some());
+        let turns = asked.map(|showing| showing.turn).chain(pages.map(Backdrop::turn));
+        let held = turns.filter(|turn| idle || starting.contains(turn));
+        let held: Vec<Turn> = held.collect();
+        held.into_iter().for_each(|turn| self.wait_anew(turn, now));
     }
 
     fn wait_anew(&mut self, turn: Turn, now: Mono) {

@@ -31,6 +31,12 @@ pub struct Stage {
     pub beats: bool,
     /// How long everything takes to prepare.
     pub takes: Duration,
+    /// How long the media worker of a video takes to start before that.
+    pub starts: Duration,
+    /// When the workers have started.
+    started: BTreeMap<Turn, Mono>,
+    /// Before that it has nothing to draw with.
+    pub draws_from: Mono,
     /// Whether files tell how long they last.
     pub tells_lengths: bool,
     /// Files that cannot be shown.
@@ -93,6 +99,9 @@ impl Stage {
             beat_at: None,
             beats: true,
             takes: Duration::from_millis(50),
+            starts: Duration::ZERO,
+            started: BTreeMap::new(),
+            draws_from: Mono(0),
             tells_lengths: true,
             broken: BTreeSet::new(),
             stuck: BTreeSet::new(),
@@ -136,7 +145,11 @@ impl Stage {
             let hangs =
                 Duration::from_secs(if self.stuck.contains(&name(&layer)) { 1 << 30 } else { 0 });
             if !self.on.contains_key(&layer.turn) {
-                self.ready.entry(layer.turn).or_insert(now.after(self.takes).after(hangs));
+                let video = matches!(layer.source, Source::Video { .. });
+                let starts = if video { self.starts } else { Duration::ZERO };
+                let started = *self.started.entry(layer.turn).or_insert(now.after(starts));
+                let begins = started.max(self.draws_from);
+                self.ready.entry(layer.turn).or_insert(begins.after(self.takes).after(hangs));
             }
         }
         self.beat_at.get_or_insert(now);
@@ -256,7 +269,13 @@ impl Stage {
     /// A beat at `now`.
     pub fn beat(&self, at: Mono) -> Report {
         let frames_presented = at.0 / 1_000_000;
-        Report::Beat(Beat { at, frames_presented, moving: false, walls: None })
+        let draws = at >= self.draws_from;
+        let open = self
+            .started
+            .iter()
+            .filter(|(turn, started)| self.ready.contains_key(turn) && at < **started);
+        let starting = open.map(|(turn, _)| *turn).collect();
+        Report::Beat(Beat { at, frames_presented, moving: false, walls: None, draws, starting })
     }
 
     /// Names of what is on the screen, back to front by turn.

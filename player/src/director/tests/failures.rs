@@ -72,6 +72,35 @@ fn a_slow_device_gets_the_time_that_it_needs() {
 }
 
 #[test]
+fn nothing_is_to_blame_before_the_stage_can_draw() {
+    let mut stage = Stage::new(0);
+    stage.draws_from = mono(20_000);
+    let mut world = playing_on(stage, vec![image("a"), image("b")]);
+    world.run_to(40_000);
+    assert_eq!(world.take_shown(), ["20050 a", "30050 b"]);
+    assert_eq!(world.faults(), [""; 0]);
+    // From then on the clock runs.
+    let mut stage = Stage::new(0);
+    (stage.draws_from, stage.stuck) = (mono(20_000), ["a".to_owned()].into());
+    let mut world = playing_on(stage, vec![image("a"), image("b")]);
+    world.run_to(23_900);
+    assert_eq!(world.faults(), [""; 0]);
+    world.run_to(30_000);
+    assert_eq!((world.take_shown(), world.faults().len()), (vec!["24050 b".to_owned()], 1));
+}
+
+#[test]
+fn the_start_of_a_worker_is_not_the_items_fault() {
+    let mut stage = Stage::new(0);
+    stage.starts = Duration::from_secs(9);
+    let mut world = playing_on(stage, vec![video("3a"), image("b")]);
+    world.run_to(11_000);
+    assert_eq!(world.take_shown(), ["9050 3a"]);
+    world.run_to(300_000);
+    assert_eq!(world.faults(), [""; 0]);
+}
+
+#[test]
 fn one_item_that_hangs_changes_nothing_for_the_others() {
     let mut stage = Stage::new(0);
     stage.stuck.insert("a".into());

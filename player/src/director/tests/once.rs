@@ -25,6 +25,16 @@ fn finished_at(world: &mut World, until_ms: u64) -> Option<u64> {
 }
 
 #[test]
+fn it_ends_also_where_nothing_is_ever_there_to_draw_with() {
+    let mut stage = Stage::new(0);
+    stage.draws_from = mono(1 << 40);
+    let mut world = once(vec![image("a"), image("b")], stage);
+    let ended = finished_at(&mut world, 300_000);
+    assert!(ended.is_some_and(|ms| (60_000..120_000).contains(&ms)), "{ended:?}");
+    assert_eq!(world.take_shown(), [""; 0]);
+}
+
+#[test]
 fn it_ends_when_every_item_was_shown_or_has_failed_once() {
     let broken = |names: &[&str]| {
         let mut stage = Stage::new(0);

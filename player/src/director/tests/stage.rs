@@ -132,7 +132,8 @@ fn only_evidence_counts_as_life() {
         ("no more frames of a still", 5, false, 2),
         ("it moves", 6, true, 3),
     ] {
-        let beat = Beat { at: world.mono, frames_presented, moving, walls: None };
+        let (walls, draws, starting) = (None, true, Vec::new());
+        let beat = Beat { at: world.mono, frames_presented, moving, walls, draws, starting };
         world.handle(Event::Stage(StageEvent::Report(Report::Beat(beat))));
         assert_eq!(alive(&world) - before, proofs, "case {case:?}");
     }
