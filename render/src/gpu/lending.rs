@@ -125,6 +125,7 @@ mod tests {
     use super::*;
     use crate::gpu::texture::{Format, Kind, Slot};
     use crate::source::{Colour, Light};
+    use crate::worker::frames::tests::dma_buf;
     use crate::worker::layout::Shape;
     use crate::worker::lent::Lent;
     use crate::worker::lent::tests::{code, filled, frame};
@@ -158,6 +159,14 @@ mod tests {
             let (shape, lent, bytes) = frame(order, (130, 34), 3);
             let (data, copy) = filled((shape, lent, bytes), code);
             Lender { shape, lent, copy, buffer: memory(&data, more), back: Arc::default() }
+        }
+
+        /// In a real dma-buf, where there is one.
+        fn of_dma_buf(order: Order) -> Option<Lender> {
+            let (shape, lent, bytes) = frame(order, (130, 34), 3);
+            let (data, copy) = filled((shape, lent, bytes), code);
+            let buffer = Arc::new(Borrowed::new(dma_buf(&data)?).expect("a fixed size"));
+            Some(Lender { shape, lent, copy, buffer, back: Arc::default() })
         }
 
         fn loan(&self) -> Arc<Loan> {
@@ -209,8 +218,10 @@ mod tests {
     #[test]
     fn memory_of_a_decoder_is_read_where_it_lies() {
         let Some((mut lending, trust)) = lending() else { return };
-        for order in [Order::Pairs, Order::Planes, Order::Columns, Order::Columns10] {
-            let lender = Lender::of(order, NOTHING);
+        let orders = [Order::Pairs, Order::Planes, Order::Columns, Order::Columns10];
+        let real = orders.into_iter().filter_map(Lender::of_dma_buf);
+        for lender in orders.map(|order| Lender::of(order, NOTHING)).into_iter().chain(real) {
+            let order = lender.lent.order;
             let slot = textures(&lender);
             for _ in 0..3 {
                 let loan = lender.loan();

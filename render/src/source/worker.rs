@@ -85,8 +85,9 @@ pub struct VideoSource {
     /// Numbered through all workers.
     memories: Vec<(u32, Seen)>,
     loans: Loans,
-    /// Its worker may lend frames.
+    /// Its worker was told that it may lend frames; and that it is not to any more.
     lends: bool,
+    keeps: bool,
     /// Why it was told not to, although others may: hardware failed while it lent.
     unlent: Option<String>,
     /// What was before the worker at work.
@@ -172,6 +173,7 @@ impl VideoSource {
             memories: Vec::new(),
             loans: Loans::default(),
             lends,
+            keeps: false,
             unlent: None,
             before: setbacks::Before::default(),
             watch: Watch::default(),
@@ -291,8 +293,8 @@ impl VideoSource {
         if let Some(why) = self.unlent.take_if(|_| by_hardware) {
             self.supply.zero_copy().refuse(&why);
         }
-        if self.lends && !self.supply.zero_copy().may_lend() {
-            self.lends = false;
+        if self.lends && !self.keeps && !self.supply.zero_copy().may_lend() {
+            self.keeps = true;
             let sent = self.link.send(&Command::Keep);
             self.send(sent);
         }

@@ -166,20 +166,21 @@ pub(super) fn look_into<T>(
     look: impl FnOnce(&[u8]) -> T,
 ) -> Result<T, MemoryError> {
     let map = map_readable(fd, bytes.into())?;
-    announce(fd, READ_BEGINS);
+    // A memfd needs no such word, and refuses it.
+    let _ = announce(fd, READ_BEGINS);
     let seen = look(&map);
-    announce(fd, READ_ENDS);
+    let _ = announce(fd, READ_ENDS);
     Ok(seen)
 }
 
-/// A memfd needs no such word, and refuses it.
+/// Says to a dma-buf what the processor is about.
 #[allow(unsafe_code)]
-fn announce(fd: &OwnedFd, what: u64) {
+fn announce(fd: &OwnedFd, what: u64) -> rustix::io::Result<()> {
     // SAFETY: `DMA_BUF_IOCTL_SYNC` reads one `struct dma_buf_sync`, which is a `u64`, and writes to
     // no memory of this process. Other descriptors refuse it.
     let sync = unsafe { Setter::<{ opcode::write::<u64>(b'b', 0) }, u64>::new(what) };
     // SAFETY: as above.
-    let _ = unsafe { rustix::ioctl::ioctl(fd, sync) };
+    unsafe { rustix::ioctl::ioctl(fd, sync) }
 }
 
 fn whole(slot_bytes: u32) -> u64 {
@@ -209,8 +210,58 @@ fn map_readable(fd: &OwnedFd, bytes: u64) -> std::io::Result<Mmap> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::os::fd::{AsRawFd, FromRawFd};
+
     use super::*;
+
+    /// `struct udmabuf_create` of the kernel.
+    #[repr(C)]
+    struct Create {
+        memfd: u32,
+        flags: u32,
+        offset: u64,
+        size: u64,
+    }
+
+    /// A dma-buf with `data` in it; None, which is said, where the kernel makes none of memory.
+    pub(crate) fn dma_buf(data: &[u8]) -> Option<OwnedFd> {
+        let device = std::fs::File::options().read(true).write(true).open("/dev/udmabuf");
+        let wanted = std::env::var_os("VITRINE_TEST_DMABUF").is_some();
+        let Ok(device) = device else {
+            assert!(!wanted, "this kernel was to have /dev/udmabuf");
+            eprintln!("no /dev/udmabuf: not tried with a dma-buf");
+            return None;
+        };
+        let memory = rustix::fs::memfd_create("udmabuf", MemfdFlags::ALLOW_SEALING).expect("memfd");
+        let size = data.len().next_multiple_of(SLOT_ALIGN_BYTES as usize) as u64;
+        rustix::fs::ftruncate(&memory, size).expect("size");
+        rustix::fs::fcntl_add_seals(&memory, SealFlags::SHRINK).expect("seal");
+        assert_eq!(rustix::io::pwrite(&memory, data, 0), Ok(data.len()));
+        let memfd = memory.as_raw_fd().cast_unsigned();
+        let create = Create { memfd, flags: 0, offset: 0, size };
+        let opcode = opcode::write::<Create>(b'u', 0x42);
+        #[allow(unsafe_code)]
+        // SAFETY: the call reads the structure, which lives until it returns, and gives a descriptor
+        // that nobody else has.
+        let fd = unsafe {
+            let fd = libc::ioctl(device.as_raw_fd(), opcode.into(), &raw const create);
+            assert!(fd >= 0, "{}", std::io::Error::last_os_error());
+            OwnedFd::from_raw_fd(fd)
+        };
+        Some(fd)
+    }
+
+    #[test]
+    fn a_dma_buf_keeps_its_size_and_is_read() {
+        let Some(fd) = dma_buf(b"a frame") else { return };
+        let bytes = fixed_bytes(fd.as_fd()).expect("a dma-buf");
+        assert_eq!(bytes, u64::from(SLOT_ALIGN_BYTES));
+        // The word to the caches is taken, not refused.
+        assert_eq!(announce(&fd, READ_BEGINS).and(announce(&fd, READ_ENDS)), Ok(()));
+        let seen = look_into(&fd, SLOT_ALIGN_BYTES, |data| data[..7].to_vec());
+        assert_eq!(seen.expect("mapped"), b"a frame");
+    }
 
     #[test]
     fn what_is_written_is_seen() {

@@ -92,6 +92,8 @@ impl VideoSource {
     pub(super) fn begin_anew(&mut self) {
         self.link.close();
         let software = self.supply.distrusts(&self.spec.path);
+        self.lends &= self.supply.zero_copy().may_lend();
+        self.keeps = false;
         let how = (software, self.lends);
         let job = job(&self.spec, self.medium, self.held.clone(), how);
         self.link = Link::open(job, self.supply.clone(), self.waker.clone());
