@@ -233,9 +233,10 @@ fn what_breaks_off_in_hardware_goes_on_in_software_where_it_was() {
         rig.source.start(START);
         let all = seen(&mut rig, film as usize * 2 + 10);
         let case = format!("{way} {name}, looped: {looped}");
-        // A loop begins by a flush, which costs the decoder one of those that it gives.
+        // A loop begins by a flush, which may cost the decoder one of those that it gives.
         let given = all.iter().take_while(|(_, width, _)| *width == 64).count();
-        assert_eq!(given as u32, GIVEN - u32::from(looped && name == HD.0), "{case}: {all:?}");
+        let least = GIVEN - u32::from(looped && name == HD.0);
+        assert!((least..=GIVEN).contains(&(given as u32)), "{case}: {all:?}");
         let soft = &all[given..];
         assert!(soft.iter().all(|(_, width, _)| *width > 64), "{case}: {all:?}");
         assert!(in_step(soft, film), "{case}: {all:?}");
