@@ -18,6 +18,7 @@ mod start;
 mod still;
 mod sync;
 mod ticker;
+mod two;
 mod video;
 
 use std::error::Error;
@@ -32,9 +33,10 @@ use crate::rig::{Bench, Outcome};
 type Measure = fn(&Bench) -> Outcome<()>;
 
 /// Group, name and function of each measure.
-const MEASURES: [(&str, &str, Measure); 10] = [
+const MEASURES: [(&str, &str, Measure); 11] = [
     ("display", "still", still::still),
     ("display", "video", video::video),
+    ("display", "two", two::two),
     ("display", "glue", glue::glue),
     ("display", "start", start::start),
     ("display", "changes", changes::changes),

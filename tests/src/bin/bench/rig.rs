@@ -7,8 +7,10 @@ use std::thread::park_timeout;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use vitrine_tests::cloud::{Cloud, Tenant};
 use vitrine_tests::display::Display;
 use vitrine_tests::patience::wait_for;
+use vitrine_tests::player::Player;
 use vitrine_tests::process::{Process, binary};
 use vitrine_tests::usage;
 
@@ -97,6 +99,24 @@ impl Bench {
         command.env("DISPLAY", display.name()).env_remove("WAYLAND_DISPLAY");
         Ok(Process::start(command, name, self.work.path())?)
     }
+}
+
+/// A player's folder `name` with what is published in its store, and the cloud it came from gone.
+pub fn cached_player(
+    bench: &Bench,
+    name: &str,
+    publish: impl FnOnce(&Tenant) -> Outcome<()>,
+) -> Outcome<PathBuf> {
+    let dir = bench.work.path().join(name);
+    let cloud = Cloud::start(bench.work.path(), "127.0.0.1:0")?;
+    let tenant = cloud.tenant(name)?;
+    Player::configure(&dir, cloud.url(), "none", "")?;
+    let player = Player::start(&dir, None)?;
+    tenant.operator(&["pairing", "approve", &player.user_code(), "--name", name])?;
+    publish(&tenant)?;
+    player.until_status("all is cached", |s| s["manifest_version"].as_u64() > Some(0));
+    Player::configure(&dir, cloud.url(), "fullscreen", "")?;
+    Ok(dir)
 }
 
 /// Waits until the display shows something that is not black, looking every few milliseconds.
