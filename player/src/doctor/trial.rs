@@ -126,13 +126,22 @@ impl Codec {
         match played {
             Ok(played) => (judge(&name, &played), played.outcome),
             Err(error) => {
-                let advice =
-                    format!("apt install {}; until then such files are passed over", self.from);
+                let advice = self.advice(&error);
                 // What most content is made of; the others are a choice.
                 let finding = Finding::fair(&name, error, &advice);
                 let state = if self.name == "H.264" { State::Bad } else { State::Fair };
                 (Finding { state, ..finding }, Outcome::default())
             }
+        }
+    }
+
+    /// What helps against `error`, which kept the clip from being played.
+    fn advice(&self, error: &str) -> String {
+        match error.contains("not ready within") {
+            true => {
+                "look again when the device has less to do: it was too slow to begin".to_owned()
+            }
+            false => format!("apt install {}; until then such files are passed over", self.from),
         }
     }
 }
@@ -295,6 +304,17 @@ fn play(file: &Path, canvas: &str, args: &[&str]) -> Result<Outcome, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clip_that_came_too_late_lacks_no_decoder() {
+        let h264 = &CODECS[0];
+        for (error, wanted) in [
+            ("item \"h264.mp4\": not ready within 5000 ms; passed over", "has less to do"),
+            ("h264.mp4: no decoder for video/x-h264", "apt install gstreamer1.0-libav"),
+        ] {
+            assert!(h264.advice(error).contains(wanted), "{error}: {}", h264.advice(error));
+        }
+    }
 
     #[test]
     fn zero_copy_that_went_wrong_is_told_apart_from_none() {
