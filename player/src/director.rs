@@ -319,9 +319,9 @@ impl Director {
         scene
     }
 
-    /// Proves life and sends heartbeats.
+    /// Says that we live, and sends heartbeats.
     fn beat(&mut self, now: &Now) {
-        if self.health.alive_without_stage(now.mono) {
+        if self.health.says_alive(now.mono) {
             self.effects.push(Effect::Alive);
         }
         if self.cloud.paired.is_none() {

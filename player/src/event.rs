@@ -163,7 +163,7 @@ pub enum Effect {
     },
     /// The first frame is on the display: tell the service manager, once.
     Ready,
-    /// The screen is proved alive: feed the watchdog.
+    /// We live, and the screen does not hang: feed the watchdog.
     Alive,
     /// Content is on the screen of the stage that is there: evidence for a version on trial.
     Content,

@@ -125,7 +125,8 @@ pub struct Beat {
     pub at: Mono,
     /// Frames handed to the display since start.
     pub frames_presented: u64,
-    /// Whether something should be moving on a display that is there: then `frames_presented` must rise.
+    /// Whether a picture is due on a display that is there: then `frames_presented` must rise. Not one
+    /// that is due later: a clock may stand for a minute.
     pub moving: bool,
     /// What the last media worker that was given a file is kept from.
     pub walls: Option<Walls>,

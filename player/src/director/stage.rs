@@ -30,7 +30,7 @@ impl Director {
         let showing = hello.showing.iter().copied().max().unwrap_or(0);
         self.playback.restart(hello.newest_turn.max(showing), now);
         self.desk.renumber(|| self.playback.turns.next());
-        self.health.up(hello);
+        self.health.up(hello, now.mono);
         self.updates.content_said = false;
         (self.card, self.last_wish) = (None, None);
         self.patient_until = Some(now.mono.after(STARTING_PATIENCE));
@@ -95,12 +95,9 @@ impl Director {
                 self.fault(Fault { code, detail: what }, now);
             }
             Report::Beat(beat) => {
-                let alive = self.health.beat(beat, now.mono);
+                self.health.beat(beat, now.mono);
                 let idle = self.health.is_idle(now.mono, self.facts.once);
                 self.playback.hold(idle, self.health.starting(), now.mono);
-                if alive {
-                    self.effects.push(Effect::Alive);
-                }
             }
             // The host keeps the picture that travels behind it and says `StageEvent::Snapshot`.
             Report::Snapshot { .. } => {}

@@ -387,7 +387,8 @@ impl Stage {
     fn beat(&mut self, at: Mono) -> Beat {
         let newest = self.showings.values().rev().find_map(|showing| showing.source.walls());
         self.walls = newest.or(self.walls);
-        let (frames_presented, moving) = (self.frames_presented, self.is_moving() && !self.dark);
+        let overdue = self.moving().any(|s| s.source.next_at().is_some_and(|due| due <= at));
+        let (frames_presented, moving) = (self.frames_presented, overdue && !self.dark);
         let unready = self.showings.iter().filter(|(_, showing)| showing.is_starting());
         let starting = unready.map(|(turn, _)| *turn).collect();
         Beat { at, frames_presented, moving, walls: self.walls, draws: self.draws, starting }

@@ -122,25 +122,26 @@ fn without_an_output_ready_does_not_wait_for_a_frame() {
 }
 
 #[test]
-fn only_evidence_counts_as_life() {
+fn only_evidence_counts_as_a_living_screen() {
     let mut world = World::playing(live(1, vec![playlist("p", vec![video("60a")])]));
-    let before = alive(&world);
-    for (case, frames_presented, moving, proofs) in [
-        ("nothing was ever presented", 0, true, 0),
-        ("first frames", 5, true, 1),
-        ("no more frames, though it should move", 5, true, 1),
-        ("no more frames of a still", 5, false, 2),
-        ("it moves", 6, true, 3),
+    for (case, wait_ms, frames_presented, moving, ok) in [
+        ("nothing was ever presented", 0, 0, true, false),
+        ("first frames", 0, 5, true, true),
+        ("no more frames, though one is due", 6_000, 5, true, false),
+        ("no more frames of a still", 0, 5, false, true),
+        ("it moves", 6_000, 6, true, true),
     ] {
+        world.stage.iter_mut().for_each(|stage| stage.beats = false);
+        world.run_to(world.ms + wait_ms);
         let (walls, draws, starting) = (None, true, Vec::new());
         let beat = Beat { at: world.mono, frames_presented, moving, walls, draws, starting };
         world.handle(Event::Stage(StageEvent::Report(Report::Beat(beat))));
-        assert_eq!(alive(&world) - before, proofs, "case {case:?}");
+        assert_eq!(world.director.health.screen_ok(world.mono), ok, "case {case:?}");
     }
 }
 
 #[test]
-fn without_a_stage_the_agent_is_alive_by_itself_and_with_a_silent_one_it_is_not() {
+fn without_a_stage_the_agent_is_alive_by_itself_and_with_one_that_hangs_it_is_not() {
     let mut world = World::new(false);
     world.start(None);
     world.run_to(60_000);
@@ -148,9 +149,13 @@ fn without_a_stage_the_agent_is_alive_by_itself_and_with_a_silent_one_it_is_not(
     let mut stage = Stage::new(0);
     stage.beats = false;
     world.up(stage);
+    world.run_to(60_000 + 76_000);
     let before = alive(&world);
-    world.run_to(120_000);
+    world.run_to(300_000);
     assert_eq!(alive(&world), before, "no beat, no proof");
+    world.stage.iter_mut().for_each(|stage| stage.beats = true);
+    world.run_to(310_000);
+    assert!(alive(&world) > before, "it was but slow");
 }
 
 #[test]

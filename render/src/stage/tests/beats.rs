@@ -24,10 +24,11 @@ fn without_a_display_nobody_waits_for_movement() {
     rig.wish(&[1], None);
     rig.ready(&[1]);
     rig.turn();
-    rig.tell(1, |script| script.next_at = Some(Mono(1 << 60)));
+    rig.tell(1, |script| script.next_at = Some(Mono(1)));
     let moves = |rig: &mut Rig, ms| {
         rig.said.clear();
-        rig.at(ms).turn();
+        rig.at(ms).stage.tick(Mono(ms * 1_000_000), Some(&mut FakePainter::default()));
+        rig.hear();
         rig.said.iter().find_map(|report| match report {
             Report::Beat(beat) => Some(beat.moving),
             _ => None,
@@ -38,6 +39,27 @@ fn without_a_display_nobody_waits_for_movement() {
     assert_eq!(moves(&mut rig, 20_000), Some(false));
     rig.stage.set_dark(false);
     assert_eq!(moves(&mut rig, 30_000), Some(true));
+}
+
+#[test]
+fn what_stands_until_its_time_is_not_overdue() {
+    let mut rig = Rig::new();
+    rig.wish(&[1], None);
+    rig.ready(&[1]);
+    rig.turn();
+    // As a clock that turns every minute.
+    rig.tell(1, |script| script.next_at = Some(Mono(60_000_000_000)));
+    // The display takes nothing.
+    for (ms, overdue) in [(10_000, false), (59_000, false), (60_000, true), (61_000, true)] {
+        rig.said.clear();
+        rig.at(ms).stage.tick(Mono(ms * 1_000_000), Some(&mut FakePainter::default()));
+        rig.hear();
+        let beat = rig.said.iter().find_map(|report| match report {
+            Report::Beat(beat) => Some(beat.moving),
+            _ => None,
+        });
+        assert_eq!(beat, Some(overdue), "at {ms} ms");
+    }
 }
 
 #[test]
