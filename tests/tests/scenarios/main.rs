@@ -10,6 +10,7 @@ mod download;
 mod glass;
 mod headless;
 mod keys;
+mod kiosk_compositor;
 mod kiosk_stage;
 mod offline;
 mod overlays;
