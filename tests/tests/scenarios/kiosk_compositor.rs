@@ -1,7 +1,7 @@
 //! What the kiosk's compositor is told to draw with, on machines made of files.
 
-use std::fs;
-use std::io::{BufRead, BufReader};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -28,7 +28,7 @@ const PROCESSOR: &str = "pixman";
 fn put(root: &Path, (name, text): (&str, &str)) {
     let path = root.join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
+    File::create(path).unwrap().write_all(text.as_bytes()).unwrap();
 }
 
 fn machine(files: &[(&str, &str)]) -> TempDir {
