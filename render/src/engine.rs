@@ -14,7 +14,7 @@ use crate::gpu::lookout::Drawing;
 use crate::gpu::painter::GpuPainter;
 use crate::gpu::target::{Handed, Target};
 use crate::link::{SNAPSHOTS_OPEN, StageLink};
-use crate::pacing::Pacing;
+use crate::pacing::{Owed, Pacing};
 use crate::report::{Hello, NO_GPU, Report};
 use crate::run::{StageError, StageOptions};
 use crate::scene::{Displays, Mode, Rotation, Size};
@@ -56,6 +56,7 @@ pub(crate) struct Engine {
     displays: u8,
     pacing: Pacing,
     retry_at: Option<Mono>,
+    owed: Owed,
     greeted: bool,
     quit: bool,
     first_frame: Option<SyncSender<()>>,
@@ -94,6 +95,7 @@ impl Engine {
             displays: 1,
             pacing: Pacing::default(),
             retry_at: None,
+            owed: Owed::default(),
             greeted: false,
             quit: false,
             first_frame: options.first_frame,
@@ -211,13 +213,17 @@ impl Engine {
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
         }
+        if self.owed.is_due(now) {
+            self.stage.redraw();
+        }
         let able = self.painter.is_some() && self.retry_at.is_none();
         if able && self.stage.wants_frame() {
             self.pacing = self.pacing.want();
         }
         self.answer(now);
         self.report();
-        let wake_at = [self.stage.wake_at(now), self.retry_at].into_iter().flatten().min();
+        let wake_at = [self.stage.wake_at(now), self.retry_at, self.owed.wake_at()];
+        let wake_at = wake_at.into_iter().flatten().min();
         Work { quit: self.quit, draw: able && self.pacing == Pacing::Wanted, wake_at }
     }
 
@@ -233,7 +239,7 @@ impl Engine {
         let Some(frame) = self.stage.compose(now, painter) else { return Handed::Later };
         let handed = target.hand_over(painter, &frame);
         match handed {
-            Handed::Over => {
+            Handed::Over | Handed::Partly => {
                 self.stage.presented(self.clock.now().mono, painter);
                 if let Some(tell) = self.first_frame.take() {
                     tracing::info!("the display has the first frame");
@@ -248,6 +254,7 @@ impl Engine {
                 self.retry_at = Some(now.after(RETRY));
             }
         }
+        self.owed.handed(handed, now);
         self.report();
         handed
     }
@@ -261,6 +268,7 @@ impl Engine {
     pub(crate) fn redraw(&mut self) {
         self.stage.redraw();
         self.retry_at = None;
+        self.owed = Owed::default();
     }
 
     /// Lets go of the display: the agent hears what is gone.

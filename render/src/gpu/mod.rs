@@ -134,6 +134,11 @@ impl Gpu {
         }
     }
 
+    /// As many pixels as it draws a side.
+    pub(crate) fn most_px(&self) -> u32 {
+        self.device.limits().max_texture_dimension_2d
+    }
+
     /// The device is gone: everything on it must be made again on another one.
     pub(crate) fn is_lost(&self) -> bool {
         self.lost.load(Ordering::Relaxed)

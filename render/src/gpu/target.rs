@@ -23,6 +23,8 @@ pub(crate) const OFFSCREEN_FORMAT: TextureFormat = TextureFormat::Rgba8Unorm;
 pub(crate) enum Handed {
     /// The display has it.
     Over,
+    /// One of several displays takes none right now, the others have it.
+    Partly,
     /// The display takes none right now (hidden, no extent, busy): worth another try later.
     Later,
     /// The surface is gone: it must be made again with everything behind it.
@@ -80,11 +82,15 @@ impl WindowTarget {
     }
 
     fn configure(&mut self, gpu: &Gpu) {
-        let limit = gpu.device.limits().max_texture_dimension_2d;
-        self.config.width = self.size.width_px.clamp(1, limit);
-        self.config.height = self.size.height_px.clamp(1, limit);
+        let drawn = drawn(self.size, gpu.most_px());
+        (self.config.width, self.config.height) = (drawn.width_px, drawn.height_px);
         self.surface.configure(&gpu.device, &self.config);
         self.stale = false;
+    }
+
+    /// Whether it is drawn smaller than it is.
+    fn is_less(&self) -> bool {
+        (self.config.width, self.config.height) != (self.size.width_px, self.size.height_px)
     }
 
     /// The next texture of the display; a surface that has changed is set up again once.
@@ -95,7 +101,9 @@ impl WindowTarget {
             }
             let found = self.surface.get_current_texture();
             let (renew, handed) = what_of(&found);
-            self.stale |= renew;
+            // One that is drawn smaller than its window never fits better than this.
+            let expected = matches!(&found, CurrentSurfaceTexture::Suboptimal(_)) && self.is_less();
+            self.stale |= renew && !expected;
             match found {
                 CurrentSurfaceTexture::Success(texture)
                 | CurrentSurfaceTexture::Suboptimal(texture) => return Ok(texture),
@@ -107,6 +115,32 @@ impl WindowTarget {
     }
 }
 
+/// As large as something of `size` is drawn by a GPU that draws so many pixels a side at most: in
+/// its shape, because not every display server makes a smaller picture larger.
+fn drawn(size: Size, most_px: u32) -> Size {
+    let scale = f64::from(most_px) / f64::from(size.width_px.max(size.height_px).max(1));
+    let side = |px: u32| match scale < 1.0 {
+        true => ((f64::from(px) * scale).round() as u32).clamp(1, most_px),
+        false => px.max(1),
+    };
+    Size { width_px: side(size.width_px), height_px: side(size.height_px) }
+}
+
+/// For people, when a display of `size` is larger than what a GPU draws.
+pub(crate) fn beyond(size: Size, most_px: u32) -> Option<String> {
+    let drawn = drawn(size, most_px);
+    let text = |size: Size| format!("{}x{}", size.width_px, size.height_px);
+    (size.width_px.max(size.height_px) > most_px).then(|| {
+        format!(
+            "a display has {}, the GPU draws {most_px} pixels a side at most: it draws {}, which \
+             Wayland with wp_viewport and wp_fractional_scale makes larger, and others show with a \
+             border; set screen.mode to one that is not larger",
+            text(size),
+            text(drawn)
+        )
+    })
+}
+
 /// Whether a surface that gives this has to be set up again, and what becomes of the frame.
 fn what_of(found: &CurrentSurfaceTexture) -> (bool, Handed) {
     match found {
@@ -114,9 +148,9 @@ fn what_of(found: &CurrentSurfaceTexture) -> (bool, Handed) {
         CurrentSurfaceTexture::Suboptimal(_) => (true, Handed::Over),
         CurrentSurfaceTexture::Outdated => (true, Handed::Later),
         CurrentSurfaceTexture::Lost => (false, Handed::Lost),
-        CurrentSurfaceTexture::Timeout
-        | CurrentSurfaceTexture::Occluded
-        | CurrentSurfaceTexture::Validation => (false, Handed::Later),
+        CurrentSurfaceTexture::Timeout | CurrentSurfaceTexture::Occluded => (false, Handed::Later),
+        // The last set-up has failed, and left none.
+        CurrentSurfaceTexture::Validation => (true, Handed::Later),
     }
 }
 
@@ -189,11 +223,17 @@ impl Target for Windows {
             true => self.hand_parts(painter, frame),
             false => self.hand_each(painter, frame),
         };
-        // A display that is off keeps nobody waiting; it is drawn on again when it is back.
-        [Handed::Lost, Handed::Over]
-            .into_iter()
-            .find(|one| handed.contains(one))
-            .unwrap_or(Handed::Later)
+        together(&handed)
+    }
+}
+
+/// What became of a frame for several displays. One that is off keeps no other waiting.
+fn together(handed: &[Handed]) -> Handed {
+    match handed {
+        all if all.contains(&Handed::Lost) => Handed::Lost,
+        all if !all.contains(&Handed::Over) => Handed::Later,
+        all if all.contains(&Handed::Later) => Handed::Partly,
+        _ => Handed::Over,
     }
 }
 
@@ -217,14 +257,15 @@ impl Target for Offscreen {
     }
 }
 
-/// A texture to draw on; sides as large as the device can, at most.
+/// A texture to draw on; sides as large as the device can, at most. What is drawn on it knows no
+/// pixels, so that it fits.
 pub(super) fn texture(
     gpu: &Gpu,
     format: TextureFormat,
     size: Size,
     usage: TextureUsages,
 ) -> wgpu::Texture {
-    let limit = gpu.device.limits().max_texture_dimension_2d;
+    let limit = gpu.most_px();
     gpu.device.create_texture(&wgpu::TextureDescriptor {
         label: Some("target"),
         size: wgpu::Extent3d {
@@ -257,9 +298,45 @@ mod tests {
             (Lost, false, Handed::Lost),
             (Timeout, false, Handed::Later),
             (Occluded, false, Handed::Later),
-            (Validation, false, Handed::Later),
+            (Validation, true, Handed::Later),
         ] {
             assert_eq!(what_of(&found), (renew, handed), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_larger_than_a_gpu_draws_keeps_its_shape_and_is_told() {
+        for (size, wanted) in [
+            ((5120, 2160), (4096, 1728)),
+            ((2160, 5120), (1728, 4096)),
+            ((4096, 4096), (4096, 4096)),
+            ((1280, 720), (1280, 720)),
+            ((100_000, 1), (4096, 1)),
+            ((u32::MAX, u32::MAX), (4096, 4096)),
+            ((0, 0), (1, 1)),
+        ] {
+            let of = |(width_px, height_px)| Size { width_px, height_px };
+            assert_eq!(drawn(of(size), 4096), of(wanted), "{size:?}");
+            let larger = size.0.max(size.1) > 4096;
+            assert_eq!(beyond(of(size), 4096).is_some(), larger, "{size:?}");
+        }
+        let told = beyond(Size { width_px: 5120, height_px: 2160 }, 4096).expect("told");
+        assert!(told.contains("5120x2160") && told.contains("4096x1728"), "{told}");
+    }
+
+    #[test]
+    fn a_frame_for_several_displays() {
+        use Handed::{Later, Lost, Over, Partly};
+        for (handed, wanted) in [
+            (&[Over, Over][..], Over),
+            (&[Over, Later], Partly),
+            (&[Later, Over, Over], Partly),
+            (&[Later, Later], Later),
+            (&[Over, Lost], Lost),
+            (&[Later, Lost], Lost),
+            (&[], Later),
+        ] {
+            assert_eq!(together(handed), wanted, "{handed:?}");
         }
     }
 }

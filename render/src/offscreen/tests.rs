@@ -319,3 +319,18 @@ fn a_driver_that_hangs_while_it_is_looked_for_holds_up_nothing() {
     drop(held);
     rig.end();
 }
+
+#[test]
+fn a_display_that_lacks_the_picture_gets_it_though_nothing_moves() {
+    use Handed::{Over, Partly};
+    let mut rig = Rig::start();
+    rig.moods(&[Partly, Partly, Over]);
+    rig.wish(1, RED);
+    rig.until_shown(1);
+    while rig.asked() < 3 {
+        rig.until_beats(1);
+    }
+    rig.until_beats(2);
+    assert_eq!(rig.asked(), 3, "all have it, and it is drawn on");
+    rig.end();
+}

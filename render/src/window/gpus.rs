@@ -7,9 +7,10 @@ use wgpu::Surface;
 use winit::window::WindowId;
 
 use super::WindowStage;
+use super::panes::size_of;
 use crate::fallback::Fallback;
 use crate::gpu::painter::GpuPainter;
-use crate::gpu::target::{WindowTarget, Windows};
+use crate::gpu::target::{WindowTarget, Windows, beyond};
 use crate::gpu::{Gpu, Pane, Wanted};
 use crate::run::StageError;
 use crate::source::Waker;
@@ -83,7 +84,19 @@ impl WindowStage {
         self.target = Some(target);
         (self.fallback, self.look_again) = (Vec::new(), LOOK_AGAIN);
         self.engine.use_gpu(GpuPainter::new(gpu, format));
+        self.tell_what_is_beyond();
         Ok(())
+    }
+
+    /// Says it once when a display is larger than the GPU draws.
+    pub(super) fn tell_what_is_beyond(&mut self) {
+        let Some(painter) = self.engine.gpu() else { return };
+        let most_px = painter.gpu.most_px();
+        let beyond = self.panes.iter().find_map(|pane| beyond(size_of(&pane.window), most_px));
+        if self.beyond != beyond {
+            beyond.iter().for_each(|what| self.engine.refused(what.clone()));
+            self.beyond = beyond;
+        }
     }
 
     /// Everything to draw on; `surface` is the first window's.

@@ -78,6 +78,7 @@ pub(crate) fn run(
         look_at: None,
         look_again: LOOK_AGAIN,
         ready_at: None,
+        beyond: None,
         hung: Rotation::None,
         listening: false,
         _awake: None,
@@ -113,6 +114,8 @@ struct WindowStage {
     look_again: Duration,
     /// When a display that does not say so itself counts as ready for another frame.
     ready_at: Option<Mono>,
+    /// That a display is larger than the GPU draws, as it was told last.
+    beyond: Option<String>,
     /// How the card without a GPU was last turned.
     hung: Rotation,
     /// The display's word that it is ready for another frame is waited for.
@@ -240,6 +243,7 @@ impl WindowStage {
         self.panes.survey(events);
         self.engine.resize(self.panes.screen(events));
         self.keep_the_rhythm(events);
+        self.tell_what_is_beyond();
     }
 
     fn keep_the_rhythm(&mut self, events: &ActiveEventLoop) {

@@ -132,7 +132,11 @@ impl Panes {
         let mut spare: Vec<_> = std::mem::take(&mut self.open);
         let kept: Vec<_> = wanted.iter().map(|spot| spot.monitor.clone()).collect();
         for spot in wanted {
-            let place = spare.iter().position(|(on, _)| on.as_ref() == Some(&spot.monitor));
+            let there = |(on, pane): &(Option<MonitorHandle>, Pane)| {
+                let on = on.clone().or_else(|| pane.window.current_monitor());
+                on.as_ref() == Some(&spot.monitor)
+            };
+            let place = spare.iter().position(there);
             // One whose display has gone, or that never was on a certain one.
             let free = |on: &Option<MonitorHandle>| on.as_ref().is_none_or(|on| !kept.contains(on));
             let place = place.or_else(|| spare.iter().position(|(on, _)| free(on)));
@@ -270,7 +274,13 @@ fn full_screen(monitor: Option<MonitorHandle>) -> WindowAttributes {
     }
 }
 
+/// Has a window go to where a display is, or follow it.
 fn put_on(window: &Window, spot: &Spot) {
+    let there = window.current_monitor().as_ref() == Some(&spot.monitor);
+    // labwc does not move one that is full screen already.
+    if under_wayland() && !there {
+        window.set_fullscreen(None);
+    }
     window.set_fullscreen(Some(Fullscreen::Borderless(Some(spot.monitor.clone()))));
     if let Some((position, size)) = spot.lies {
         window.set_outer_position(position);

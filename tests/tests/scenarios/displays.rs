@@ -1,6 +1,7 @@
 //! Several displays, seen from the glass.
 
 use std::ffi::OsStr;
+use std::path::Path;
 use std::process::Command;
 
 use image::{Rgb, RgbImage};
@@ -186,4 +187,67 @@ fn under_cage_a_mode_that_cannot_be_had_is_told_and_costs_no_picture() {
         let seen = kiosk.picture().ok().filter(|seen| seen.dimensions() == (2560, 720))?;
         picture::near(picture::at(&seen, 0.25, 0.5), RED, TOLERANCE).then_some(())
     });
+}
+
+/// Wider than the 4096 pixels that every GPU draws; the software one draws more.
+const WIDE: (u32, u32) = (5120, 2160);
+
+/// Plays a still of this shape that is red all over, in full screen.
+fn red(
+    dir: &Path,
+    (variable, server): (&str, &OsStr),
+    (displays, shape): (&str, (u32, u32)),
+) -> Process {
+    let red = dir.join("red.png");
+    RgbImage::from_pixel(shape.0 / 40, shape.1 / 40, Rgb(RED)).save(&red).unwrap();
+    let mut command = Command::new(binary("vitrine"));
+    command.args(["play", "--audio", "none", "--displays", displays]).arg(&red);
+    command.env_remove("WAYLAND_DISPLAY").env_remove("DISPLAY").env(variable, server);
+    Process::start(command, "play", dir).unwrap()
+}
+
+/// Whether `seen` is red from edge to edge of its only display.
+fn is_filled(seen: &RgbImage) -> bool {
+    let shares = [0.0, 0.01, 0.5, 0.99, 1.0];
+    let near = |x, y| picture::near(picture::at(seen, x, y), RED, TOLERANCE);
+    shares.iter().all(|x| shares.iter().all(|y| near(*x, *y)))
+}
+
+#[test]
+fn a_display_wider_than_every_gpu_draws_is_filled() {
+    let dir = tempfile::tempdir().unwrap();
+    let display = Display::start(WIDE.0, WIDE.1).unwrap();
+    let player = red(dir.path(), ("DISPLAY", OsStr::new(display.name())), ("first", WIDE));
+    until("it is filled under X11", || is_filled(&display.picture().ok()?).then_some(()));
+    drop(player);
+    let kiosk = Kiosk::with_modes(&[WIDE]).unwrap();
+    let _player = red(dir.path(), ("WAYLAND_DISPLAY", kiosk.socket().as_os_str()), ("first", WIDE));
+    until("it is filled under Wayland", || {
+        let seen = kiosk.picture().ok().filter(|seen| seen.dimensions() == WIDE)?;
+        is_filled(&seen).then_some(())
+    });
+}
+
+/// Its windows hear of one extent after the other, before they have drawn in the first one and after.
+#[test]
+fn displays_that_change_while_windows_open_are_filled_in_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let kiosk = Kiosk::with_modes(&[(1280, 720), (1280, 720)]).unwrap();
+    for round in 1..=3 {
+        let at = ("WAYLAND_DISPLAY", kiosk.socket().into_os_string());
+        let _player = red(dir.path(), (at.0, &at.1), ("mirror", (1280, 720)));
+        for size in [(640, 360), (1920, 1080), (800, 450), (1280, 720), (1600, 900)] {
+            kiosk.change(2, size).unwrap();
+            kiosk.change(1, (size.1 * 16 / 9, size.1)).unwrap();
+        }
+        kiosk.change(1, (1280, 720)).unwrap();
+        kiosk.change(2, (1920, 1080)).unwrap();
+        until(&format!("round {round}: both are filled"), || {
+            let seen = kiosk.picture().ok().filter(|seen| seen.dimensions() == (3200, 1080))?;
+            let part =
+                |x, width, height| image::imageops::crop_imm(&seen, x, 0, width, height).to_image();
+            let filled = is_filled(&part(0, 1280, 720)) && is_filled(&part(1280, 1920, 1080));
+            filled.then_some(())
+        });
+    }
 }
