@@ -30,9 +30,9 @@ struct Layer {
 
 struct Corner {
     @builtin(position) position: vec4<f32>,
-    @location(0) uv: vec2<f32>,
+    @location(0) @interpolate(linear) uv: vec2<f32>,
     // In pixels from the left top and from the right bottom edge.
-    @location(1) inwards: vec4<f32>,
+    @location(1) @interpolate(linear) inwards: vec4<f32>,
 };
 
 // Half a pixel more on each side of what has soft edges, so that there is something to soften.
@@ -66,15 +66,15 @@ fn over_background(picture: vec4<f32>, in: Corner) -> vec4<f32> {
 }
 
 fn from_yuv(uv: vec2<f32>) -> vec3<f32> {
-    let luma = textureSample(plane0, linear, uv).r;
-    let chroma = textureSample(plane1, linear, uv * layer.chroma.xy + layer.chroma.zw).rg;
+    let luma = textureSampleLevel(plane0, linear, uv, 0.0).r;
+    let chroma = textureSampleLevel(plane1, linear, uv * layer.chroma.xy + layer.chroma.zw, 0.0).rg;
     let sample = vec4<f32>(luma, chroma, 1.0);
     return vec3<f32>(dot(sample, layer.red), dot(sample, layer.green), dot(sample, layer.blue));
 }
 
 @fragment
 fn rgba(in: Corner) -> @location(0) vec4<f32> {
-    return over_background(textureSample(plane0, linear, in.uv), in);
+    return over_background(textureSampleLevel(plane0, linear, in.uv, 0.0), in);
 }
 
 @fragment
