@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Chroma, Colour, Plane};
 use crate::scene::Size;
 use crate::worker::layout::{Format, PlaneAt, Shape};
-use crate::worker::lent::{Lent, Order};
+use crate::worker::lent::{Lent, Order, Piece};
 use crate::worker::link::Link;
 use crate::worker::loan::{Borrowed, Loan};
 use crate::worker::protocol::{Command, Frame};
@@ -66,6 +66,22 @@ impl LentPicture<'_> {
     }
 }
 
+/// Luma and chroma of a frame that lies in ordinary memory, where they are. None: it does not, or in
+/// an order that is no planes.
+pub(super) fn planes_in_memory<'a>(lent: &Lent, loan: &'a Loan) -> Option<(Plane<'a>, Chroma<'a>)> {
+    let plane = |index: usize| {
+        let Piece { offset_bytes, pitch, .. } = lent.pieces[index];
+        let data = loan.buffers[index].in_memory()?.get(offset_bytes as usize..)?;
+        Some(Plane { data, stride_bytes: pitch })
+    };
+    let chroma = match lent.order {
+        Order::Planes => Chroma::Planar { cb: plane(1)?, cr: plane(2)? },
+        Order::Pairs => Chroma::Interleaved(plane(1)?),
+        Order::Columns | Order::Columns10 => return None,
+    };
+    Some((plane(0)?, chroma))
+}
+
 /// The planes of a frame as `shape` has them; None if one lies outside, and for a still.
 pub(super) fn planes(shape: Shape, data: &[u8]) -> Option<(Plane<'_>, Chroma<'_>)> {
     let plane = |at: PlaneAt| {
@@ -86,12 +102,19 @@ pub(super) fn planes(shape: Shape, data: &[u8]) -> Option<(Plane<'_>, Chroma<'_>
 pub(super) struct Loans(Vec<(u32, u32, Arc<Loan>)>);
 
 impl Loans {
-    /// Goes back over `link` when it was let go of, here and wherever else it is held.
-    pub(super) fn add(&mut self, frame: &Frame, buffers: [Arc<Borrowed>; 3], link: &Link) {
+    /// Goes back over `link`, where the frame's generation is called `own`, when it was let go of,
+    /// here and wherever else it is held.
+    pub(super) fn add(
+        &mut self,
+        frame: &Frame,
+        own: u32,
+        buffers: [Arc<Borrowed>; 3],
+        link: &Link,
+    ) {
         let (generation, slot, link) = (frame.generation, frame.slot, link.clone());
         let back = move || {
             // A worker that does not listen sends no further frame, which is noticed.
-            link.send(&Command::Release { generation, slot }).ok();
+            link.send(&Command::Release { generation: own, slot }).ok();
         };
         self.0.push((generation, slot, Arc::new(Loan::new(buffers, back))));
     }

@@ -21,8 +21,8 @@ use vitrine_config::limits::PREPARE_MAX_MS;
 use vitrine_config::time::Mono;
 
 use super::decode::avif::Decoded;
-use super::lent::{LentPicture, Loans, planes};
-use super::{Picture, Source, SourceError, State, Waker};
+use super::lent::{LentPicture, Loans, planes, planes_in_memory};
+use super::{Chroma, Picture, Plane, Source, SourceError, State, Waker};
 use crate::scene::{AudioOut, Size};
 use crate::worker::Walls;
 use crate::worker::frames::Seen;
@@ -214,10 +214,10 @@ impl VideoSource {
                     self.timeline.push(frame).map_err(|error| format!("the media worker {error}"))
                 }
                 Arrival::Lent(mut frame, buffers) => {
-                    // What comes back is right for the first worker: a later one lends nothing.
-                    frame.generation = self.before.numbered(frame.generation);
+                    let own = frame.generation;
+                    frame.generation = self.before.numbered(own);
                     self.before.has_followed();
-                    self.loans.add(&frame, buffers, &self.link);
+                    self.loans.add(&frame, own, buffers, &self.link);
                     self.timeline.push(frame).map_err(|error| format!("the media worker {error}"))
                 }
                 Arrival::End(at_ns) => {
@@ -400,10 +400,15 @@ impl Source for VideoSource {
         if let Some(lent) = frame.lent {
             let Frame { shape, colour, pixel_aspect, .. } = frame;
             let loan = self.loans.find(&frame)?;
+            let in_memory = || planes_in_memory(&lent, loan);
+            // What hardware lends may be a device's, and is asked of the GPU first.
+            if let Some(planes) = self.hardware.is_none().then(in_memory).flatten() {
+                return Some(picture(&frame, planes));
+            }
             return Some(Picture::Lent(LentPicture { colour, pixel_aspect, shape, lent, loan }));
         }
         let (_, memory) = self.memories.iter().find(|(number, _)| *number == frame.generation)?;
-        picture(&frame, memory.slot(frame.slot)?)
+        Some(picture(&frame, planes(frame.shape, memory.slot(frame.slot)?)?))
     }
 
     fn next_at(&self) -> Option<Mono> {
@@ -486,14 +491,7 @@ fn size(frame: &Frame) -> Size {
     Size { width_px: frame.shape.width_px(), height_px: frame.shape.height_px() }
 }
 
-/// None if a plane lies outside of the slot, which the link has ruled out, and for a still.
-fn picture<'a>(frame: &Frame, slot: &'a [u8]) -> Option<Picture<'a>> {
-    let (luma, chroma) = planes(frame.shape, slot)?;
-    Some(Picture::Yuv {
-        size: size(frame),
-        chroma,
-        luma,
-        colour: frame.colour,
-        pixel_aspect: frame.pixel_aspect,
-    })
+fn picture<'a>(frame: &Frame, (luma, chroma): (Plane<'a>, Chroma<'a>)) -> Picture<'a> {
+    let Frame { colour, pixel_aspect, .. } = *frame;
+    Picture::Yuv { size: size(frame), luma, chroma, colour, pixel_aspect }
 }

@@ -1,4 +1,4 @@
-//! Frame memory that both processes see: the only `unsafe` file of the worker.
+//! Frame memory that both processes see.
 //!
 //! In:  a size (worker), a descriptor from a process that is not to be trusted (stage).
 //! Out: slots to write, slots to read.
@@ -11,9 +11,11 @@
 //! - `memory_that_can_shrink_is_refused`;
 //! - `a_smaller_memory_than_promised_is_refused`.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 
-use gstreamer_allocators::FdMemoryRef;
+use gstreamer::Memory;
+use gstreamer_allocators::prelude::*;
+use gstreamer_allocators::{FdAllocator, FdMemoryFlags, FdMemoryRef};
 use memmap2::{Mmap, MmapMut, MmapOptions};
 use rustix::fs::{MemfdFlags, SealFlags, SeekFrom};
 use rustix::ioctl::{Setter, opcode};
@@ -77,10 +79,7 @@ impl Written {
             .and_then(|bytes| bytes.checked_next_multiple_of(SLOT_ALIGN_BYTES))
             .filter(|bytes| *bytes <= SLOT_BYTES)
             .ok_or(MemoryError::TooLarge { found_bytes: frame_bytes as u64 })?;
-        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        let fd = rustix::fs::memfd_create("vitrine-frames", flags)?;
-        rustix::fs::ftruncate(&fd, whole(slot_bytes))?;
-        rustix::fs::fcntl_add_seals(&fd, fixed_size() | SealFlags::SEAL)?;
+        let fd = fixed(whole(slot_bytes))?;
         let map = map_writable(&fd)?;
         Ok(Written { map, fd, slot_bytes })
     }
@@ -132,6 +131,15 @@ impl Seen {
     }
 }
 
+/// Memory whose size cannot change any more.
+fn fixed(bytes: u64) -> rustix::io::Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let fd = rustix::fs::memfd_create("vitrine-frames", flags)?;
+    rustix::fs::ftruncate(&fd, bytes)?;
+    rustix::fs::fcntl_add_seals(&fd, fixed_size() | SealFlags::SEAL)?;
+    Ok(fd)
+}
+
 fn fixed_size() -> SealFlags {
     SealFlags::SHRINK | SealFlags::GROW
 }
@@ -144,16 +152,40 @@ pub(super) fn descriptor(memory: &FdMemoryRef) -> Option<BorrowedFd<'_>> {
     (fd >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd) })
 }
 
+/// Memory of GStreamer that is a memfd of a fixed size, mapped for as long as it lives.
+#[allow(unsafe_code)]
+pub(super) fn shared(makers: &FdAllocator, bytes: usize) -> Result<Memory, MemoryError> {
+    let fd = fixed(bytes as u64)?;
+    // SAFETY: the descriptor is open and has `bytes`. It is the memory's from here on: GStreamer
+    // closes it.
+    let memory = unsafe { makers.alloc_fd(fd.as_raw_fd(), bytes, FdMemoryFlags::KEEP_MAPPED) };
+    let memory = memory.map_err(std::io::Error::other)?;
+    let _ = fd.into_raw_fd();
+    Ok(memory)
+}
+
 /// Bytes of a dma-buf, or of a memfd that cannot change its size any more.
 ///
 /// # Errors
 /// It is neither.
 pub(super) fn fixed_bytes(fd: BorrowedFd<'_>) -> Result<u64, MemoryError> {
-    let is_dma_buf = rustix::fs::fstatfs(fd)?.f_type as u64 == DMA_BUF_MAGIC;
-    if !is_dma_buf && !rustix::fs::fcntl_get_seals(fd)?.contains(fixed_size()) {
+    if !is_dma_buf(fd)? && !rustix::fs::fcntl_get_seals(fd)?.contains(fixed_size()) {
         return Err(MemoryError::Unsealed);
     }
     Ok(rustix::fs::seek(fd, SeekFrom::End(0))?)
+}
+
+fn is_dma_buf(fd: BorrowedFd<'_>) -> rustix::io::Result<bool> {
+    Ok(rustix::fs::fstatfs(fd)?.f_type as u64 == DMA_BUF_MAGIC)
+}
+
+/// What lies in `fd`, of which [`fixed_bytes`] said that it has `bytes`, to be read at any time. None
+/// for memory of a device, which wants to be told of each look, and where it cannot be mapped.
+pub(super) fn mapped(fd: &OwnedFd, bytes: u32) -> Option<Mmap> {
+    if is_dma_buf(fd.as_fd()).ok()? {
+        return None;
+    }
+    map_readable(fd, bytes.into()).ok()
 }
 
 /// Shows what lies in `fd`, of which [`fixed_bytes`] said that it has `bytes`.

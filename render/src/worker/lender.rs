@@ -90,6 +90,11 @@ impl Lender {
         Ok(Some(Lent { pieces, ..lent }))
     }
 
+    /// The stage knows nothing any more: it forgets with each new pool.
+    pub fn forget(&mut self) {
+        self.known.clear();
+    }
+
     /// The number by which the stage knows this memory.
     fn introduce(&mut self, fd: BorrowedFd<'_>, stage: &Socket) -> rustix::io::Result<u32> {
         let stat = rustix::fs::fstat(fd)?;

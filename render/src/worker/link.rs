@@ -269,6 +269,7 @@ impl Thread {
                 let fd = received.fd.ok_or("the media worker sent no frame memory")?;
                 let seen = Seen::new(&fd, slot_bytes).map_err(|error| error.to_string())?;
                 memory.pool = Some((generation, slot_bytes));
+                memory.lent.forget();
                 Arrival::Pool { generation, memory: seen }
             }
             Event::Frame(frame) => {

@@ -11,7 +11,9 @@
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use memmap2::Mmap;
 
 use super::frames::{self, MemoryError};
 use super::layout::Shape;
@@ -28,6 +30,7 @@ const BUFFER_BYTES: u32 = 128 << 20;
 pub struct Borrowed {
     fd: OwnedFd,
     bytes: u32,
+    map: OnceLock<Option<Mmap>>,
 }
 
 impl Borrowed {
@@ -39,7 +42,7 @@ impl Borrowed {
         let found_bytes = frames::fixed_bytes(fd.as_fd())?;
         match u32::try_from(found_bytes) {
             Ok(0) => Err(MemoryError::TooSmall { found_bytes, wanted_bytes: 1 }),
-            Ok(bytes) if bytes <= BUFFER_BYTES => Ok(Borrowed { fd, bytes }),
+            Ok(bytes) if bytes <= BUFFER_BYTES => Ok(Borrowed { fd, bytes, map: OnceLock::new() }),
             _ => Err(MemoryError::TooLarge { found_bytes }),
         }
     }
@@ -52,6 +55,11 @@ impl Borrowed {
     /// To be imported.
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+
+    /// Its bytes, where they are in ordinary memory: no word is needed to look at them.
+    pub fn in_memory(&self) -> Option<&[u8]> {
+        self.map.get_or_init(|| frames::mapped(&self.fd, self.bytes)).as_deref()
     }
 
     /// Its bytes, for the processor.
@@ -109,6 +117,11 @@ impl Ledger {
             self.known.pop_front();
         }
         Ok(())
+    }
+
+    /// What was lent comes anew: frames are of another size from now on.
+    pub fn forget(&mut self) {
+        self.known.clear();
     }
 
     fn find(&self, number: u32) -> Option<&Arc<Borrowed>> {

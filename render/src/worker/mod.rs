@@ -8,9 +8,10 @@
 //! when the stage lets go of the socket, also when the stage itself has died.
 //!
 //! In the worker process: [`run`], `sandbox`, `player`, `resume`, `pipeline`, `file`, `decoders` (which one), `tuning`,
-//! `complaint`, `outlet` (frames out), `described` (what they are like), `lender` (frames that stay where they are), `colour`, `sound`, `limits`. In the stage: `pool` (processes), `link` (thread of a source), `loan` (what is lent), `timeline` (which frame
+//! `complaint`, `outlet` (frames out), `described` (what they are like), `allocator` (where decoders in software put them), `lender` (frames that stay where they are), `colour`, `sound`, `limits`. In the stage: `pool` (processes), `link` (thread of a source), `loan` (what is lent), `timeline` (which frame
 //! when). On both sides: `protocol`, `socket`, `layout`, `lent`, `frames`.
 
+mod allocator;
 mod colour;
 mod complaint;
 mod decoders;

@@ -12,6 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use gstreamer::{ClockTime, FlowError, FlowSuccess};
 use gstreamer_video::{VideoFrameExt, VideoFrameRef};
 
+use super::allocator::FrameAllocator;
 use super::described::Described;
 use super::frames::{MemoryError, Written};
 use super::layout::{Format, PlaneAt, Shape};
@@ -56,8 +57,10 @@ pub enum OutletError {
 /// Where frames go. Shared by the decoder's thread and the one that hears of released slots.
 pub struct Outlet {
     stage: Arc<Socket>,
-    /// Frames may be lent.
+    /// Frames of other memory may be lent.
     lends: AtomicBool,
+    /// Frames in memory of this are always lent.
+    shared: FrameAllocator,
     slots: Slots,
     writer: Mutex<Writer>,
 }
@@ -152,10 +155,16 @@ impl Outlet {
         let (lends, slots) = (AtomicBool::new(lends), Slots::default());
         let hold_ns = if from_ns > 0 { u64::MAX } else { 0 };
         let writer = Writer { end_ns: from_ns, from_ns: hold_ns, ..Writer::default() };
-        Outlet { stage, lends, slots, writer: Mutex::new(writer) }
+        let shared = FrameAllocator::default();
+        Outlet { stage, lends, shared, slots, writer: Mutex::new(writer) }
     }
 
-    /// Frames are copied from now on.
+    /// Where decoders are to put frames.
+    pub fn shared(&self) -> &FrameAllocator {
+        &self.shared
+    }
+
+    /// Frames of a device are copied from now on.
     pub fn keep(&self) {
         self.lends.store(false, Ordering::Relaxed);
     }
@@ -329,6 +338,7 @@ impl Writer {
         }
         let memory = Written::new(shape.bytes())?;
         let generation = out.slots.renew();
+        self.lender.forget();
         let event = Event::Pool { generation, slot_bytes: memory.slot_bytes() };
         out.stage.send(event.write().bytes(), Some(memory.fd()))?;
         self.memory = Some((generation, memory));
@@ -343,11 +353,12 @@ impl Writer {
         described: &Described,
         out: &Outlet,
     ) -> Result<Option<Lent>, OutletError> {
-        if !out.lends.load(Ordering::Relaxed) || !out.slots.may_lend() {
-            return Ok(None);
-        }
         // Not a copy of it: its decoder would take it for free.
         let Some(buffer) = sample.buffer_owned() else { return Ok(None) };
+        let may_lend = out.lends.load(Ordering::Relaxed) && out.slots.may_lend();
+        if !may_lend && !out.shared.has_made(&buffer) {
+            return Ok(None);
+        }
         let lent = self.lender.lend(&buffer, described, &out.stage)?;
         Ok(lent.inspect(|_| out.slots.hold(generation, slot, buffer)))
     }

@@ -101,7 +101,8 @@ fn video_sink(outlet: &Arc<Outlet>, wish: &Wish) -> AppSink {
         .callbacks(callbacks.build())
         .build();
     sink.set_property("enable-last-sample", false);
-    tuning::take_padded_rows(&sink, if wish.lend { lender::LENT } else { 0 });
+    let shared = (wish.medium == Medium::Video).then(|| outlet.shared().clone());
+    tuning::take_frames_as_they_are(&sink, shared, if wish.lend { lender::LENT } else { 0 });
     sink
 }
 

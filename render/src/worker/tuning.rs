@@ -4,12 +4,13 @@ use std::sync::{Mutex, PoisonError};
 
 use gstreamer::prelude::*;
 use gstreamer::{
-    BufferPool, ClockTime, Element, EventView, FormattedSegment, Pad, PadProbeReturn, PadProbeType,
-    Pipeline, QueryViewMut,
+    AllocationParams, BufferPool, ClockTime, Element, EventView, FormattedSegment, Pad,
+    PadProbeReturn, PadProbeType, Pipeline, QueryViewMut,
 };
 use gstreamer_app::AppSink;
 use gstreamer_video::VideoMeta;
 
+use super::allocator::FrameAllocator;
 use super::decoders::{self, Stream};
 
 /// Luma samples a second up to which [`FEW_THREADS`] do: 1080p30 with room to spare.
@@ -78,21 +79,33 @@ pub fn share_memory(decoder: &Element) {
     }
 }
 
-/// Tells decoders that rows may be padded as they like it, which the sink by itself does not: they
-/// would copy every frame once more to have it without. `held`: frames that are kept from those of
-/// hardware, which have them to spare only if they hear of it.
-pub fn take_padded_rows(sink: &AppSink, held: usize) {
+/// Tells decoders where frames go, which the sink by itself does not: every frame would be copied
+/// once more. Those of software go to `shared`, if there is any. Those of hardware stay where they
+/// are, with rows padded as they like it; `held` of them are kept, which they have to spare only if
+/// they hear of it.
+///
+/// Software is not told that rows may be padded: libav would hand out the frames that it still looks
+/// at itself, and GStreamer copies those, to memory of its own.
+pub fn take_frames_as_they_are(sink: &AppSink, shared: Option<FrameAllocator>, held: usize) {
     let Some(pad) = sink.static_pad("sink") else { return };
     pad.add_probe(PadProbeType::QUERY_DOWNSTREAM, move |pad, info| {
-        if let Some(QueryViewMut::Allocation(allocation)) = info.query_mut().map(|q| q.view_mut()) {
-            allocation.add_allocation_meta::<VideoMeta>(None);
-            if held > 0 && is_fed_by_hardware(pad) {
-                // One more is on its way here. Of its size the decoder knows better.
-                allocation.add_allocation_pool(None::<&BufferPool>, 0, held as u32 + 1, 0);
+        let Some(QueryViewMut::Allocation(allocation)) = info.query_mut().map(|q| q.view_mut())
+        else {
+            return PadProbeReturn::Ok;
+        };
+        match shared.as_ref().filter(|_| !is_fed_by_hardware(pad)) {
+            Some(shared) => {
+                allocation.add_allocation_param(Some(shared), AllocationParams::default());
             }
-            return PadProbeReturn::Handled;
+            None => {
+                allocation.add_allocation_meta::<VideoMeta>(None);
+                if held > 0 {
+                    // One more is on its way here. Of its size the decoder knows better.
+                    allocation.add_allocation_pool(None::<&BufferPool>, 0, held as u32 + 1, 0);
+                }
+            }
         }
-        PadProbeReturn::Ok
+        PadProbeReturn::Handled
     });
 }
 

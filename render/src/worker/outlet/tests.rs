@@ -1,5 +1,9 @@
 //! Rows as they are copied, slots as they come and go.
 
+use gstreamer::prelude::*;
+use gstreamer::{Buffer, FormattedSegment, Memory, Sample};
+use gstreamer_video::{VideoFormat, VideoInfo};
+
 use super::*;
 
 #[test]
@@ -52,4 +56,48 @@ fn a_slot_of_an_older_memory_does_not_come_back() {
     slots.give_back(new, 2);
     slots.give_back(new, 2);
     assert_eq!(slots.lock().slots, [2]);
+}
+
+#[test]
+fn frames_in_shared_memory_are_lent_and_others_are_copied() {
+    gstreamer::init().expect("gstreamer");
+    let (stage, worker) = Socket::pair().expect("socket pair");
+    let outlet = Outlet::new(Arc::new(Socket::from_fd(worker)), false, 0);
+    let info = VideoInfo::builder(VideoFormat::I420, 64, 32).fps((25, 1)).build().expect("info");
+    let caps = info.to_caps().expect("caps");
+    let mut segment = FormattedSegment::<ClockTime>::new();
+    segment.set_start(ClockTime::ZERO);
+    let send = |shared: bool, number: u64| {
+        let mut buffer = Buffer::new();
+        let memory = match shared {
+            true => outlet.shared().alloc(info.size(), None).expect("memory"),
+            false => Memory::with_size(info.size()),
+        };
+        let alone = buffer.get_mut().expect("alone");
+        alone.append_memory(memory);
+        alone.set_pts(ClockTime::from_mseconds(40 * number));
+        let sample = Sample::builder().caps(&caps).segment(&segment).buffer(&buffer).build();
+        outlet.frame(&sample).expect("sent");
+    };
+    let next = || {
+        let received = stage.receive().expect("open").expect("a packet");
+        Event::read(received.bytes()).expect("an event")
+    };
+    let frame = || match next() {
+        Event::Frame(frame) => frame,
+        other => panic!("{other:?}"),
+    };
+    send(true, 0);
+    assert!(matches!(next(), Event::Pool { .. }));
+    assert!(matches!(next(), Event::Lend { number: 0 }));
+    let lent = frame().lent.expect("lent");
+    assert_eq!(lent.pieces.map(|piece| piece.offset_bytes), [0, 64 * 32, 64 * 32 + 32 * 16]);
+    send(false, 1);
+    assert_eq!(frame().lent, None);
+    // More of them than a device would lend.
+    for number in 2..=LENT as u64 {
+        send(true, number);
+        assert!(matches!(next(), Event::Lend { .. }));
+        assert!(frame().lent.is_some());
+    }
 }

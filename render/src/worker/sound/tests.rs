@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use gstreamer::{MessageType, Pipeline, State};
 use vitrine_config::time::Mono;
 
-use super::super::frames::Seen;
+use super::super::loan::Ledger;
 use super::super::outlet::Outlet;
 use super::super::pipeline;
 use super::super::player::{Player, Wish};
@@ -178,15 +178,15 @@ fn flashes(stage: Socket, outlet: &Arc<Outlet>) -> Receiver<u64> {
     let (tell, told) = sync_channel(100);
     let outlet = Arc::downgrade(outlet);
     let watch = move || {
-        let mut memory = None;
+        let mut lent = Ledger::default();
         while let (Ok(Some(received)), Some(outlet)) = (stage.receive(), outlet.upgrade()) {
             match Event::read(received.bytes()).expect("a message") {
-                Event::Pool { slot_bytes, .. } => {
-                    memory = Seen::new(&received.fd.expect("memory"), slot_bytes).ok();
-                }
+                Event::Lend { number } => lent.add(number, received.fd).expect("lent"),
                 Event::Frame(frame) => {
-                    let slot = memory.as_ref().and_then(|memory| memory.slot(frame.slot));
-                    if slot.expect("a slot")[0] > 128 {
+                    let place = frame.lent.expect("lent");
+                    let [luma, ..] = lent.of(&place, frame.shape).expect("inside");
+                    let first = place.pieces[0].offset_bytes as usize;
+                    if luma.in_memory().expect("mapped")[first] > 128 {
                         // Nobody listens any more after the first one.
                         let _ = tell.send(frame.at_ns);
                     }
