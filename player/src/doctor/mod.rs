@@ -1,7 +1,8 @@
 //! `vitrine doctor`: what this device is, what works on it, and what to do about the rest.
 //!
 //! In:  `/proc`, `/sys`, the settings, the running player if there is one, clips to try.
-//! Out: one [`Finding`] a line, in the order of the way from power to light; an exit code.
+//! Out: one [`Finding`] a line, as soon as it is made, in the order of the way from power to light; or
+//! all of them as one document; an exit code.
 //!
 //! Drawing and decoding are tried by this very program in a child of its own (`vitrine play`), the
 //! way the player does it. Each probe is a function of a root directory or of what a child said, so
@@ -19,53 +20,56 @@ mod update;
 
 use std::path::{Path, PathBuf};
 
+use vitrine_config::Config;
 use vitrine_config::time::Clock as _;
 
 use crate::clock::SystemClock;
 use crate::error::Error;
 use crate::network::Goal;
 use crate::{cli, out, settings};
-use finding::{Finding, State};
+use finding::{Finding, Report, State};
 
 /// Looks at everything and prints it.
 ///
 /// # Errors
 /// [`Error::Unwell`] if anything is bad; wrong settings; no way to print.
 pub fn doctor(args: &cli::Doctor) -> Result<(), Error> {
-    let findings = examine(args)?;
-    if args.format.json {
-        let text = serde_json::to_string_pretty(&findings);
-        out::print(&text.map_err(|error| Error::Output(error.into()))?)?;
-    } else {
-        out::print(&finding::text(&findings))?;
-    }
+    let config = settings::load(&settings::sources(&args.settings))?;
+    let clips = clips(&args.clips);
+    let names: Vec<_> = clips.iter().map(|clip| trial::name(clip)).collect();
+    let mut report = Report::new(args.format.json, names.iter().map(String::as_str), out::print);
+    examine(&mut report, args, &config, &clips);
+    let findings = report.finish()?;
     match findings.iter().filter(|finding| finding.state == State::Bad).count() {
         0 => Ok(()),
         bad => Err(Error::Unwell(bad)),
     }
 }
 
-fn examine(args: &cli::Doctor) -> Result<Vec<Finding>, Error> {
-    let config = settings::load(&settings::sources(&args.settings))?;
-    let root = Path::new("/");
-    let mut findings = vec![machine::board(root), machine::system(root), machine::memory(root)];
-    findings.extend(machine::heat(root));
-    findings.extend(machine::power(root));
-    findings.push(machine::clock(root));
-    findings.extend(disk::space(&config.paths.state_dir, config.cache.reserve_bytes));
-    findings.push(disk::speed(&config.paths.state_dir));
-    findings.extend(storage::wear(root));
-    findings.push(storage::faults(root, storage::kernel_log().as_deref()));
-    findings.push(storage::root_mount(root));
-    findings.push(screen::connectors(root));
-    findings.push(trial::drawing(root));
-    findings.extend(trial::codecs());
-    findings.extend(clips(&args.clips).iter().map(|clip| trial::decoding(clip)));
+fn examine(
+    report: &mut impl Extend<Finding>,
+    args: &cli::Doctor,
+    config: &Config,
+    clips: &[PathBuf],
+) {
+    let (root, state_dir) = (Path::new("/"), &config.paths.state_dir);
+    report.extend([machine::board(root), machine::system(root), machine::memory(root)]);
+    report.extend(machine::heat(root));
+    report.extend(machine::power(root));
+    report.extend([machine::clock(root)]);
+    report.extend(disk::space(state_dir, config.cache.reserve_bytes));
+    report.extend([disk::speed(state_dir)]);
+    report.extend(storage::wear(root));
+    report.extend([storage::faults(root, storage::kernel_log().as_deref())]);
+    report.extend([storage::root_mount(root), screen::connectors(root)]);
+    report.extend([trial::drawing(root)]);
+    trial::codecs(report);
+    // Each is played when it is its turn to be told.
+    report.extend(clips.iter().map(|clip| trial::decoding(clip)));
     let now = SystemClock::new().now();
-    findings.extend(cloud::way(root, Goal::of(&config).as_ref(), &now));
-    findings.push(update::update(&config));
-    findings.push(cloud::player(&args.settings));
-    Ok(findings)
+    report.extend(cloud::way(root, Goal::of(config).as_ref(), &now));
+    report.extend([update::update(config)]);
+    report.extend([cloud::player(&args.settings)]);
 }
 
 /// Files as they are, folders by what is in them.

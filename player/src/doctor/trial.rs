@@ -88,21 +88,18 @@ struct Codec {
 }
 
 /// How well each codec is decoded, and what the decoding processes are kept from.
-pub fn codecs() -> Vec<Finding> {
+pub fn codecs(report: &mut impl Extend<Finding>) {
     let (mut walls, mut zero_copy) = (None, String::new());
-    let mut findings = Vec::new();
     for codec in &CODECS {
         let (finding, outcome) = codec.tried();
-        findings.push(finding);
+        report.extend([finding]);
         walls = outcome.walls.or(walls);
         // What one decoder does says more than what none does.
         if zero_copy.is_empty() || outcome.zero_copy.starts_with("yes") {
             zero_copy = outcome.zero_copy;
         }
     }
-    findings.push(sandbox(walls));
-    findings.push(lending(&zero_copy));
-    findings
+    report.extend([sandbox(walls), lending(&zero_copy)]);
 }
 
 /// Whether the GPU reads frames where a decoder of hardware has put them. It plays without that, too.
@@ -221,9 +218,14 @@ impl Drop for Temporary {
     }
 }
 
+/// What a clip is called.
+pub fn name(clip: &Path) -> String {
+    clip.file_name().unwrap_or(clip.as_os_str()).to_string_lossy().into_owned()
+}
+
 /// How smoothly a clip plays for two seconds, at full size, without the display.
 pub fn decoding(clip: &Path) -> Finding {
-    let name = clip.file_name().unwrap_or(clip.as_os_str()).to_string_lossy().into_owned();
+    let name = name(clip);
     let advice = "see which decoders there are: gst-inspect-1.0, gstreamer1.0-libav";
     match played(|for_s| play_clip(clip, FULL, for_s)) {
         Ok(played) => judge(&name, &played),
