@@ -12,7 +12,7 @@
 //! Sources: AVIF 1.1 (AOM), sections 2 and 4; MIAF, ISO/IEC 23000-22, section 7.3.6 (order of turns);
 //! ITU-T H.273 (numbers of colours).
 
-use fast_image_resize::PixelType;
+use fast_image_resize::pixels::U8;
 use image::metadata::Orientation;
 
 use super::fit::{fit_scaled, scale, scaled_size};
@@ -324,10 +324,10 @@ fn rgb(frame: &Decoded, colour: Colour, is_rgb: bool, to: Size) -> Result<Vec<u8
 fn signals(frame: &Decoded, to: Size) -> Result<[Vec<u8>; 3], String> {
     let whole = Size { width_px: frame.shape.width_px(), height_px: frame.shape.height_px() };
     let [luma, second, third] = frame.shape.planes().map(|plane| packed(frame.slot, &plane));
-    let full = |plane| scale(plane, (whole, whole), to, PixelType::U8);
+    let full = |plane| scale::<U8>(plane, (whole, whole), to);
     let half =
         Size { width_px: whole.width_px.div_ceil(2), height_px: whole.height_px.div_ceil(2) };
-    let halved = |plane, kind| scale(plane, (half, whole), to, kind);
+    let halved = |plane| scale::<U8>(plane, (half, whole), to);
     Ok(match frame.shape.format() {
         Format::I444 => [full(luma)?, full(second)?, full(third)?],
         Format::Grey => {
@@ -335,13 +335,10 @@ fn signals(frame: &Decoded, to: Size) -> Result<[Vec<u8>; 3], String> {
             let none = vec![128; luma.len()];
             [luma, none.clone(), none]
         }
-        Format::I420 => {
-            [full(luma)?, halved(second, PixelType::U8)?, halved(third, PixelType::U8)?]
-        }
+        Format::I420 => [full(luma)?, halved(second)?, halved(third)?],
         Format::Nv12 => {
-            let both = halved(second, PixelType::U8x2)?;
-            let one = |first: usize| both.iter().skip(first).step_by(2).copied().collect();
-            [full(luma)?, one(0), one(1)]
+            let one = |first: usize| second.iter().skip(first).step_by(2).copied().collect();
+            [full(luma)?, halved(one(0))?, halved(one(1))?]
         }
     })
 }

@@ -3,8 +3,9 @@
 //! Scaling comes first where it can: it leaves less to do for the rest. With alpha it cannot:
 //! colours are made on straight alpha, scaling wants it premultiplied.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::TypedImage;
+use fast_image_resize::pixels::{U8, U8x3, U8x4};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage, RgbaImage};
 use vitrine_config::limits::TEXTURE_SIDE_PX;
@@ -66,12 +67,11 @@ fn is_sideways(orientation: Orientation) -> bool {
 
 fn opaque(raw: Raw, wanted: Size) -> Result<DynamicImage, String> {
     let Raw { size, samples, data, profile } = raw;
-    let kind = match samples {
-        Samples::Grey => PixelType::U8,
-        Samples::Cmyk => PixelType::U8x4,
-        _ => PixelType::U8x3,
-    };
-    let data = resize(data, size, wanted, kind)?;
+    let data = match samples {
+        Samples::Grey => resize::<U8>(data, size, wanted),
+        Samples::Cmyk => resize::<U8x4>(data, size, wanted),
+        _ => resize::<U8x3>(data, size, wanted),
+    }?;
     let rgb = match (profile, samples) {
         (Some(profile), _) => profile.to_srgb(&data)?,
         (None, Samples::Grey) => data.iter().flat_map(|grey| [*grey; 3]).collect(),
@@ -88,7 +88,7 @@ fn blended(raw: Raw, wanted: Size) -> Result<DynamicImage, String> {
         None => straight(size, samples, data)?,
     };
     premultiply(&mut rgba);
-    let mut rgba = resize(rgba, size, wanted, PixelType::U8x4)?;
+    let mut rgba = resize::<U8x4>(rgba, size, wanted)?;
     clamp_to_alpha(&mut rgba);
     image_of(RgbaImage::from_raw(wanted.width_px, wanted.height_px, rgba))
 }
@@ -110,28 +110,32 @@ fn needed(natural: Size, fitting: &Fitting) -> Size {
     Size { width_px: side(width), height_px: side(height) }
 }
 
-fn resize(pixels: Vec<u8>, from: Size, to: Size, kind: PixelType) -> Result<Vec<u8>, String> {
-    scale(pixels, (from, from), to, kind)
+fn resize<P: PixelTrait>(pixels: Vec<u8>, from: Size, to: Size) -> Result<Vec<u8>, String> {
+    scale::<P>(pixels, (from, from), to)
 }
 
 /// Scales samples to `to`. There are as many as `from` says, for a picture of `of`, of which they may
 /// be every second: of odd sizes the last ones reach beyond it.
 ///
+/// The kinds of pixels that are in use are named by type, and all images are one type: chosen when it
+/// runs, or with other views, the program has the code of all the others, 3 MB of it.
+///
 /// # Errors
 /// Only what no picture within the limits runs into.
-pub(super) fn scale(
-    pixels: Vec<u8>,
+pub(super) fn scale<P: PixelTrait>(
+    mut pixels: Vec<u8>,
     (from, of): (Size, Size),
     to: Size,
-    kind: PixelType,
 ) -> Result<Vec<u8>, String> {
     if from == to && from == of {
         return Ok(pixels);
     }
     let fail = |error: &dyn std::fmt::Display| format!("scaling {from:?} to {to:?}: {error}");
-    let source = ImageRef::new(from.width_px, from.height_px, &pixels, kind);
+    let source = TypedImage::<P>::from_buffer(from.width_px, from.height_px, &mut pixels);
     let source = source.map_err(|error| fail(&error))?;
-    let mut scaled = Image::new(to.width_px, to.height_px, kind);
+    let mut scaled = vec![0; to.width_px as usize * to.height_px as usize * P::size()];
+    let target = TypedImage::<P>::from_buffer(to.width_px, to.height_px, &mut scaled);
+    let mut target = target.map_err(|error| fail(&error))?;
     // Alpha is premultiplied already, and the fourth ink is none.
     let share = |samples: u32, pixels: u32| {
         if samples < pixels { f64::from(pixels) / 2.0 } else { f64::from(samples) }
@@ -144,8 +148,9 @@ pub(super) fn scale(
         .resize_alg(ResizeAlg::Convolution(filter))
         .crop(0.0, 0.0, width, height)
         .use_alpha(false);
-    Resizer::new().resize(&source, &mut scaled, &options).map_err(|error| fail(&error))?;
-    Ok(scaled.into_vec())
+    let done = Resizer::new().resize_typed(&source, &mut target, &options);
+    done.map_err(|error| fail(&error))?;
+    Ok(scaled)
 }
 
 fn premultiply(rgba: &mut [u8]) {
