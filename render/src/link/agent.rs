@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
+use rustix::event::{PollFd, PollFlags, Timespec};
+
+use super::place::{Answer, Holder, Place};
 use super::{Ask, LinkError, READS_WITHIN, SNAPSHOTS_OPEN, check_peer, connect, frame};
 use crate::report::{Hello, Report};
 use crate::scene::Wish;
@@ -46,7 +49,7 @@ pub enum Heard {
 /// Called on the link's own threads, one word at a time; must not block for long.
 type Callback = Box<dyn Fn(Heard) + Send + Sync>;
 
-/// The agent's end of the link. One stage at a time; a newer one takes the place of the older.
+/// The agent's end of the link. One stage at a time; a newer one takes the place of the older, for good.
 /// Dropping it closes the connection and the socket.
 pub struct AgentLink {
     shared: Arc<Shared>,
@@ -76,6 +79,11 @@ struct Slot {
     stream: Option<UnixStream>,
     /// Its stage has said hello: until then nothing is written.
     greeted: bool,
+    /// Who is at its other end.
+    pid: u32,
+    /// That one has something on the screen.
+    shows: bool,
+    place: Place,
     reader: Option<JoinHandle<()>>,
     closed: bool,
 }
@@ -123,7 +131,7 @@ impl AgentLink {
         heard: impl Fn(Heard) + Send + Sync + 'static,
     ) -> Result<AgentLink, LinkError> {
         let shared = Shared::new(heard);
-        shared.connect(stream)?;
+        shared.connect(stream, 0)?;
         Ok(AgentLink { shared, listening: None })
     }
 
@@ -183,8 +191,8 @@ fn accept_stages(socket: &UnixListener, shared: &Arc<Shared>) {
         }
         let joined = stream
             .map_err(LinkError::Broken)
-            .and_then(|stream| check_peer(&stream).map(|()| stream))
-            .and_then(|stream| shared.connect(stream));
+            .and_then(|stream| check_peer(&stream).map(|pid| (stream, pid)))
+            .and_then(|(stream, pid)| shared.receive(stream, pid));
         if let Err(error) = joined {
             tracing::warn!(error = &error as &dyn std::error::Error, "a stage was turned away");
         }
@@ -205,8 +213,26 @@ impl Shared {
         self.filled.notify_all();
     }
 
+    /// Takes in a stage, unless it was relieved by the one that is there.
+    fn receive(self: &Arc<Shared>, stream: UnixStream, pid: u32) -> Result<(), LinkError> {
+        let answer = {
+            let mut slot = self.lock();
+            let holder = slot.holder();
+            slot.place.comes(pid, holder)
+        };
+        match answer {
+            Answer::Come => self.connect(stream, pid),
+            // It tries again by itself.
+            Answer::Later => Ok(()),
+            Answer::End { by } => {
+                tracing::warn!(pid, by, "a stage whose place another has taken is told to end");
+                turn_away(stream, by)
+            }
+        }
+    }
+
     /// Makes `stream` the connection; the one before is closed and its last word handed on first.
-    fn connect(self: &Arc<Shared>, stream: UnixStream) -> Result<(), LinkError> {
+    fn connect(self: &Arc<Shared>, stream: UnixStream, pid: u32) -> Result<(), LinkError> {
         let fail =
             |source| LinkError::Io { path: PathBuf::new(), action: "take a connection", source };
         stream.set_write_timeout(Some(READS_WITHIN)).map_err(fail)?;
@@ -217,7 +243,7 @@ impl Shared {
             old.shutdown(Shutdown::Both).ok();
         }
         slot.connection += 1;
-        slot.greeted = false;
+        (slot.greeted, slot.shows, slot.pid) = (false, false, pid);
         let (connection, before) = (slot.connection, slot.reader.take());
         let shared = self.clone();
         let read = move || {
@@ -259,10 +285,13 @@ impl Shared {
     }
 
     fn hand_on(&self, heard: Heard, up: &mut bool) -> Result<(), LinkError> {
+        if matches!(heard, Heard::Report(Report::Shown { .. })) {
+            self.lock().shows = true;
+        }
         let heard = match heard {
             Heard::Report(Report::Hello(hello)) if !*up => {
                 *up = true;
-                self.fill(Slot::greet);
+                self.fill(|slot| slot.greet(!hello.showing.is_empty()));
                 Heard::Up(hello)
             }
             _ if !*up => return Err(LinkError::NoHello),
@@ -327,12 +356,30 @@ impl Slot {
         wish.or_else(|| self.snapshots.pop_front().map(|id| Ask::Snapshot { id }))
     }
 
+    /// Who is at the other end, unless it has hung up, which may not have been noticed yet.
+    fn holder(&self) -> Option<Holder> {
+        let stream = self.stream.as_ref()?;
+        let mut fds = [PollFd::new(stream, PollFlags::RDHUP)];
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let here = rustix::event::poll(&mut fds, Some(&at_once)) == Ok(0);
+        here.then_some(Holder { pid: self.pid, shows: self.shows })
+    }
+
     /// A stage is there; what was meant for another one is forgotten.
-    fn greet(&mut self) {
-        self.greeted = true;
+    fn greet(&mut self, shows: bool) {
+        (self.greeted, self.shows) = (true, shows);
         self.wish = None;
         self.snapshots.clear();
     }
+}
+
+/// Asks a stage to end that another one has relieved, with a word why.
+fn turn_away(mut stream: UnixStream, by: u32) -> Result<(), LinkError> {
+    let fail = |source| LinkError::Io { path: PathBuf::new(), action: "turn a stage away", source };
+    stream.set_write_timeout(Some(READS_WITHIN)).map_err(fail)?;
+    let json = serde_json::to_vec(&Ask::Quit).map_err(LinkError::Json)?;
+    let why = format!("another stage, process {by}, has taken its place");
+    frame::write(&mut stream, &json, why.as_bytes())
 }
 
 /// Reads one message of the stage; None at the end.

@@ -9,10 +9,12 @@
 //! - nothing stale crosses a new connection: wishes from before the stage's hello are forgotten,
 //!   and so are reports made while no agent listened (nobody could say what their turns were);
 //! - only processes of the same user, or root, are talked to;
+//! - of several stages the one that came last has the link, and the others end (`place`);
 //! - a side that does not read loses the connection, never the other side's time.
 
 mod agent;
 mod frame;
+mod place;
 mod stage;
 
 use std::io;
@@ -40,7 +42,7 @@ pub enum Ask {
         /// Comes back in the report.
         id: u64,
     },
-    /// Let go of the display and end.
+    /// Let go of the display and end. Why, in words, may travel behind it.
     Quit,
 }
 
@@ -140,12 +142,15 @@ pub fn pair() -> Result<(UnixStream, UnixStream), LinkError> {
     })
 }
 
-/// Refuses a peer that runs as another user; root may always talk.
-fn check_peer(stream: &UnixStream) -> Result<(), LinkError> {
+/// Refuses a peer that runs as another user; root may always talk. Returns its process id.
+fn check_peer(stream: &UnixStream) -> Result<u32, LinkError> {
     let peer = rustix::net::sockopt::socket_peercred(stream)
         .map_err(|error| LinkError::Broken(error.into()))?;
     let (wanted, found) = (rustix::process::geteuid().as_raw(), peer.uid.as_raw());
-    if found == wanted || found == 0 { Ok(()) } else { Err(LinkError::Stranger { wanted, found }) }
+    if found != wanted && found != 0 {
+        return Err(LinkError::Stranger { wanted, found });
+    }
+    Ok(peer.pid.as_raw_pid().unsigned_abs())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+use super::frame::Frame;
 use super::{Agent, Ask, LinkError, READS_WITHIN, SNAPSHOTS_OPEN, check_peer, connect, frame};
 use crate::report::Report;
 use crate::scene::Wish;
@@ -171,7 +172,7 @@ impl Shared {
 
     /// Serves one connection until it ends. Words that were left are still written.
     fn talk(&self, stream: UnixStream) {
-        let ended = check_peer(&stream).and_then(|()| self.open(&stream)).and_then(|writer| {
+        let ended = check_peer(&stream).and_then(|_| self.open(&stream)).and_then(|writer| {
             let ended = self.read_all(stream);
             self.close(writer);
             ended
@@ -228,7 +229,7 @@ impl Shared {
         let mut input = BufReader::new(stream);
         let ended = loop {
             let ask = match frame::read(&mut input) {
-                Ok(Some(frame)) => serde_json::from_slice(&frame.json).map_err(LinkError::Json),
+                Ok(Some(frame)) => understood(&frame),
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
             };
@@ -263,6 +264,16 @@ fn write_all(mut stream: UnixStream, words: &Receiver<Word>) {
         }
     }
     stream.shutdown(Shutdown::Both).ok();
+}
+
+fn understood(frame: &Frame) -> Result<Ask, LinkError> {
+    let ask = serde_json::from_slice(&frame.json).map_err(LinkError::Json)?;
+    if matches!(ask, Ask::Quit) {
+        let told = String::from_utf8_lossy(&frame.blob);
+        let why = if told.is_empty() { "the agent wants it" } else { &told };
+        tracing::info!(why, "asked to end");
+    }
+    Ok(ask)
 }
 
 fn io_error(action: &'static str) -> impl FnOnce(std::io::Error) -> LinkError {

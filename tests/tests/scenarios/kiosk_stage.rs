@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use vitrine_tests::patience::until;
 use vitrine_tests::player::Player;
-use vitrine_tests::process::{Process, binary, kill};
+use vitrine_tests::process::{Process, binary, is_alive, kill};
 use vitrine_tests::release::{Maker, OWN};
 
 use crate::stage_set::{GREEN, RED, Set, until_colour};
@@ -109,6 +109,41 @@ fn a_stage_relieved_by_another_has_not_died_and_a_killed_one_has() {
     assert_eq!(faults(&set, "stage_died"), 0, "it was relieved");
     kill(new.pid(), Signal::KILL);
     until("the cloud hears of the death", || (faults(&set, "stage_died") == 1).then_some(()));
+}
+
+/// Each took the link from the other for ever.
+#[test]
+fn of_two_stages_that_do_not_know_of_each_other_the_later_one_has_the_link_for_good() {
+    let set = Set::new();
+    let dir = player_dir(&set, "");
+    let mut first = stage(&binary("vitrine"), &dir, "first");
+    let player = paired(&set, &dir);
+    // As when somebody has emptied the directory: nothing says any more that one is there.
+    fs::remove_file(dir.join("run/stage.lock")).unwrap();
+    let second = stage(&binary("vitrine"), &dir, "second");
+    first.ended(Duration::from_secs(60)).expect("it is told to end");
+    let word = format!("another stage, process {}, has taken its place", second.pid());
+    assert!(first.log().contains(&word), "{}", first.log());
+    set.tenant.play(&[set.still("green", GREEN)], "600s").unwrap();
+    until_colour(&player, GREEN);
+    assert_eq!(second.family_with(" stage"), [second.pid()], "it stays");
+    assert_eq!(faults(&set, "stage_died"), 0, "it was relieved");
+}
+
+#[test]
+fn of_stages_that_take_over_at_once_one_is_left() {
+    let set = Set::new();
+    let dir = player_dir(&set, "");
+    let old = stage(&binary("vitrine"), &dir, "old");
+    let player = paired(&set, &dir);
+    let new = ["second", "third", "fourth"].map(|name| stage(&binary("vitrine"), &dir, name));
+    let all: Vec<_> = new.iter().chain([&old]).map(Process::pid).collect();
+    let left = || all.iter().filter(|pid| is_alive(**pid)).count();
+    until("one is left", || (left() == 1).then_some(()));
+    set.tenant.play(&[set.still("green", GREEN)], "600s").unwrap();
+    until_colour(&player, GREEN);
+    assert_eq!(left(), 1);
+    assert!(!is_alive(old.pid()));
 }
 
 #[test]
