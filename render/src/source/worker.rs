@@ -32,8 +32,8 @@ pub use crate::worker::pool::{WorkerCommand, WorkerPool};
 use crate::worker::protocol::{Command, Frame, Medium};
 use crate::worker::timeline::Timeline;
 
-/// From the hand-over of the file to its first frame. Local files need 10 to 700 ms; one that has
-/// not shown up by then mostly never does, and a second try mostly works.
+/// From the hand-over of the file to its first frame, unless others took longer lately. Local files need
+/// 10 to 700 ms; one that has not shown up by then mostly never does, and a second try mostly works.
 const FIRST_FRAME_WITHIN: Duration = Duration::from_millis(2_500);
 /// The same for a still, which may have as much to decode as half a second of film, on one core.
 const STILL_WITHIN: Duration = Duration::from_secs(10);
@@ -105,6 +105,8 @@ struct Watch {
     /// A worker was ready for the file.
     started: bool,
     rebuilt: bool,
+    /// The first frame has come.
+    over: bool,
     now: Mono,
 }
 
@@ -307,6 +309,11 @@ impl VideoSource {
         if self.timeline.front().is_none() {
             return self.watch_first_frame(now);
         }
+        if !std::mem::replace(&mut self.watch.over, true)
+            && let (Opened::At(at), Medium::Video) = (&self.watch.opened, self.medium)
+        {
+            self.supply.first_frame_came(now.since(*at));
+        }
         let (since, within) = match self.before.awaited_since() {
             Some(since) => (Some(since), GOES_ON_WITHIN),
             None => (self.timeline.dry_since(), FRAME_WITHIN),
@@ -321,6 +328,7 @@ impl VideoSource {
     }
 
     fn watch_first_frame(&mut self, now: Mono) {
+        let first_frame_within = self.supply.first_frame_within(FIRST_FRAME_WITHIN);
         let watch = &mut self.watch;
         let since = *watch.since.get_or_insert(now);
         if watch.opened == Opened::Unseen {
@@ -332,7 +340,7 @@ impl VideoSource {
         }
         let within = match self.medium {
             Medium::Still => STILL_WITHIN,
-            Medium::Video | Medium::Sound => FIRST_FRAME_WITHIN,
+            Medium::Video | Medium::Sound => first_frame_within,
         };
         let late = matches!(watch.opened, Opened::At(at) if now.since(at) > within);
         if !watch.started {

@@ -237,6 +237,7 @@ impl Thread {
             match self.take_in(received, &mut memory) {
                 Ok(true) => {}
                 Ok(false) => {
+                    self.supply.got_ready();
                     if let Err(stop) = self.hand_over(socket, file) {
                         return stop;
                     }

@@ -8,7 +8,7 @@
 //! when the stage lets go of the socket, also when the stage itself has died.
 //!
 //! In the worker process: [`run`], `sandbox`, `player`, `resume`, `pipeline`, `file`, `decoders` (which one), `tuning`,
-//! `complaint`, `outlet` (frames out), `described` (what they are like), `allocator` (where decoders in software put them), `lender` (frames that stay where they are), `colour`, `sound`, `limits`. In the stage: `pool` (processes), `link` (thread of a source), `loan` (what is lent), `timeline` (which frame
+//! `complaint`, `outlet` (frames out), `described` (what they are like), `allocator` (where decoders in software put them), `lender` (frames that stay where they are), `colour`, `sound`, `limits`. In the stage: `pool` (processes), `patience` (how long they are waited for), `link` (thread of a source), `loan` (what is lent), `timeline` (which frame
 //! when). On both sides: `protocol`, `socket`, `layout`, `lent`, `frames`.
 
 mod allocator;
@@ -25,6 +25,7 @@ mod limits;
 pub(crate) mod link;
 pub(crate) mod loan;
 mod outlet;
+mod patience;
 mod pipeline;
 mod player;
 pub(crate) mod pool;

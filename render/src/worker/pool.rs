@@ -12,10 +12,12 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use super::patience::{FirstFrames, SpareWithin};
 use super::protocol::Event;
 use super::socket::Socket;
 use crate::zero_copy::ZeroCopy;
@@ -29,9 +31,6 @@ const MALLOC_MAPS_FROM_BYTES: &str = "262144";
 
 /// Files remembered as too much for the hardware, or as broken; then all get another chance.
 const REMEMBERED: usize = 256;
-
-/// A source waits this long for a spare that is being made before it starts a process of its own.
-const SPARE_WITHIN: Duration = Duration::from_secs(5);
 
 /// How a media worker process is started. Its standard input is the socket to the stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +64,10 @@ struct Shared {
     command: WorkerCommand,
     spare: Mutex<Spare>,
     made: Condvar,
+    spare_within: SpareWithin,
+    /// One has got ready: the next ones find what it has learned of the plug-ins.
+    was_ready: AtomicBool,
+    first_frames: Mutex<FirstFrames>,
     /// Files that hardware has failed on.
     distrusted: Mutex<BTreeSet<PathBuf>>,
     zero_copy: Arc<ZeroCopy>,
@@ -87,9 +90,21 @@ enum Spare {
 impl WorkerPool {
     /// A pool without processes.
     pub fn new(command: WorkerCommand) -> Self {
-        let spare = Mutex::new(Spare::Unwanted);
-        let (made, distrusted, broken, zero_copy) = Default::default();
-        WorkerPool(Arc::new(Shared { command, spare, made, distrusted, broken, zero_copy }))
+        WorkerPool::patient(command, SpareWithin::default())
+    }
+
+    fn patient(command: WorkerCommand, spare_within: SpareWithin) -> Self {
+        WorkerPool(Arc::new(Shared {
+            command,
+            spare: Mutex::new(Spare::Unwanted),
+            made: Condvar::new(),
+            spare_within,
+            was_ready: AtomicBool::new(false),
+            first_frames: Mutex::default(),
+            distrusted: Mutex::default(),
+            zero_copy: Arc::default(),
+            broken: Mutex::default(),
+        }))
     }
 
     /// Keeps one initialised spare worker from now on, so that a source need not wait for one to
@@ -155,10 +170,26 @@ impl Supply {
         remember(&self.0.broken, path)
     }
 
+    /// The first frame of a film came so long after it was handed over.
+    pub fn first_frame_came(&self, took: Duration) {
+        self.0.first_frames.lock().unwrap_or_else(PoisonError::into_inner).came(took);
+    }
+
+    /// How long the next one may take, by what the last ones took.
+    pub fn first_frame_within(&self, at_least: Duration) -> Duration {
+        self.0.first_frames.lock().unwrap_or_else(PoisonError::into_inner).within(at_least)
+    }
+
+    /// A process that was waited for is ready.
+    pub fn got_ready(&self) {
+        self.0.was_ready.store(true, Ordering::Relaxed);
+    }
+
     /// The spare, or a new process that says `Hello` when it is ready. Blocks while it is spawned.
     pub fn process(&self) -> io::Result<(Process, Readiness)> {
         let making = |spare: &mut Spare| matches!(spare, Spare::Making(_));
-        let waited = self.0.made.wait_timeout_while(self.0.spare(), SPARE_WITHIN, making);
+        let within = self.0.spare_within.limit(self.0.was_ready.load(Ordering::Relaxed));
+        let waited = self.0.made.wait_timeout_while(self.0.spare(), within, making);
         let (mut spare, _) = waited.unwrap_or_else(PoisonError::into_inner);
         match std::mem::replace(&mut *spare, Spare::Wanted) {
             Spare::Ready(mut process) => {
@@ -198,7 +229,10 @@ impl Supply {
         // Dropped behind the lock: it may take a moment to end.
         let mut unwanted = None;
         match (&*spare, made) {
-            (Spare::Making(_), Ok(process)) => *spare = Spare::Ready(process),
+            (Spare::Making(_), Ok(process)) => {
+                self.got_ready();
+                *spare = Spare::Ready(process);
+            }
             (Spare::Making(_), Err(error)) => {
                 tracing::warn!(%error, "no spare media worker");
                 *spare = Spare::Wanted;
@@ -314,3 +348,6 @@ impl Drop for Process {
         let _ = self.child.wait();
     }
 }
+
+#[cfg(test)]
+mod tests;
