@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
+use rustix::io::Errno;
+
 use super::finding::Finding;
 use crate::clock::read_mono;
 
@@ -36,10 +38,18 @@ pub fn speed(dir: &Path) -> Finding {
         Ok(rate) => Finding::good("writing", format!("{rate:.0} MB/s with sync")),
         Err(error) => {
             let found = format!("{}: {error}", dir.display());
-            let advice =
-                "run it as root or as the player's user; a read-only card must be replaced";
-            Finding::bad("writing", found, advice)
+            Finding::bad("writing", found, advice(&error))
         }
+    }
+}
+
+/// What helps against `error`, which kept the trial from being written.
+fn advice(error: &io::Error) -> &'static str {
+    match Errno::from_io_error(error) {
+        Some(Errno::IO) => "the card or disk fails: save what is on it and replace it",
+        Some(Errno::NOSPC | Errno::DQUOT) => "make room or give it a larger card",
+        Some(Errno::ROFS) => "mount it writable; a card that has become read-only must be replaced",
+        _ => "run it as root or as the player's user",
     }
 }
 
@@ -68,6 +78,19 @@ mod tests {
         assert_ne!(speed(dir.path()).state, State::Bad);
         assert_eq!(std::fs::read_dir(dir.path()).expect("read").count(), 0);
         assert_eq!(speed(&dir.path().join("none")).state, State::Bad);
+    }
+
+    #[test]
+    fn each_error_of_a_card_has_its_own_advice() {
+        for (errno, wanted) in [
+            (Errno::IO, "replace it"),
+            (Errno::NOSPC, "make room"),
+            (Errno::ROFS, "mount it writable"),
+            (Errno::ACCESS, "as root"),
+        ] {
+            let told = advice(&errno.into());
+            assert!(told.contains(wanted), "{errno}: {told}");
+        }
     }
 
     #[test]

@@ -27,6 +27,8 @@ const PATIENT_S: u64 = 20;
 
 /// How `vitrine play` begins to say that the time was over before anything was shown.
 const NOTHING_SHOWN: &str = "nothing to play: ";
+/// What helps against what came too late to be judged.
+const LATE: &str = "look again when the device has less to do: it was too slow to begin";
 
 /// What a trial says at its end, as `vitrine play --json` has it.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -134,10 +136,8 @@ impl Codec {
 
     /// What helps against `error`, which kept the clip from being played.
     fn advice(&self, error: &str) -> String {
-        match error.contains("not ready within") {
-            true => {
-                "look again when the device has less to do: it was too slow to begin".to_owned()
-            }
+        match came_late(error) {
+            true => LATE.to_owned(),
             false => format!("apt install {}; until then such files are passed over", self.from),
         }
     }
@@ -169,6 +169,11 @@ pub fn drawing(root: &Path) -> Finding {
     drawn(outcome, || gpu::reason(root, may_use))
 }
 
+/// Whether what was tried was there, and late.
+fn came_late(error: &str) -> bool {
+    error.contains("not ready within")
+}
+
 /// What is to be said of it, for this reason if no GPU draws.
 fn drawn(outcome: Result<Outcome, String>, why: impl FnOnce() -> gpu::Reason) -> Finding {
     let told = |found: String| {
@@ -184,6 +189,7 @@ fn drawn(outcome: Result<Outcome, String>, why: impl FnOnce() -> gpu::Reason) ->
             }
         }
         Ok(_) => told("nothing was drawn".to_owned()),
+        Err(error) if came_late(&error) => Finding::bad("GPU", error, LATE),
         Err(error) => told(error),
     }
 }
@@ -371,6 +377,8 @@ mod tests {
             let told = found.advice.is_some() && found.found.ends_with("; no node");
             assert_eq!(told, state != State::Good, "case {case:?}: {found:?}");
         }
+        let late = drawn(Err("dot.svg: not ready within 5000 ms".to_owned()), why);
+        assert_eq!((late.state, late.advice.as_deref()), (State::Bad, Some(LATE)));
     }
 
     #[test]
