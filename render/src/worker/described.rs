@@ -7,9 +7,13 @@
 //! column formats of Raspberry Pi's GStreamer.
 
 use gstreamer::{Caps, CapsRef, ClockTime};
-use gstreamer_video::{VideoFormat, VideoInfo};
+use gstreamer_video::prelude::*;
+use gstreamer_video::{
+    VideoBufferFlags, VideoFieldOrder, VideoFormat, VideoInfo, VideoInterlaceMode,
+};
 
 use super::colour;
+use super::fields::Field;
 use super::layout::{Format, Shape};
 use super::lent::Order;
 use super::outlet::OutletError;
@@ -74,6 +78,23 @@ impl Described {
         let tagged = caps.structure(0).is_some_and(|caps| caps.has_field("colorimetry"));
         let colour = colour::of(&info, tagged);
         Ok(Described { pixel_aspect: pixel_aspect(&info), info, shape, colour, woven })
+    }
+
+    /// The fields that a frame consists of, as they follow each other, where nothing before here has
+    /// made whole pictures of them. None: it is one picture.
+    pub fn fields(&self, buffer: &gstreamer::BufferRef) -> Option<[Field; 2]> {
+        let flags = buffer.video_flags();
+        let parted = match self.info.interlace_mode() {
+            VideoInterlaceMode::Interleaved => true,
+            VideoInterlaceMode::Mixed => flags.contains(VideoBufferFlags::INTERLACED),
+            _ => false,
+        };
+        let top_first = match self.info.field_order() {
+            VideoFieldOrder::TopFieldFirst => true,
+            VideoFieldOrder::BottomFieldFirst => false,
+            _ => flags.contains(VideoBufferFlags::TFF),
+        };
+        (parted && !self.woven.is_plain).then(|| Field::both(top_first))
     }
 
     /// How long a frame lasts, in nanoseconds.
@@ -162,6 +183,36 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(of_drm(text), wanted, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_in_fields_says_so_where_nobody_has_parted_them() {
+        gstreamer::init().expect("gstreamer");
+        let woven = "video/x-raw(memory:DMABuf),format=DMA_DRM,drm-format=NV12:0x0700000000000004";
+        let size = "width=64,height=36,framerate=25/1";
+        let mut flagged = gstreamer::Buffer::new();
+        let flags = VideoBufferFlags::INTERLACED | VideoBufferFlags::TFF;
+        flagged.get_mut().expect("the only one").set_video_flags(flags);
+        let plain = gstreamer::Buffer::new();
+        for (format, more, buffer, wanted) in [
+            (woven, "", &flagged, None),
+            (woven, ",interlace-mode=interleaved", &flagged, Some(Field::both(true))),
+            (woven, ",interlace-mode=interleaved", &plain, Some(Field::both(false))),
+            (
+                woven,
+                ",interlace-mode=interleaved,field-order=top-field-first",
+                &plain,
+                Some(Field::both(true)),
+            ),
+            (woven, ",interlace-mode=mixed", &flagged, Some(Field::both(true))),
+            (woven, ",interlace-mode=mixed", &plain, None),
+            // What GStreamer can work on has been worked on.
+            ("video/x-raw,format=NV12", ",interlace-mode=interleaved", &flagged, None),
+        ] {
+            let caps: Caps = format!("{format},{size}{more}").parse().expect("caps");
+            let described = Described::new(&caps).expect("known");
+            assert_eq!(described.fields(buffer), wanted, "{format}{more}");
         }
     }
 

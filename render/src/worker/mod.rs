@@ -8,7 +8,7 @@
 //! when the stage lets go of the socket, also when the stage itself has died.
 //!
 //! In the worker process: [`run`], `sandbox`, `player`, `resume`, `pipeline`, `file`, `decoders` (which one), `tuning`,
-//! `complaint`, `outlet` (frames out), `described` (what they are like), `allocator` (where decoders in software put them), `lender` (frames that stay where they are), `colour`, `sound`, `limits`. In the stage: `pool` (processes), `patience` (how long they are waited for), `link` (thread of a source), `loan` (what is lent), `timeline` (which frame
+//! `complaint`, `outlet` (frames out), `described` (what they are like), `fields` (which become frames), `allocator` (where decoders in software put them), `lender` (frames that stay where they are), `colour`, `sound`, `limits`. In the stage: `pool` (processes), `patience` (how long they are waited for), `link` (thread of a source), `loan` (what is lent), `timeline` (which frame
 //! when). On both sides: `protocol`, `socket`, `layout`, `lent`, `frames`.
 
 mod allocator;
@@ -16,6 +16,7 @@ mod colour;
 mod complaint;
 mod decoders;
 mod described;
+mod fields;
 mod file;
 pub(crate) mod frames;
 pub(crate) mod layout;

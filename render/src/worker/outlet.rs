@@ -14,6 +14,7 @@ use gstreamer_video::{VideoFrameExt, VideoFrameRef};
 
 use super::allocator::FrameAllocator;
 use super::described::Described;
+use super::fields::Field;
 use super::frames::{MemoryError, Written};
 use super::layout::{Format, PlaneAt, Shape};
 use super::lender::{self, LENT, Lender};
@@ -264,17 +265,45 @@ impl Writer {
         let Some(at_ns) = self.due(sample, buffer) else { return Ok(()) };
         let described = self.describe(caps)?;
         let lasts_ns = described.lasts_ns(buffer);
+        let Some(fields) = described.fields(buffer) else {
+            return self.picture(sample, &described, (at_ns, lasts_ns, None), out);
+        };
+        let half_ns = lasts_ns / 2;
+        for (at_ns, field) in [at_ns, at_ns + half_ns].into_iter().zip(fields) {
+            self.picture(sample, &described, (at_ns, half_ns, Some(field)), out)?;
+        }
+        Ok(())
+    }
+
+    /// Sends a frame, or one field of it, that is due then and lasts so long.
+    fn picture(
+        &mut self,
+        sample: &gstreamer::Sample,
+        described: &Described,
+        (at_ns, lasts_ns, field): (u64, u64, Option<Field>),
+        out: &Outlet,
+    ) -> Result<(), OutletError> {
+        let Some(buffer) = sample.buffer() else { return Ok(()) };
         if self.is_over(at_ns.saturating_add(lasts_ns)) {
             return Ok(());
         }
         let generation = self.room(described.shape, out)?;
         let slot = out.slots.take();
-        let lent = self.lend((generation, slot), sample, &described, out)?;
+        let lent = match field {
+            None => self.lend((generation, slot), sample, described, out)?,
+            // It is worked on.
+            Some(_) => None,
+        };
         if lent.is_none() {
-            self.copy(buffer, &described, slot)?;
+            self.copy(buffer, described, slot)?;
+        }
+        if let Some(field) = field {
+            let memory = self.memory.as_mut().and_then(|(_, memory)| memory.slot(slot));
+            let parted = memory.and_then(|memory| field.part(described.shape, memory));
+            parted.ok_or(OutletError::Buffer)?;
         }
         (self.last_ns, self.end_ns) = (Some(at_ns), at_ns.saturating_add(lasts_ns));
-        let Described { shape, colour, pixel_aspect, .. } = described;
+        let Described { shape, colour, pixel_aspect, .. } = *described;
         let frame = Frame { generation, slot, lent, shape, colour, pixel_aspect, at_ns, lasts_ns };
         Ok(out.stage.send(Event::Frame(frame).write().bytes(), None)?)
     }
