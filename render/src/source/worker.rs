@@ -271,7 +271,7 @@ impl VideoSource {
 
     fn close(&mut self) {
         self.link.close();
-        self.before.has_followed();
+        self.before.close();
     }
 
     /// The first picture, for somebody else than the screen.
@@ -377,6 +377,7 @@ impl Source for VideoSource {
         self.watch.now = now;
         self.drain();
         self.judge_lending();
+        self.before.see_off(now);
         self.watch(now);
         self.state()
     }

@@ -78,7 +78,8 @@ impl Rig {
         Rig::with((width_px, height_px), worker, Arc::new(RealClock(Instant::now())))
     }
 
-    fn with(
+    /// With such a command, by another clock.
+    pub fn with(
         (width_px, height_px): (u32, u32),
         worker: WorkerCommand,
         clock: Arc<dyn Clock>,

@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use gstreamer::glib;
 use gstreamer::prelude::*;
+use gstreamer::{FlowError, FlowSuccess, glib};
 use vitrine_render::source::worker::{VideoSpec, WorkerCommand, WorkerPool};
 use vitrine_render::source::{Picture, Source, State};
 
+use super::lending::copied;
 use super::rig::{Rig, START, command, media, number, spec};
 
 /// Pictures that one gives before it dies.
@@ -91,18 +92,7 @@ mod imp {
                 Ok("breaks" | "tires" | "stalls" | super::SOFTWARE) if given < super::GIVEN => {
                     self.give(frame)
                 }
-                Ok("hangs" | "stalls") => loop {
-                    std::thread::park();
-                },
-                Ok("dies" | "tires") => std::process::abort(),
-                _ => {
-                    gstreamer::element_imp_error!(
-                        self,
-                        gstreamer::StreamError::Decode,
-                        ["no luck"]
-                    );
-                    Err(FlowError::Error)
-                }
+                way => super::end(self.obj().upcast_ref(), way.unwrap_or_default()),
             }
         }
     }
@@ -111,6 +101,20 @@ mod imp {
 glib::wrapper! {
     pub struct Broken(ObjectSubclass<imp::Broken>)
         @extends gstreamer_video::VideoDecoder, gstreamer::Element, gstreamer::Object;
+}
+
+/// What a decoder that does not work does instead.
+pub fn end(decoder: &gstreamer::Element, way: &str) -> Result<FlowSuccess, FlowError> {
+    match way {
+        "hangs" | "stalls" => loop {
+            std::thread::park();
+        },
+        "dies" | "tires" => std::process::abort(),
+        _ => {
+            gstreamer::element_error!(decoder, gstreamer::StreamError::Decode, ["no luck"]);
+            Err(FlowError::Error)
+        }
+    }
 }
 
 /// Not a test: a media worker with such a decoder, which GStreamer likes best.
@@ -134,7 +138,7 @@ fn worker(way: &str) -> WorkerCommand {
 }
 
 /// Until the first frame is there; for what hangs, time passes.
-fn prepared(rig: &mut Rig) {
+pub fn prepared(rig: &mut Rig) {
     for _ in 0..60 {
         let seen = rig.wakes();
         match rig.source.poll(rig.now) {
@@ -174,10 +178,10 @@ fn software_decodes_what_hardware_does_not_and_is_taken_at_once_the_next_time() 
 }
 
 /// A picture: when, in microseconds after the start; how wide; its number.
-type Seen = (u64, u32, u32);
+pub type Seen = (u64, u32, u32);
 
 /// Up to `at_most` pictures. Time passes where nothing happens.
-fn seen(rig: &mut Rig, at_most: usize) -> Vec<Seen> {
+pub fn seen(rig: &mut Rig, at_most: usize) -> Vec<Seen> {
     let mut seen = Vec::new();
     for _ in 0..600 {
         let before = rig.wakes();
@@ -187,8 +191,12 @@ fn seen(rig: &mut Rig, at_most: usize) -> Vec<Seen> {
         rig.now = rig.source.next_at().unwrap_or(rig.now).max(rig.now);
         let at_us = rig.now.since(START).as_micros() as u64;
         if let Some(picture) = rig.source.take(rig.now) {
-            let Picture::Yuv { size, .. } = picture else { panic!("not YUV") };
-            seen.push((at_us, size.width_px, number(&picture)));
+            let look = |picture: &Picture| match picture {
+                Picture::Yuv { size, .. } => (size.width_px, number(picture)),
+                _ => panic!("not YUV"),
+            };
+            let (width_px, number) = copied(&picture, look);
+            seen.push((at_us, width_px, number));
             if seen.len() == at_most {
                 return seen;
             }
@@ -205,15 +213,15 @@ fn seen(rig: &mut Rig, at_most: usize) -> Vec<Seen> {
 }
 
 /// Whether each picture of 30 a second is the one that is due then, of a film of so many.
-fn in_step(seen: &[Seen], film: u64) -> bool {
+pub fn in_step(seen: &[Seen], film: u64) -> bool {
     let due = |at_us: u64| (at_us * 30 + 500_000) / 1_000_000 % film;
     let exact = |at_us: u64| (at_us * 30 + 1_000) % 1_000_000 < 2_000;
     seen.iter().all(|(at_us, _, number)| due(*at_us) == u64::from(*number) && exact(*at_us))
 }
 
 /// Each has 30 pictures a second, all of which can be decoded in the order in which they are shown.
-const HD: (&str, u64) = ("hd.mp4", 30);
-const STREAM: (&str, u64) = ("stream.ts", 30);
+pub const HD: (&str, u64) = ("hd.mp4", 30);
+pub const STREAM: (&str, u64) = ("stream.ts", 30);
 
 #[test]
 fn what_breaks_off_in_hardware_goes_on_in_software_where_it_was() {

@@ -14,15 +14,19 @@ use vitrine_render::source::worker::{WorkerCommand, WorkerPool};
 use vitrine_render::source::{Picture, Source};
 
 use super::rig::{Rig, command, media, number, spec};
-use super::support;
+use super::{ear, support};
 
 /// Of frames.
 const WIDTH: u32 = 320;
 const HEIGHT: u32 = 36;
 /// How the decoder puts its samples.
 const WAYS: [&str; 4] = ["rows", "device rows", "columns", "two buffers"];
+/// The same with every second row of another moment.
+const IN_FIELDS: [&str; 2] = ["device rows, in fields", "columns, in fields"];
 /// Says which of them to a worker.
 const WAY: &str = "VITRINE_TEST_ORDER";
+/// What becomes of the decoder, and behind how many frames.
+const END: &str = "VITRINE_TEST_DECODER_ENDS";
 /// In files that this decoder is tried with.
 const FRAMES: usize = 60;
 
@@ -44,7 +48,8 @@ mod imp {
     use gstreamer_video::{VideoFormat, VideoFrameFlags, VideoMeta};
     use rustix::fs::{MemfdFlags, SealFlags};
 
-    use super::{HEIGHT, WAY, WIDTH};
+    use super::super::hardware;
+    use super::{END, HEIGHT, IN_FIELDS, WAY, WIDTH};
 
     /// More than may be on their way at any time, so that none is written while it is read.
     const BUFFERS: usize = 12;
@@ -53,8 +58,21 @@ mod imp {
     const COLUMN_ROWS: usize = 60;
     const ROW_BYTES: usize = WIDTH as usize + 24;
 
+    /// Without what is said of fields.
     fn way() -> String {
-        std::env::var(WAY).expect("a way")
+        let way = std::env::var(WAY).expect("a way");
+        way.trim_end_matches(", in fields").to_owned()
+    }
+
+    fn in_fields() -> bool {
+        std::env::var(WAY).is_ok_and(|way| IN_FIELDS.contains(&&*way))
+    }
+
+    /// What becomes of it with this frame.
+    fn ends_with(number: u32) -> Option<String> {
+        let told = std::env::var(END).ok()?;
+        let (way, behind) = told.split_once(" behind ")?;
+        (number >= behind.parse::<u32>().expect("a number")).then(|| way.to_owned())
     }
 
     /// What one plane looks like in memory.
@@ -75,7 +93,11 @@ mod imp {
     }
 
     fn caps() -> Caps {
-        let rest = format!("width={WIDTH},height={HEIGHT},framerate=30/1");
+        let fields = match in_fields() {
+            true => ",interlace-mode=interleaved,field-order=top-field-first",
+            false => "",
+        };
+        let rest = format!("width={WIDTH},height={HEIGHT},framerate=30/1{fields}");
         let format = match way().as_str() {
             "rows" | "rows, if not to be lent" => "video/x-raw,format=NV12",
             "device rows" => "video/x-raw(memory:DMABuf),format=DMA_DRM,drm-format=NV12",
@@ -95,19 +117,22 @@ mod imp {
 
     fn planes(number: u32) -> [Plane; 2] {
         let (width, height) = (WIDTH as usize, HEIGHT as usize);
-        let rows = |rows: usize, code: &dyn Fn(usize) -> u8| {
-            let row = |_| (0..ROW_BYTES).map(|x| if x < width { code(x) } else { 77 });
+        let rows = |rows: usize, code: &dyn Fn(usize, usize) -> u8| {
+            let row = |y| (0..ROW_BYTES).map(move |x| if x < width { code(x, y) } else { 77 });
             (0..rows).flat_map(row).collect::<Vec<u8>>()
         };
-        let columns = |rows: usize, code: &dyn Fn(usize) -> u8| {
+        let columns = |rows: usize, code: &dyn Fn(usize, usize) -> u8| {
             let column = |column: usize| {
-                let row = move |_| (0..128).map(move |x| code(column * 128 + x));
+                let row = move |y| (0..128).map(move |x| code(column * 128 + x, y));
                 (0..rows).flat_map(row)
             };
             (0..width.div_ceil(128)).flat_map(column).collect::<Vec<u8>>()
         };
-        let luma = |x: usize| luma(number, x.min(width - 1));
-        let chroma = |x: usize| if x.is_multiple_of(2) { 90 } else { 200 };
+        let luma = |x: usize, y: usize| {
+            let number = if in_fields() { number * 2 + (y % 2) as u32 } else { number };
+            luma(number, x.min(width - 1))
+        };
+        let chroma = |x: usize, _| if x.is_multiple_of(2) { 90 } else { 200 };
         let plane = |offset, stride, bytes| Plane { offset, stride, bytes };
         match way().as_str() {
             "rows" | "device rows" | "rows, if not to be lent" => {
@@ -188,6 +213,10 @@ mod imp {
             }
             let mut given = self.given.lock().expect("whole");
             let number = given.0;
+            if let Some(way) = ends_with(number) {
+                drop(given);
+                return hardware::end(self.obj().upcast_ref(), &way);
+            }
             given.0 += 1;
             let mut picture = self.picture(number, &mut given.1);
             drop(given);
@@ -292,26 +321,65 @@ fn lending_entry() {
     let rank = gstreamer::Rank::PRIMARY + 200;
     gstreamer::Element::register(None, "lendingdec", rank, Lending::static_type())
         .expect("element");
+    ear::listen();
     vitrine_render::worker::run(socket).expect("worker");
 }
 
 /// A worker whose decoder puts its samples in this way.
 fn worker(way: &str) -> WorkerCommand {
+    worker_with(vec![format!("{WAY}={way}")])
+}
+
+/// One whose decoder ends like this behind so many frames.
+pub fn worker_that(way: &str, ends: &str, behind: usize) -> WorkerCommand {
+    worker_with(vec![format!("{WAY}={way}"), format!("{END}={ends} behind {behind}")])
+}
+
+fn worker_with(environment: Vec<String>) -> WorkerCommand {
     let args = ["--ignored", "--exact", "lending::lending_entry", "--nocapture"];
     let own = command().program.into_os_string();
-    let way = OsString::from(format!("{WAY}={way}"));
-    let args = [way, own].into_iter().chain(args.map(OsString::from)).collect();
+    let environment = environment.into_iter().map(OsString::from);
+    let args = environment.chain([own]).chain(args.map(OsString::from)).collect();
     WorkerCommand { program: "/usr/bin/env".into(), args }
 }
 
 /// Whether a picture was lent, and the number in it.
 fn seen(picture: &Picture) -> (bool, u32) {
-    let Picture::Lent(lent) = picture else { return (false, number(picture)) };
+    (matches!(picture, Picture::Lent(_)), copied(picture, number))
+}
+
+/// What there is to see in a picture wherever it lies.
+pub fn copied<T>(picture: &Picture, look: impl FnOnce(&Picture) -> T) -> T {
+    let Picture::Lent(lent) = picture else { return look(picture) };
     let read = lent.read().expect("readable");
     let (luma, chroma) = lent.planes(&read).expect("planes");
     let (size, colour, pixel_aspect) = (lent.size(), lent.colour, lent.pixel_aspect);
-    let copied = Picture::Yuv { size, chroma, luma, colour, pixel_aspect };
-    (true, number(&copied))
+    look(&Picture::Yuv { size, chroma, luma, colour, pixel_aspect })
+}
+
+/// The number in a picture whose rows are all alike; None: they are not.
+fn whole_number(picture: &Picture) -> Option<u32> {
+    let Picture::Yuv { size, luma, .. } = picture else { panic!("not YUV") };
+    let row = |y: usize| &luma.data[y * luma.stride_bytes as usize..][..size.width_px as usize];
+    let alike = (1..size.height_px as usize).all(|y| row(y) == row(0));
+    alike.then(|| number(picture))
+}
+
+#[test]
+fn fields_in_an_order_of_the_decoders_own_become_frames() {
+    for way in IN_FIELDS {
+        let pool = WorkerPool::new(worker(way));
+        let mut rig = Rig::started(spec(media("silent.mp4")), &pool);
+        for wanted in 0..FRAMES as u32 * 2 {
+            let look =
+                |picture: &Picture| (matches!(picture, Picture::Lent(_)), whole_number(picture));
+            let (at_us, found) = rig.next(look).expect(way);
+            assert_eq!(found, (false, Some(wanted)), "{way}: lent, and the number in all rows");
+            let due_us = u64::from(wanted) * 1_000_000 / 60;
+            assert!(at_us.abs_diff(due_us) <= 50, "{way}: {wanted} at {at_us}");
+        }
+        assert!(rig.next(seen).is_none(), "{way}: more than there are");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, clippy::expect_used)]
 
 mod colour;
+mod ear;
 mod faults;
 mod hardware;
 mod kinds;
@@ -18,6 +19,7 @@ mod sounds;
 mod stills;
 #[path = "../support/mod.rs"]
 mod support;
+mod swaps;
 mod walls;
 mod zones;
 

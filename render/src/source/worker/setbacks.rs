@@ -6,6 +6,8 @@
 //!
 //! Not here: what makes it go on there (`worker::resume`).
 
+use std::time::Duration;
+
 use vitrine_config::time::Mono;
 
 use super::{Opened, VideoSource, job};
@@ -13,15 +15,32 @@ use crate::scene::AudioOut;
 use crate::worker::link::Link;
 use crate::worker::protocol::Command;
 
+/// From a worker's word to be silent until it is, at most: what is on its way to the ears, and the
+/// ramp. Closed before that, it would end in a click.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// What was before the worker at work.
 #[derive(Debug, Default)]
 pub(super) struct Before {
     software: bool,
     /// Frame memories up to this number are of earlier workers.
     memories: u32,
-    /// A worker that is on its way out, until the one after it has its first frame: its sound ends
-    /// without a click, and nobody waits for that.
-    leaving: Option<(Link, Mono)>,
+    /// A worker that is on its way out.
+    leaving: Option<Leaving<Link>>,
+}
+
+/// Who goes when somebody has followed him, and not before his sound has ended without a click.
+#[derive(Debug)]
+struct Leaving<T> {
+    who: T,
+    since: Mono,
+    followed: bool,
+}
+
+impl<T> Leaving<T> {
+    fn may_go(&self, now: Mono) -> bool {
+        self.followed && now.since(self.since) >= LAST_WORDS
+    }
 }
 
 impl Before {
@@ -42,13 +61,25 @@ impl Before {
 
     /// Since when the first frame is awaited of a worker that took another one's place.
     pub(super) fn awaited_since(&self) -> Option<Mono> {
-        self.leaving.as_ref().map(|(_, since)| *since)
+        self.leaving.as_ref().filter(|leaving| !leaving.followed).map(|leaving| leaving.since)
     }
 
     /// The worker at work has a frame.
     pub(super) fn has_followed(&mut self) {
-        if let Some((link, _)) = self.leaving.take() {
-            link.close();
+        self.leaving.iter_mut().for_each(|leaving| leaving.followed = true);
+    }
+
+    /// Lets go of the worker that was before, if it is time for that.
+    pub(super) fn see_off(&mut self, now: Mono) {
+        if let Some(leaving) = self.leaving.take_if(|leaving| leaving.may_go(now)) {
+            leaving.who.close();
+        }
+    }
+
+    /// Lets go of it whatever it has to say.
+    pub(super) fn close(&mut self) {
+        if let Some(leaving) = self.leaving.take() {
+            leaving.who.close();
         }
     }
 }
@@ -122,7 +153,25 @@ impl VideoSource {
         let old = std::mem::replace(&mut self.link, link);
         // One that is dead or does not listen is silent.
         let _ = old.send(&Command::Hush);
-        self.before.leaving = Some((old, now));
+        self.before.close();
+        self.before.leaving = Some(Leaving { who: old, since: now, followed: false });
         self.before.memories = self.memories.iter().map(|(number, _)| *number).max().unwrap_or(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_hushed_stays_until_he_is_followed_and_silent() {
+        let since = Mono(7_000_000_000);
+        let soon = since.after(Duration::from_millis(40));
+        let late = since.after(LAST_WORDS);
+        let mut leaving = Leaving { who: (), since, followed: false };
+        assert!(!leaving.may_go(late), "nobody has followed");
+        leaving.followed = true;
+        assert!(!leaving.may_go(soon), "it would be heard");
+        assert!(leaving.may_go(late));
     }
 }
