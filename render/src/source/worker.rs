@@ -232,7 +232,9 @@ impl VideoSource {
                 }
                 Arrival::Failed(text) => Err(text),
             };
-            if let Err(text) = taken {
+            if let Err(text) = taken
+                && !self.try_once_more(&text)
+            {
                 self.fail(&text);
             }
         }

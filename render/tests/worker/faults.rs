@@ -131,24 +131,35 @@ fn a_worker_that_goes_silent_while_playing_is_given_up() {
     assert!(error.to_string().contains("no further frame"), "{error}");
 }
 
-#[test]
-fn a_second_worker_gets_a_try_when_the_first_one_is_slow() {
-    // The first start leaves a mark and hangs; the second finds it and works.
+/// Workers of which the first leaves a mark and does `instead`; the later ones find it and work.
+fn pool_whose_first(instead: &str) -> (WorkerPool, tempfile::TempDir) {
     let mark = tempfile::tempdir().expect("directory");
     let path = mark.path().join("tried");
     let own = super::rig::command();
     let args: Vec<String> = own.args.iter().map(|arg| arg.to_string_lossy().into()).collect();
     let fake = format!(
-        r#"if [ -e {0} ]; then exec {1} {2}; fi; : > {0}; printf '\013' >&0; exec sleep 1000 >&0"#,
+        "if [ -e {0} ]; then exec {1} {2}; fi; : > {0}; {instead}",
         path.display(),
         own.program.display(),
         args.join(" ")
     );
     let command = WorkerCommand { program: "/bin/sh".into(), args: vec!["-c".into(), fake.into()] };
-    let pool = WorkerPool::new(command);
+    (WorkerPool::new(command), mark)
+}
+
+#[test]
+fn a_second_worker_gets_a_try_when_the_first_one_fails() {
+    let (pool, _mark) = pool_whose_first("exit 1");
+    let mut rig = Rig::open(spec(media("silent.mp4")), &pool);
+    rig.until(|rig| matches!(rig.source.poll(rig.now), State::Ready(_)).then_some(()));
+}
+
+#[test]
+fn a_second_worker_gets_a_try_when_the_first_one_is_slow() {
+    let (pool, mark) = pool_whose_first(r"printf '\013' >&0; exec sleep 1000 >&0");
     let mut rig = Rig::open(spec(media("silent.mp4")), &pool);
     rig.until(|rig| (rig.wakes() > 0).then_some(()));
-    assert!(path.exists(), "the first one had the file before it began");
+    assert!(mark.path().join("tried").exists(), "the first one had the file before it began");
     assert_eq!(rig.source.poll(START), State::Preparing);
     assert_eq!(rig.source.poll(START.after(Duration::from_secs(3))), State::Preparing);
     rig.ready();

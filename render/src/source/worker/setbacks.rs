@@ -13,7 +13,7 @@ use vitrine_config::time::Mono;
 use super::{Opened, VideoSource, job};
 use crate::scene::AudioOut;
 use crate::worker::link::Link;
-use crate::worker::protocol::Command;
+use crate::worker::protocol::{Command, Medium};
 
 /// From a worker's word to be silent until it is, at most: what is on its way to the ears, and the
 /// ramp. Closed before that, it would end in a click.
@@ -95,6 +95,20 @@ impl VideoSource {
             let path = self.spec.path.display();
             self.broke_off = Some(format!("{path}: {text}; it ended there"));
         }
+    }
+
+    /// A film that fails in software before its first frame gets another worker, once: GStreamer 1.26
+    /// now and then looks for the decoder of a transport stream before it knows the stream's form,
+    /// and finds none.
+    pub(super) fn try_once_more(&mut self, text: &str) -> bool {
+        let unseen = self.timeline.front().is_none() && self.hardware.is_none();
+        if !unseen || self.medium != Medium::Video || self.watch.rebuilt {
+            return false;
+        }
+        tracing::warn!(path = %self.spec.path.display(), text, "another worker");
+        self.watch.rebuilt = true;
+        self.begin_anew();
+        true
     }
 
     /// What fails in hardware is decoded in software from now on: from its beginning if nothing was
