@@ -123,6 +123,9 @@ fn choose_streams(decoder: &Element, sound: bool, wish: &Wish) {
         let is_video = medium != Medium::Sound && first(StreamType::VIDEO);
         if let Some(caps) = stream.caps().filter(|_| is_video) {
             decoders::choose(board, &caps, software);
+            if let Some(caps) = tuning::as_parsed(&caps) {
+                stream.set_caps(Some(&caps));
+            }
         }
         let chosen = is_video || (sound && first(StreamType::AUDIO));
         Some(i32::from(chosen).to_value())

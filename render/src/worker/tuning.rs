@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use gstreamer::prelude::*;
 use gstreamer::{
-    AllocationParams, BufferPool, ClockTime, Element, EventView, FormattedSegment, Pad,
+    AllocationParams, BufferPool, Caps, ClockTime, Element, EventView, FormattedSegment, Pad,
     PadProbeReturn, PadProbeType, Pipeline, QueryViewMut,
 };
 use gstreamer_app::AppSink;
@@ -69,6 +69,20 @@ pub fn prefer_own_colours(element: &Element) {
         }
         PadProbeReturn::Ok
     });
+}
+
+/// What the caps of a transport stream become behind its parser; None: nothing is missing in them.
+/// GStreamer 1.26 looks for a decoder by what the stream says of itself, now and then before the
+/// parser has said it, and finds none that would take pictures in pieces.
+pub fn as_parsed(caps: &Caps) -> Option<Caps> {
+    let structure = caps.structure(0)?;
+    let coded = ["video/x-h264", "video/x-h265"].contains(&structure.name().as_str());
+    if !coded || structure.has_field("alignment") {
+        return None;
+    }
+    let mut parsed = caps.copy();
+    parsed.make_mut().set("alignment", "au");
+    Some(parsed)
 }
 
 /// Has decoders of hardware put frames where others can have them as they are, if they can choose.
@@ -177,6 +191,17 @@ mod tests {
         ] {
             let stream = Stream { width_px, height_px, frames_per_s, ..Stream::default() };
             assert_eq!(threads_for(&stream), threads, "case {case:?}");
+        }
+    }
+
+    #[test]
+    fn a_stream_whose_parser_has_said_nothing_yet_has_a_decoder() {
+        gstreamer::init().expect("gstreamer");
+        let of = |text: &str| as_parsed(&text.parse().expect("caps")).map(|caps| caps.to_string());
+        let ts = of("video/x-h264, stream-format=byte-stream").expect("it is missing there");
+        assert!(ts.contains("alignment=(string)au"), "{ts}");
+        for whole in ["video/x-h264, stream-format=avc, alignment=au", "video/x-vp9"] {
+            assert_eq!(of(whole), None, "{whole}");
         }
     }
 

@@ -97,9 +97,8 @@ impl VideoSource {
         }
     }
 
-    /// A film that fails in software before its first frame gets another worker, once: GStreamer 1.26
-    /// now and then looks for the decoder of a transport stream before it knows the stream's form,
-    /// and finds none.
+    /// A film that fails in software before its first frame gets another worker, once: what goes wrong
+    /// between GStreamer's threads mostly goes right the next time.
     pub(super) fn try_once_more(&mut self, text: &str) -> bool {
         let unseen = self.timeline.front().is_none() && self.hardware.is_none();
         if !unseen || self.medium != Medium::Video || self.watch.rebuilt {
