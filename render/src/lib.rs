@@ -12,6 +12,7 @@ mod fallback;
 mod gpu;
 pub mod link;
 mod offscreen;
+mod owed;
 mod pacing;
 mod place;
 pub mod report;

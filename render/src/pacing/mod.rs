@@ -8,11 +8,9 @@
 //! test). Which refreshes there are is `grid`'s business, which pictures go with one `rhythm`'s.
 
 mod grid;
-mod owed;
 mod rhythm;
 
 pub(crate) use grid::Grid;
-pub(crate) use owed::Owed;
 pub(crate) use rhythm::Rhythm;
 
 /// Where the next frame stands.
